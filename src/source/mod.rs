@@ -1,4 +1,43 @@
 //! Where frames come from.
+//!
+//! [`Inputs::collect`] turns what the user named into a list of captures; [`Captures::open`] reads them as one run,
+//! ordered by time; [`SourceAccount`] says what was read and what could not be.
+//!
+//! ```no_run
+//! use hopscope::source::{Captures, Inputs};
+//!
+//! let inputs = Inputs::collect(&["captures/".into()])?;
+//! let mut captures = Captures::open(inputs)?;
+//! while let Some(frame) = captures.next_frame()? {
+//!     println!("{} {} bytes", frame.time, frame.wire_bytes);
+//! }
+//! # Ok::<(), hopscope::source::SourceError>(())
+//! ```
+//!
+//! Below that, a capture is a `window` of bytes (unpacked where the file is compressed), a format that finds the
+//! records in it (`pcap`, `pcapng`), and the record it stands at (`file`).
+
+mod account;
+mod compression;
+mod error;
+mod fields;
+mod file;
+mod foreign;
+mod inputs;
+mod merge;
+mod pcap;
+mod pcapng;
+#[cfg(test)]
+pub(crate) mod samples;
+mod ticks;
+mod window;
+
+pub use account::{Cut, Damage, Listing, Loss, SourceAccount, Stranger};
+pub use compression::Compression;
+pub use error::SourceError;
+pub use foreign::{Content, Foreign};
+pub use inputs::{Input, Inputs};
+pub use merge::Captures;
 
 use crate::time::Timestamp;
 

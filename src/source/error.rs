@@ -1,0 +1,65 @@
+//! What keeps a run from its sources.
+
+use std::io;
+
+use super::foreign::Foreign;
+
+/// Why the sources cannot be read. Each is one sentence for the person who named them.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// No path was given.
+    #[error("no capture was named; name files, directories, or - for standard input")]
+    Nothing,
+    /// `-` was given more than once.
+    #[error("standard input can be read only once; name - once")]
+    StandardInputTwice,
+    /// There is nothing of that name.
+    #[error("{name} does not exist")]
+    Missing {
+        /// What was named.
+        name: String,
+    },
+    /// It may not be read.
+    #[error("{name} may not be read by this user; change its permissions or the user")]
+    Denied {
+        /// What was named.
+        name: String,
+    },
+    /// It can be read and is something else.
+    #[error("{name} is not a pcap or pcapng capture: {foreign}")]
+    NotACapture {
+        /// What was named.
+        name: String,
+        /// What it looks like.
+        foreign: Foreign,
+    },
+    /// A directory was named and no file in it is a capture.
+    #[error("{name} holds no capture: none of its {files} files is pcap or pcapng")]
+    NoCaptureIn {
+        /// The directory.
+        name: String,
+        /// How many files are in it and below it.
+        files: u64,
+    },
+    /// The operating system failed to read it.
+    #[error("{name} cannot be read: {cause}")]
+    Unreadable {
+        /// What was named.
+        name: String,
+        /// What the operating system says.
+        #[source]
+        cause: io::Error,
+    },
+}
+
+impl SourceError {
+    /// The error for `name` that the operating system gave.
+    pub(super) fn reading(name: &str, cause: io::Error) -> Self {
+        let name = name.to_owned();
+        match cause.kind() {
+            io::ErrorKind::NotFound => Self::Missing { name },
+            io::ErrorKind::PermissionDenied => Self::Denied { name },
+            _ => Self::Unreadable { name, cause },
+        }
+    }
+}
