@@ -11,9 +11,26 @@
 //!    whose end is [`End::Open`]. The caller asks again when either length is reached or an end is no longer open.
 //! 3. Where no side that is needed is open any more, the parser decides with what it has: *Yes* with a partial reading
 //!    (its layer says how far the exchange got) or *No*. So a call with both ends not open never answers *More*.
-//! 4. *Yes* says how many bytes of each side belong to the layer. What is left is probed again.
+//! 4. *Yes* says how many bytes of each side belong to the layer. What is left is probed again. A count may lie beyond
+//!    what is known now; [`Reading::EVERYTHING`] means that nothing behind the layer can be read.
+//! 5. The answer depends on the bytes and ends alone: once *Yes*, longer prefixes of the same streams give the same *Yes*.
 
 pub mod cursor;
+pub mod half;
+pub mod http;
+pub mod ja3;
+pub mod ja4;
+pub mod proxy_protocol;
+pub mod socks4;
+pub mod socks5;
+pub mod socks_udp;
+pub mod ssh;
+pub mod stack;
+pub mod target;
+pub mod text;
+pub mod tls;
+#[cfg(test)]
+pub mod truncation;
 
 /// One direction of a stream, as far as its bytes are known in order.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +39,30 @@ pub struct Prefix<'a> {
     pub bytes: &'a [u8],
     /// What is known about the place where they end.
     pub end: End<'a>,
+}
+
+impl<'a> Prefix<'a> {
+    /// A prefix that may still grow.
+    pub const fn open(bytes: &'a [u8]) -> Self {
+        let end = End::Open;
+        Self { bytes, end }
+    }
+
+    /// A prefix that is all there will ever be.
+    pub const fn closed(bytes: &'a [u8]) -> Self {
+        let end = End::Closed;
+        Self { bytes, end }
+    }
+
+    /// Whether more bytes may come.
+    pub fn is_open(&self) -> bool {
+        self.end == End::Open
+    }
+
+    /// Whether this side starts unknown and stays so: it is empty and nothing can be added.
+    pub fn is_unseen(&self) -> bool {
+        self.bytes.is_empty() && !self.is_open()
+    }
 }
 
 /// What follows the last known byte of a [`Prefix`].
@@ -50,6 +91,16 @@ pub struct Exchange<'a> {
     pub server: Prefix<'a>,
 }
 
+impl<'a> Exchange<'a> {
+    /// What `side` said.
+    pub const fn of(&self, side: Side) -> Prefix<'a> {
+        match side {
+            Side::Client => self.client,
+            Side::Server => self.server,
+        }
+    }
+}
+
 /// A side of an exchange or of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
@@ -70,6 +121,21 @@ pub enum Answer<T> {
     Yes(Reading<T>),
 }
 
+impl<T> Answer<T> {
+    /// The same answer about another type of layer.
+    pub fn map<U>(self, layer: impl FnOnce(T) -> U) -> Answer<U> {
+        match self {
+            Self::No => Answer::No,
+            Self::More(need) => Answer::More(need),
+            Self::Yes(reading) => Answer::Yes(Reading {
+                layer: layer(reading.layer),
+                client: reading.client,
+                server: reading.server,
+            }),
+        }
+    }
+}
+
 /// Total prefix lengths at which a parser can do better. `usize::MAX` means that more on this side does not help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Need {
@@ -77,6 +143,22 @@ pub struct Need {
     pub client: usize,
     /// Bytes of the server's prefix.
     pub server: usize,
+}
+
+impl Need {
+    /// `total` bytes of one side; more on the other does not help.
+    pub const fn of(side: Side, total: usize) -> Self {
+        match side {
+            Side::Client => Self {
+                client: total,
+                server: usize::MAX,
+            },
+            Side::Server => Self {
+                client: usize::MAX,
+                server: total,
+            },
+        }
+    }
 }
 
 /// A layer that was read, and how far.
@@ -88,4 +170,9 @@ pub struct Reading<T> {
     pub client: usize,
     /// Bytes of the server's prefix (holes included) that belong to the layer.
     pub server: usize,
+}
+
+impl<T> Reading<T> {
+    /// The byte count of a side of which all that follows belongs to the layer or cannot be read.
+    pub const EVERYTHING: usize = usize::MAX;
 }

@@ -1,0 +1,152 @@
+//! Heads of messages: a start line and header fields, up to the empty line.
+
+use httparse::{EMPTY_HEADER, Header, Status};
+
+use super::body::REACH;
+use super::line::StartLine;
+use crate::proto::half::{Half, Stop, ensure};
+
+/// A head with its start line, as far as it is known.
+pub(super) struct Head<'a, L> {
+    pub(super) line: L,
+    pub(super) fields: Fields<'a>,
+    /// Whether a part of it is missing.
+    pub(super) is_cut: bool,
+    /// Whether it is known where the head ends. A cut head ends where its hole does.
+    pub(super) end_known: bool,
+}
+
+impl<'a, L: StartLine> Head<'a, L> {
+    /// Passes one head. The start line speaks as soon as it is there.
+    pub(super) fn read(half: &mut Half<'a>) -> Result<Self, Stop> {
+        let blank = half
+            .rest()
+            .len()
+            .saturating_sub(behind_blank_lines(half.rest()).len());
+        half.skip(blank)?;
+        let known = half.known(REACH);
+        ensure(L::may_begin(known))?;
+        let line_end = known.iter().position(|&byte| byte == b'\n');
+        let line = match line_end.and_then(|end| known.get(..end)) {
+            Some(line) => Some(L::from_whole(without_return(line)).ok_or(Stop::No)?),
+            None => None,
+        };
+        match (line, end(known)) {
+            (Some(line), Some(end)) => Self::whole(half, line, end),
+            (line, _) => Self::cut(half, line, known),
+        }
+    }
+
+    fn whole(half: &mut Half<'a>, line: L, end: usize) -> Result<Self, Stop> {
+        let head = half.take(end)?;
+        let start = head
+            .iter()
+            .position(|&byte| byte == b'\n')
+            .map_or(end, |at| at.saturating_add(1));
+        Ok(Self {
+            line,
+            fields: Fields::read(head.get(start..).unwrap_or_default()),
+            is_cut: false,
+            end_known: true,
+        })
+    }
+
+    /// The head does not end in what is known: more may come, or this is all there is.
+    fn cut(half: &mut Half<'a>, line: Option<L>, known: &[u8]) -> Result<Self, Stop> {
+        let short = half.short(known.len().saturating_add(1));
+        if known.len() < REACH && matches!(short, Stop::More(_)) {
+            return Err(short);
+        }
+        let line = line.or_else(|| L::from_cut(known)).ok_or(Stop::Ended)?;
+        let end_known = half.skip_hole();
+        if !end_known {
+            half.skip(known.len())?;
+        }
+        Ok(Self {
+            line,
+            fields: Fields::unreadable(),
+            is_cut: true,
+            end_known,
+        })
+    }
+}
+
+/// The header fields of a head.
+pub(super) struct Fields<'a> {
+    headers: [Header<'a>; MOST_FIELDS],
+    /// Whether they could be read: they were known, well-formed and not too many.
+    pub(super) are_readable: bool,
+}
+
+impl<'a> Fields<'a> {
+    fn read(block: &'a [u8]) -> Self {
+        let mut headers = [EMPTY_HEADER; MOST_FIELDS];
+        let read = httparse::parse_headers(block, &mut headers);
+        if matches!(read, Ok(Status::Complete(_))) {
+            let are_readable = true;
+            return Self {
+                headers,
+                are_readable,
+            };
+        }
+        Self::unreadable()
+    }
+
+    fn unreadable() -> Self {
+        Self {
+            headers: [EMPTY_HEADER; MOST_FIELDS],
+            are_readable: false,
+        }
+    }
+
+    /// The values of the fields with this name, in order.
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        let named = move |header: &&Header<'a>| header.name.eq_ignore_ascii_case(name);
+        self.headers.iter().filter(named).map(|header| header.value)
+    }
+
+    /// Whether there is a field with this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.all(name).next().is_some()
+    }
+
+    /// The first value of a field, its printable ASCII alone and not too much of it.
+    pub(super) fn short(&self, name: &str) -> Option<String> {
+        let value = self.all(name).next()?.trim_ascii();
+        let printable = value.iter().filter(|byte| (b' '..=b'~').contains(byte));
+        let text: String = printable
+            .take(LONGEST_VALUE)
+            .map(|&byte| char::from(byte))
+            .collect();
+        (!text.is_empty()).then_some(text)
+    }
+}
+
+/// RFC 9112, section 2.2, allows an empty line before a start line; careless peers leave their line ends there.
+pub(super) fn behind_blank_lines(bytes: &[u8]) -> &[u8] {
+    let is_blank = |&&byte: &&u8| byte == b'\r' || byte == b'\n';
+    let blank = bytes.iter().take(MOST_BLANKS).take_while(is_blank).count();
+    bytes.get(blank..).unwrap_or_default()
+}
+
+fn without_return(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// The length of a head: up to and with its empty line.
+fn end(bytes: &[u8]) -> Option<usize> {
+    let line_ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    line_ends
+        .map(|(at, _)| at.saturating_add(1))
+        .find_map(|next| {
+            let rest = bytes.get(next..)?;
+            let blank = [&b"\n"[..], b"\r\n"]
+                .into_iter()
+                .find(|blank| rest.starts_with(blank))?;
+            Some(next.saturating_add(blank.len()))
+        })
+}
+
+const MOST_FIELDS: usize = 96;
+const MOST_BLANKS: usize = 4;
+const LONGEST_VALUE: usize = 64;

@@ -1,0 +1,427 @@
+//! Layers of protocols in one stream: what is left after one layer is probed again.
+//!
+//! `CONNECT → TLS`, `SOCKS5 → CONNECT → SSH` and `PROXY → CONNECT` come out as stacks. Nothing here knows a port.
+
+use super::http::{self, Http};
+use super::proxy_protocol::{self, ProxyProtocol};
+use super::socks_udp::{self, SocksUdp};
+use super::socks4::{self, Socks4};
+use super::socks5::{self, Socks5};
+use super::ssh::{self, Ssh};
+use super::tls::{self, Tls};
+use super::{Answer, Exchange, Need, Prefix, Reading, Side};
+
+/// The layers read so far and what is still worth asking.
+#[derive(Debug)]
+pub struct Stack {
+    layers: Vec<Layer>,
+    /// Where the next layer begins in what the opener and the called side sent.
+    client_at: usize,
+    server_at: usize,
+    depth: u8,
+    candidates: Candidates,
+    settled: bool,
+    /// What both sides had when it was last asked, and what would be worth asking again for.
+    asked: Option<Asked>,
+}
+
+/// A protocol that was read in a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// What was said.
+    pub protocol: Protocol,
+    /// The side of the stream that serves the protocol. Usually the side that was called.
+    pub server: Side,
+    /// How many tunnels it was said through: 0 is spoken with the other end of the stream itself.
+    pub depth: u8,
+    /// Where it ends in what the opener and the called side sent.
+    pub ends: (usize, usize),
+}
+
+/// What a layer says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// SOCKS version 5.
+    Socks5(Box<Socks5>),
+    /// SOCKS version 4 or 4a.
+    Socks4(Box<Socks4>),
+    /// One HTTP/1 exchange.
+    Http(Box<Http>),
+    /// A PROXY protocol header.
+    Proxy(ProxyProtocol),
+    /// A TLS handshake.
+    Tls(Box<Tls>),
+    /// SSH banners.
+    Ssh(Box<Ssh>),
+    /// The header that SOCKS5 puts before each relayed datagram.
+    SocksUdp(Box<SocksUdp>),
+}
+
+/// What asking brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// More bytes are needed.
+    Waiting,
+    /// Nothing more can be learned.
+    Settled,
+}
+
+/// Where a stack finds the bytes of both sides.
+pub trait Heads {
+    /// What a side sent from offset `from` on.
+    fn prefix(&self, side: Side, from: usize) -> Prefix<'_>;
+
+    /// Bytes that the opener had sent when the called side first spoke; `None` while it has not.
+    fn preamble(&self) -> Option<usize>;
+}
+
+/// Lengths that were there when it was asked, and lengths worth asking again for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Asked {
+    need: Need,
+    client_open: bool,
+    server_open: bool,
+}
+
+impl Stack {
+    /// Nothing read yet. `either_way` says that it is a guess which side opened, so that each parser is tried with
+    /// both sides as its client.
+    pub fn new(either_way: bool) -> Self {
+        Self {
+            layers: Vec::new(),
+            client_at: 0,
+            server_at: 0,
+            depth: 0,
+            candidates: Candidates::first(either_way),
+            settled: false,
+            asked: None,
+        }
+    }
+
+    /// Reads as many layers as the heads hold.
+    pub fn probe(&mut self, heads: &impl Heads) -> Progress {
+        while !self.settled {
+            if !self.is_worth_asking(heads) || !self.ask(heads) {
+                break;
+            }
+        }
+        if self.settled {
+            Progress::Settled
+        } else {
+            Progress::Waiting
+        }
+    }
+
+    fn is_worth_asking(&self, heads: &impl Heads) -> bool {
+        let (client, server) = self.ahead(heads);
+        self.asked.is_none_or(|asked| {
+            client.bytes.len() >= asked.need.client
+                || server.bytes.len() >= asked.need.server
+                || client.is_open() != asked.client_open
+                || server.is_open() != asked.server_open
+        })
+    }
+
+    fn ahead<'a>(&self, heads: &'a impl Heads) -> (Prefix<'a>, Prefix<'a>) {
+        (
+            heads.prefix(Side::Client, self.client_at),
+            heads.prefix(Side::Server, self.server_at),
+        )
+    }
+
+    /// Asks every candidate once; true if a layer was read and there may be another.
+    fn ask(&mut self, heads: &impl Heads) -> bool {
+        let (client, server) = self.ahead(heads);
+        let mut need = Need {
+            client: if client.bytes.is_empty() {
+                1
+            } else {
+                usize::MAX
+            },
+            server: if server.bytes.is_empty() {
+                1
+            } else {
+                usize::MAX
+            },
+        };
+        for candidate in CANDIDATES {
+            if !self.candidates.has(candidate) {
+                continue;
+            }
+            match self.try_one(candidate, heads, client, server) {
+                Answer::No => self.candidates.drop(candidate),
+                Answer::More(more) => {
+                    need.client = need.client.min(more.client);
+                    need.server = need.server.min(more.server);
+                }
+                Answer::Yes(reading) => {
+                    self.take(candidate, reading);
+                    return true;
+                }
+            }
+        }
+        self.asked = Some(Asked {
+            need,
+            client_open: client.is_open(),
+            server_open: server.is_open(),
+        });
+        self.settled = self.candidates.is_empty() && !self.awaits_use(client, server);
+        false
+    }
+
+    /// Whether a tunnel was opened and a side has not used it yet: that it did is worth knowing.
+    fn awaits_use(&self, client: Prefix<'_>, server: Prefix<'_>) -> bool {
+        let unused = |prefix: Prefix<'_>| prefix.bytes.is_empty() && prefix.is_open();
+        self.depth > 0 && (unused(client) || unused(server))
+    }
+
+    /// Asks one parser. Needs and lengths come back in terms of the stream's own sides.
+    fn try_one<'a>(
+        &self,
+        candidate: Candidate,
+        heads: &'a impl Heads,
+        client: Prefix<'a>,
+        server: Prefix<'a>,
+    ) -> Answer<Protocol> {
+        match candidate.server {
+            Side::Server => candidate.parser.parse(&Exchange { client, server }),
+            Side::Client => {
+                let Some(hello) = self.hello(heads, server) else {
+                    return wait_for_called_side(client);
+                };
+                let served = heads.prefix(Side::Client, self.client_at.saturating_add(hello));
+                let swapped = Exchange {
+                    client: server,
+                    server: served,
+                };
+                swap(candidate.parser.parse(&swapped), hello)
+            }
+        }
+    }
+
+    /// A host that connects out to serve may say a few bytes of its own first, to name itself to its operator.
+    /// `None` while the called side may still speak, and the end of the hello is not known.
+    fn hello(&self, heads: &impl Heads, server: Prefix<'_>) -> Option<usize> {
+        if !self.layers.is_empty() {
+            return Some(0);
+        }
+        match heads.preamble() {
+            Some(preamble) if preamble <= LONGEST_HELLO => Some(preamble),
+            None if server.is_open() => None,
+            Some(_) | None => Some(0),
+        }
+    }
+
+    fn take(&mut self, candidate: Candidate, reading: Reading<Protocol>) {
+        self.client_at = self.client_at.saturating_add(reading.client);
+        self.server_at = self.server_at.saturating_add(reading.server);
+        self.asked = None;
+        let next = reading.layer.next();
+        self.layers.push(Layer {
+            protocol: reading.layer,
+            server: candidate.server,
+            depth: self.depth,
+            ends: (self.client_at, self.server_at),
+        });
+        match next {
+            Next::Tunnel => {
+                self.depth = self.depth.saturating_add(1);
+                self.candidates = Candidates::served_by(candidate.server);
+            }
+            Next::Behind => self.candidates = Candidates::served_by(candidate.server),
+            Next::Request => self.candidates = Candidates::only(candidate),
+            Next::Nothing => self.settled = true,
+        }
+        self.settled |= self.layers.len() >= MOST_LAYERS;
+    }
+
+    /// The layers read so far, outermost first.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// Gives the layers away.
+    pub fn into_layers(self) -> Vec<Layer> {
+        self.layers
+    }
+
+    /// An upper bound of the bytes of memory that the layers hold.
+    pub fn allocated(&self) -> usize {
+        self.layers.len() * LAYER_BYTES
+    }
+}
+
+/// What follows a layer in the same stream.
+enum Next {
+    /// Bytes for somebody else, carried by the layer's server.
+    Tunnel,
+    /// Another protocol with the same server.
+    Behind,
+    /// Another exchange of the same protocol.
+    Request,
+    /// Nothing that could be read.
+    Nothing,
+}
+
+impl Protocol {
+    fn next(&self) -> Next {
+        match self {
+            Self::Socks5(socks) if socks.carries_stream() => Next::Tunnel,
+            Self::Socks4(socks) if socks.is_open() => Next::Tunnel,
+            Self::Http(http) if http.may_be_tunnel() => Next::Tunnel,
+            Self::Http(http) if http.asks_relay() && !http.ends_stream => Next::Request,
+            Self::Proxy(_) => Next::Behind,
+            _ => Next::Nothing,
+        }
+    }
+
+    /// The protocol's name, as findings give it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Socks5(_) => "socks5",
+            Self::Socks4(socks) if socks.is_4a => "socks4a",
+            Self::Socks4(_) => "socks4",
+            Self::Http(_) => "http",
+            Self::Proxy(_) => "proxy-protocol",
+            Self::Tls(_) => "tls",
+            Self::Ssh(_) => "ssh",
+            Self::SocksUdp(_) => "socks5-udp",
+        }
+    }
+}
+
+/// What a datagram on its own tells.
+pub fn datagram(bytes: &[u8]) -> Option<Protocol> {
+    socks_udp::parse_datagram(bytes).map(|udp| Protocol::SocksUdp(Box::new(udp)))
+}
+
+/// A parser and the side that it would find serving.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    parser: Parser,
+    server: Side,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Parser {
+    Http,
+    Tls,
+    Ssh,
+    Socks5,
+    Socks4,
+    Proxy,
+}
+
+impl Parser {
+    fn parse(self, exchange: &Exchange<'_>) -> Answer<Protocol> {
+        match self {
+            Self::Http => http::parse(exchange).map(|http| Protocol::Http(Box::new(http))),
+            Self::Tls => tls::parse(exchange).map(|tls| Protocol::Tls(Box::new(tls))),
+            Self::Ssh => ssh::parse(exchange).map(|ssh| Protocol::Ssh(Box::new(ssh))),
+            Self::Socks5 => socks5::parse(exchange).map(|socks| Protocol::Socks5(Box::new(socks))),
+            Self::Socks4 => socks4::parse(exchange).map(|socks| Protocol::Socks4(Box::new(socks))),
+            Self::Proxy => proxy_protocol::parse(exchange).map(Protocol::Proxy),
+        }
+    }
+}
+
+/// A set of entries of [`CANDIDATES`], by their place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Candidates(u16);
+
+impl Candidates {
+    /// Every parser with the called side as server, and SOCKS also with the opener as server: a host may connect out
+    /// to serve. Where it is a guess who opened, every parser both ways.
+    fn first(either_way: bool) -> Self {
+        Self::of(|candidate| either_way || candidate.server == Side::Server || candidate.is_socks())
+    }
+
+    /// Every parser, behind a layer that this side serves.
+    fn served_by(server: Side) -> Self {
+        Self::of(|candidate| candidate.server == server)
+    }
+
+    fn of(wanted: impl Fn(&Candidate) -> bool) -> Self {
+        CANDIDATES
+            .into_iter()
+            .filter(wanted)
+            .fold(Self(0), |set, candidate| Self(set.0 | candidate.bit()))
+    }
+
+    fn only(candidate: Candidate) -> Self {
+        Self(candidate.bit())
+    }
+
+    fn has(self, candidate: Candidate) -> bool {
+        self.0 & candidate.bit() != 0
+    }
+
+    fn drop(&mut self, candidate: Candidate) {
+        self.0 &= !candidate.bit();
+    }
+
+    fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl Candidate {
+    const fn of(parser: Parser, server: Side) -> Self {
+        Self { parser, server }
+    }
+
+    fn bit(self) -> u16 {
+        1 << (self.parser as u16 * 2 + u16::from(self.server == Side::Client))
+    }
+
+    fn is_socks(self) -> bool {
+        matches!(self.parser, Parser::Socks5 | Parser::Socks4)
+    }
+}
+
+/// A side that serves says little before it is asked.
+fn wait_for_called_side(opener: Prefix<'_>) -> Answer<Protocol> {
+    if opener.bytes.len() <= LONGEST_HELLO {
+        Answer::More(Need::of(Side::Server, 1))
+    } else {
+        Answer::No
+    }
+}
+
+/// Turns an answer about the swapped sides back; the served side began `hello` bytes in.
+fn swap(answer: Answer<Protocol>, hello: usize) -> Answer<Protocol> {
+    match answer {
+        Answer::No => Answer::No,
+        Answer::More(need) => Answer::More(Need {
+            client: need.server.saturating_add(hello),
+            server: need.client,
+        }),
+        Answer::Yes(reading) => Answer::Yes(Reading {
+            layer: reading.layer,
+            client: reading.server.saturating_add(hello),
+            server: reading.client,
+        }),
+    }
+}
+
+/// In the order they are asked: the commonest first.
+const CANDIDATES: [Candidate; 12] = [
+    Candidate::of(Parser::Tls, Side::Server),
+    Candidate::of(Parser::Http, Side::Server),
+    Candidate::of(Parser::Ssh, Side::Server),
+    Candidate::of(Parser::Socks5, Side::Server),
+    Candidate::of(Parser::Socks4, Side::Server),
+    Candidate::of(Parser::Proxy, Side::Server),
+    Candidate::of(Parser::Socks5, Side::Client),
+    Candidate::of(Parser::Socks4, Side::Client),
+    Candidate::of(Parser::Tls, Side::Client),
+    Candidate::of(Parser::Http, Side::Client),
+    Candidate::of(Parser::Ssh, Side::Client),
+    Candidate::of(Parser::Proxy, Side::Client),
+];
+
+const MOST_LAYERS: usize = 8;
+const LONGEST_HELLO: usize = 64;
+
+/// A layer and its strings, each of which its parser caps.
+const LAYER_BYTES: usize = 4 * 1024;
