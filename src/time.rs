@@ -40,6 +40,12 @@ impl Timestamp {
     pub const fn seconds(self) -> i64 {
         self.0.div_euclid(NANOS_PER_SECOND)
     }
+
+    /// The first whole second at or after this moment, since the Unix epoch.
+    pub const fn second_after(self) -> i64 {
+        let rounded = self.0.rem_euclid(NANOS_PER_SECOND) != 0;
+        self.seconds() + rounded as i64
+    }
 }
 
 /// RFC 3339, UTC, microseconds: `2026-11-21T07:38:00.000000Z`.
@@ -101,6 +107,14 @@ impl Span {
     )]
     pub fn as_seconds_f64(self) -> f64 {
         self.0 as f64 / NANOS_PER_SECOND as f64
+    }
+}
+
+impl std::ops::Mul<i64> for Span {
+    type Output = Self;
+
+    fn mul(self, factor: i64) -> Self {
+        Self(self.0.saturating_mul(factor))
     }
 }
 
