@@ -1,0 +1,122 @@
+//! Detectors: pure functions from the facts of one flow to evidence. A detector is a file.
+//!
+//! Each file begins with the detector's page under four headings (Sees, Means, Quiet when, Misses), which is its
+//! documentation wherever it is shown, and is listed in [`DETECTORS`].
+
+pub mod http_connect_proxy;
+pub mod http_forward_proxy;
+pub mod socks_proxy;
+mod tunnel;
+
+use crate::evidence::Evidence;
+use crate::facts::FlowFacts;
+use crate::finding::attack::{self, Attack};
+
+/// Which detectors speak.
+#[derive(Clone, Copy, Debug)]
+pub struct Tuning {
+    /// `socks-proxy`.
+    pub socks_proxy: bool,
+    /// `http-connect-proxy`.
+    pub http_connect_proxy: bool,
+    /// `http-forward-proxy`.
+    pub http_forward_proxy: bool,
+}
+
+/// A detector of single flows.
+pub struct Detector {
+    /// Its name in findings, configuration and documentation.
+    pub name: &'static str,
+    /// What its findings are in MITRE ATT&CK.
+    pub attack: &'static [Attack],
+    inspect: fn(&FlowFacts) -> Option<Evidence>,
+    enabled: fn(&Tuning) -> bool,
+    /// Its source, whose module documentation is its page.
+    source: &'static str,
+}
+
+/// Every detector, in the order they are asked and documented.
+pub static DETECTORS: [Detector; 3] = [
+    Detector {
+        name: socks_proxy::NAME,
+        attack: &[
+            attack::PROXY,
+            attack::INTERNAL_PROXY,
+            attack::EXTERNAL_PROXY,
+        ],
+        inspect: socks_proxy::inspect,
+        enabled: |tuning| tuning.socks_proxy,
+        source: include_str!("socks_proxy.rs"),
+    },
+    Detector {
+        name: http_connect_proxy::NAME,
+        attack: &[
+            attack::PROXY,
+            attack::INTERNAL_PROXY,
+            attack::EXTERNAL_PROXY,
+        ],
+        inspect: http_connect_proxy::inspect,
+        enabled: |tuning| tuning.http_connect_proxy,
+        source: include_str!("http_connect_proxy.rs"),
+    },
+    Detector {
+        name: http_forward_proxy::NAME,
+        attack: &[
+            attack::PROXY,
+            attack::INTERNAL_PROXY,
+            attack::EXTERNAL_PROXY,
+        ],
+        inspect: http_forward_proxy::inspect,
+        enabled: |tuning| tuning.http_forward_proxy,
+        source: include_str!("http_forward_proxy.rs"),
+    },
+];
+
+/// Asks every enabled detector.
+pub fn inspect(facts: &FlowFacts, tuning: &Tuning) -> Vec<Evidence> {
+    DETECTORS
+        .iter()
+        .filter(|detector| (detector.enabled)(tuning))
+        .filter_map(|detector| (detector.inspect)(facts))
+        .collect()
+}
+
+/// The detector of a name.
+pub fn by_name(name: &str) -> Option<&'static Detector> {
+    DETECTORS.iter().find(|detector| detector.name == name)
+}
+
+impl Detector {
+    /// Its page in Markdown, as in `docs/detectors/`.
+    pub fn page(&self) -> String {
+        self.source
+            .lines()
+            .map_while(|line| line.strip_prefix("//!"))
+            .map(|line| line.strip_prefix(' ').unwrap_or(line))
+            .fold(String::new(), |page, line| page + line + "\n")
+    }
+
+    /// The first sentence of its page.
+    pub fn summary(&self) -> String {
+        let page = self.page();
+        let paragraph = page.split("\n\n").nth(1).unwrap_or_default();
+        paragraph.replace('\n', " ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_has_the_four_headings() {
+        for detector in &DETECTORS {
+            let page = detector.page();
+            assert!(page.starts_with(&format!("# {}\n", detector.name)));
+            for heading in ["Sees", "Means", "Quiet when", "Misses"] {
+                assert!(page.contains(&format!("\n## {heading}\n")), "{heading}");
+            }
+            assert!(detector.summary().ends_with('.'));
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! # socks-proxy
+//!
+//! A host serves SOCKS4, SOCKS4a or SOCKS5.
+//!
+//! ## Sees
+//!
+//! The exchange itself, byte by byte, on any port and in either direction of the TCP connection (RFC 1928, 1929, 1961;
+//! `SOCKS4.protocol`, `SOCKS4A.protocol`): greeting, method, authentication, request, reply. A greeting and a request
+//! sent in one piece, data sent early, refused and failed requests, BIND with its two replies, and UDP ASSOCIATE with
+//! the datagrams that belong to it are all read. What follows a granted request is probed again, so that the finding
+//! names the protocol inside and further proxies asked for through this one.
+//!
+//! ## Means
+//!
+//! *proven* (medium): the server answered a request, whatever it answered. *probable* (medium): a request was sent and
+//! its answer not seen, or the server checked a user and password, or only one side was captured and it fits to the
+//! last byte. *possible* (low): the server chose a method, or refused all, and that was all. If the side that opened
+//! the connection is the one that serves, the finding is high: a host that connects out to serve SOCKS is the mark of
+//! a back-connect proxy.
+//!
+//! ## Quiet when
+//!
+//! A client greets and the server does not speak SOCKS: that is a scan. Binary protocols that begin with `05 01 00` or
+//! `04 01` fail at the lengths or at the answer.
+//!
+//! ## Misses
+//!
+//! SOCKS inside TLS, SSH, WebSocket or an encrypted proxy, where only the outer protocol is seen. A session whose
+//! handshake was not captured. Behind NAT the client is the translator's address. Which process serves is not in the
+//! packets: the five-tuple, the times and the Community ID are the key for endpoint telemetry.
+
+use super::tunnel;
+use crate::evidence::{Certainty, Evidence, RelayExchange, UNSEEN};
+use crate::facts::FlowFacts;
+use crate::proto::Side;
+use crate::proto::socks4::{self, Socks4};
+use crate::proto::socks5::{self, Reply, Socks5, Stage};
+use crate::proto::stack::{Layer, Protocol};
+
+/// The detector's name.
+pub const NAME: &str = "socks-proxy";
+
+/// Looks for a SOCKS exchange with the other end of the flow itself.
+pub fn inspect(facts: &FlowFacts) -> Option<Evidence> {
+    let (at, layer) = facts
+        .layers
+        .iter()
+        .enumerate()
+        .find(|(_, layer)| layer.depth == 0 && is_socks(layer))?;
+    let reverse = layer.server == Side::Client && !facts.quality.midstream;
+    let (certainty, mut exchange) = match &layer.protocol {
+        Protocol::Socks5(socks) => (certainty_of(socks), exchange5(socks)),
+        Protocol::Socks4(socks) => (Certainty::Proven, exchange4(socks)),
+        _ => return None,
+    };
+    let needs_proof = layer.server == Side::Client;
+    if (needs_proof && certainty < Certainty::Proven) || is_unanswered(&layer.protocol, facts) {
+        return None;
+    }
+    exchange.reverse = reverse;
+    tunnel::describe(&mut exchange, &facts.layers, at);
+    Some(tunnel::evidence(NAME, certainty, facts, layer, exchange))
+}
+
+fn is_socks(layer: &Layer) -> bool {
+    matches!(layer.protocol, Protocol::Socks5(_) | Protocol::Socks4(_))
+}
+
+/// Whether the server was seen and kept silent: then a client's words prove nothing.
+fn is_unanswered(protocol: &Protocol, facts: &FlowFacts) -> bool {
+    let alone = matches!(protocol, Protocol::Socks5(socks) if socks.one_sided.is_some());
+    alone && !facts.quality.one_sided
+}
+
+fn certainty_of(socks: &Socks5) -> Certainty {
+    match socks.stage {
+        Stage::Answered if socks.one_sided.is_none() => Certainty::Proven,
+        Stage::Answered | Stage::Requested | Stage::Authenticated | Stage::AuthFailed => {
+            Certainty::Probable
+        }
+        Stage::Chosen => Certainty::Possible,
+    }
+}
+
+fn exchange5(socks: &Socks5) -> RelayExchange {
+    RelayExchange {
+        protocol: "socks5",
+        command: socks
+            .command
+            .map(|command| command_name(command).to_owned()),
+        authentication: socks.method.map(method_name),
+        outcome: outcome5(socks),
+        opened: socks.is_open(),
+        // For UDP the request names the client's own port; the targets stand in the datagrams.
+        target: socks
+            .target
+            .clone()
+            .filter(|_| socks.command != Some(socks5::Command::UdpAssociate)),
+        ..RelayExchange::default()
+    }
+}
+
+fn exchange4(socks: &Socks4) -> RelayExchange {
+    RelayExchange {
+        protocol: if socks.is_4a { "socks4a" } else { "socks4" },
+        command: Some(
+            match socks.command {
+                socks4::Command::Connect => "connect",
+                socks4::Command::Bind => "bind",
+            }
+            .to_owned(),
+        ),
+        authentication: socks.user_given.then_some("user-id"),
+        outcome: outcome4(socks.reply).to_owned(),
+        opened: socks.is_open(),
+        target: socks.target.clone(),
+        ..RelayExchange::default()
+    }
+}
+
+fn command_name(command: socks5::Command) -> &'static str {
+    match command {
+        socks5::Command::Connect => "connect",
+        socks5::Command::Bind => "bind",
+        socks5::Command::UdpAssociate => "udp-associate",
+        socks5::Command::Resolve => "resolve",
+        socks5::Command::ResolvePtr => "resolve-ptr",
+    }
+}
+
+/// IANA, SOCKS Methods.
+fn method_name(method: u8) -> &'static str {
+    match method {
+        0 => "none",
+        1 => "gssapi",
+        2 => "user-password",
+        3 => "chap",
+        5 => "challenge-response",
+        6 => "tls",
+        7 => "nds",
+        8 => "multi-authentication",
+        9 => "json-parameters",
+        Socks5::REFUSED => "none-acceptable",
+        _ => "private",
+    }
+}
+
+fn outcome5(socks: &Socks5) -> String {
+    match (socks.stage, &socks.reply) {
+        (_, Some(reply)) => reply_name(reply),
+        (Stage::AuthFailed, _) => "authentication failed".to_owned(),
+        (_, None) if socks.method == Some(Socks5::REFUSED) => "no acceptable method".to_owned(),
+        (_, None) => UNSEEN.to_owned(),
+    }
+}
+
+/// RFC 1928, section 6, in the words of Zeek's `socks.log`.
+fn reply_name(reply: &Reply) -> String {
+    match reply.code {
+        0 => "succeeded",
+        1 => "general SOCKS server failure",
+        2 => "connection not allowed by ruleset",
+        3 => "network unreachable",
+        4 => "host unreachable",
+        5 => "connection refused",
+        6 => "TTL expired",
+        7 => "command not supported",
+        8 => "address type not supported",
+        code => return format!("reply {code}"),
+    }
+    .to_owned()
+}
+
+fn outcome4(reply: u8) -> &'static str {
+    match reply {
+        0x5a => "succeeded",
+        0x5b => "refused or failed",
+        0x5c => "client is not running identd",
+        _ => "identd does not confirm the user",
+    }
+}

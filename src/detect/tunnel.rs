@@ -1,0 +1,161 @@
+//! What relay detectors share: the layers behind a relay's own, and the evidence around an exchange.
+
+use crate::evidence::{Certainty, Evidence, Hop, Inner, RelayExchange, Session, UNSEEN};
+use crate::facts::FlowFacts;
+use crate::proto::Side;
+use crate::proto::http::{Http, Response};
+use crate::proto::stack::{Layer, Protocol};
+use crate::proto::target::Target;
+
+/// Adds to the exchange at layer `at` what was spoken through it: further relays, and the innermost protocol.
+pub(super) fn describe(exchange: &mut RelayExchange, layers: &[Layer], at: usize) {
+    let depth = layers.get(at).map_or(0, |layer| layer.depth);
+    let through: Vec<&Layer> = layers
+        .iter()
+        .skip(at + 1)
+        .filter(|layer| layer.depth > depth)
+        .collect();
+    exchange.hops = through.iter().filter_map(|layer| hop(layer)).collect();
+    exchange.inner = through.last().and_then(|layer| inner(layer));
+}
+
+/// A relay that was asked through another one.
+fn hop(layer: &Layer) -> Option<Hop> {
+    let (protocol, target) = match &layer.protocol {
+        Protocol::Socks5(socks) => ("socks5", socks.target.clone()),
+        Protocol::Socks4(socks) => (layer.protocol.name(), socks.target.clone()),
+        Protocol::Http(http) => ("http-connect", connect_target(http)?),
+        _ => return None,
+    };
+    Some(Hop { protocol, target })
+}
+
+/// The target of a CONNECT; `None` if it is another request.
+fn connect_target(http: &Http) -> Option<Option<Target>> {
+    http.is_connect().then(|| http.target.clone())
+}
+
+fn inner(layer: &Layer) -> Option<Inner> {
+    let mut inner = Inner {
+        protocol: layer.protocol.name(),
+        name: None,
+        ja4: None,
+        ja3: None,
+    };
+    match &layer.protocol {
+        Protocol::Tls(tls) => {
+            let hello = tls.client_hello.as_ref();
+            let print = hello.and_then(|hello| hello.fingerprint.as_ref());
+            inner.name = hello.and_then(|hello| hello.sni.clone());
+            inner.ja4 = print.map(|print| print.ja4.clone());
+            inner.ja3 = print.map(|print| print.ja3.clone());
+        }
+        Protocol::Ssh(ssh) => inner.name.clone_from(&ssh.server_banner),
+        Protocol::Http(http) if !http.is_connect() => inner.name = http.host.clone(),
+        _ => return None,
+    }
+    Some(inner)
+}
+
+/// The evidence of an exchange whose server is the relay.
+pub(super) fn evidence(
+    detector: &'static str,
+    certainty: Certainty,
+    facts: &FlowFacts,
+    layer: &Layer,
+    exchange: RelayExchange,
+) -> Evidence {
+    let mut session = Session::from(facts);
+    let picked_up_backwards = layer.server == Side::Client && facts.quality.midstream;
+    if picked_up_backwards {
+        std::mem::swap(&mut session.client, &mut session.server);
+    }
+    let relay = match layer.server {
+        Side::Client if !picked_up_backwards => session.client,
+        Side::Client | Side::Server => session.server,
+    };
+    Evidence {
+        detector,
+        certainty,
+        relay: relay.address,
+        session,
+        exchange,
+    }
+}
+
+/// Which sides sent something behind a relay's own layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Carried {
+    pub(super) by_client: bool,
+    pub(super) by_server: bool,
+}
+
+/// What went through the tunnel that the layer at `at` opened.
+pub(super) fn carried(facts: &FlowFacts, at: usize) -> Carried {
+    let (client, server) = facts.layers.get(at).map_or((0, 0), |layer| layer.ends);
+    Carried {
+        by_client: facts.traffic.client_bytes > client as u64,
+        by_server: facts.traffic.server_bytes > server as u64,
+    }
+}
+
+/// `200`, or `answer not seen`.
+pub(super) fn outcome(http: &Http) -> String {
+    match &http.response {
+        Some(response) => format!("status {}", response.status),
+        None => UNSEEN.to_owned(),
+    }
+}
+
+/// Whether the answer came from or through a proxy.
+pub(super) fn has_proxy_mark(http: &Http) -> bool {
+    http.response.as_ref().is_some_and(|response| {
+        response.via.is_some() || response.x_cache.is_some() || answers_as_proxy(response)
+    })
+}
+
+/// Whether a forward proxy speaks in its own name. `Via` and `X-Cache` are also set by CDNs and reverse proxies.
+pub(super) fn answers_as_proxy(response: &Response) -> bool {
+    response.proxy_agent.is_some()
+        || response.proxy_connection.is_some()
+        || response.squid_error.is_some()
+        || response.proxy_authenticate
+        || response.server.as_deref().is_some_and(names_proxy)
+}
+
+/// `Server` of an answer that a proxy wrote itself.
+fn names_proxy(server: &str) -> bool {
+    let server = server.to_ascii_lowercase();
+    PROXIES.iter().any(|proxy| server.starts_with(proxy))
+}
+
+/// The header fields that tell of a proxy, on either side.
+pub(super) fn marks(http: &Http) -> Vec<String> {
+    let mut marks = Vec::new();
+    if http.proxy_connection {
+        marks.push("client sent Proxy-Connection".to_owned());
+    }
+    if let Some(response) = &http.response {
+        let fields = [
+            ("Via", &response.via),
+            ("X-Cache", &response.x_cache),
+            ("Proxy-Agent", &response.proxy_agent),
+            ("Proxy-Connection", &response.proxy_connection),
+            ("X-Squid-Error", &response.squid_error),
+        ];
+        marks.extend(
+            fields
+                .iter()
+                .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}: {value}"))),
+        );
+    }
+    marks
+}
+
+const PROXIES: [&str; 5] = [
+    "squid",
+    "tinyproxy",
+    "privoxy",
+    "mikrotik httpproxy",
+    "mitmproxy",
+];

@@ -1,0 +1,126 @@
+//! Facts: what is true of a flow, as one plain record. Nothing else leaves a shard.
+
+use crate::decode::{Endpoint, Label, Transport};
+use crate::proto::stack::Layer;
+use crate::time::Timestamp;
+
+/// A flow's name within a run: the number of the frame that opened it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowId(pub u64);
+
+/// A flow whose protocols have been read as far as they can be.
+#[derive(Clone, Debug)]
+pub struct FlowFacts {
+    /// The flow's name within the run.
+    pub id: FlowId,
+    /// Who opened it.
+    pub client: Endpoint,
+    /// Who was called.
+    pub server: Endpoint,
+    /// Its transport.
+    pub transport: Transport,
+    /// Time of its first segment.
+    pub opened: Timestamp,
+    /// Time of its newest segment so far.
+    pub last_seen: Timestamp,
+    /// What it was wrapped in.
+    pub label: Label,
+    /// The protocols in it, outermost first.
+    pub layers: Vec<Layer>,
+    /// Payload of both sides so far.
+    pub traffic: Traffic,
+    /// How well it was seen.
+    pub quality: Quality,
+}
+
+/// Payload that a flow carried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Payload bytes of the client, retransmissions left out.
+    pub client_bytes: u64,
+    /// Payload bytes of the server, retransmissions left out.
+    pub server_bytes: u64,
+    /// Flights of the client.
+    pub client_flights: u32,
+    /// Flights of the server.
+    pub server_flights: u32,
+}
+
+/// How a reported flow ended.
+#[derive(Clone, Copy, Debug)]
+pub struct FlowEnd {
+    /// The flow's name within the run.
+    pub id: FlowId,
+    /// Time of its last segment.
+    pub last_seen: Timestamp,
+    /// Payload of both sides.
+    pub traffic: Traffic,
+    /// How TCP ended it; `None` where it went silent or the capture ended.
+    pub ending: Option<Ending>,
+    /// How well it was seen.
+    pub quality: Quality,
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// Both sides sent a FIN.
+    Finished,
+    /// One side reset it.
+    Reset,
+    /// The SYN was answered by a reset.
+    Rejected,
+}
+
+/// How well a flow was seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Quality {
+    /// Payload is missing: lost by the capture, or too disordered to keep.
+    #[serde(skip_serializing_if = "is_false")]
+    pub gaps: bool,
+    /// Only one side was seen.
+    #[serde(skip_serializing_if = "is_false")]
+    pub one_sided: bool,
+    /// The beginning was not seen, so that who opened it is a guess.
+    #[serde(skip_serializing_if = "is_false")]
+    pub midstream: bool,
+    /// Payload was cut by the capture's snaplen.
+    #[serde(skip_serializing_if = "is_false")]
+    pub truncated: bool,
+    /// Segments came in IP fragments.
+    #[serde(skip_serializing_if = "is_false")]
+    pub fragments: bool,
+    /// The head of the stream was given up to stay inside the memory bound.
+    #[serde(skip_serializing_if = "is_false")]
+    pub loss: bool,
+    /// A mirror port delivered segments twice; they were counted once.
+    #[serde(skip_serializing_if = "is_false")]
+    pub copies: bool,
+    /// A retransmission brought other bytes than the first transmission; the first were believed.
+    #[serde(skip_serializing_if = "is_false")]
+    pub rewritten: bool,
+}
+
+impl Quality {
+    /// What is true of either.
+    pub fn merge(&mut self, other: Self) {
+        self.gaps |= other.gaps;
+        self.one_sided |= other.one_sided;
+        self.midstream |= other.midstream;
+        self.truncated |= other.truncated;
+        self.fragments |= other.fragments;
+        self.loss |= other.loss;
+        self.copies |= other.copies;
+        self.rewritten |= other.rewritten;
+    }
+
+    /// Whether nothing was missing or odd.
+    pub fn is_whole(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
