@@ -1,0 +1,33 @@
+//! MITRE ATT&CK references: technique, detection strategy and analytic (v18 model).
+
+/// One reference of a finding into ATT&CK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Attack {
+    /// Technique or sub-technique, such as `T1090.002`.
+    pub technique: &'static str,
+    /// Detection strategy, such as `DET0325`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<&'static str>,
+    /// Analytic, such as `AN0923`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub analytic: Option<&'static str>,
+}
+
+impl Attack {
+    const fn new(technique: &'static str, strategy: &'static str, analytic: &'static str) -> Self {
+        Self {
+            technique,
+            strategy: Some(strategy),
+            analytic: Some(analytic),
+        }
+    }
+}
+
+/// T1090, Proxy, on Linux.
+pub const PROXY: Attack = Attack::new("T1090", "DET0445", "AN1230");
+/// T1090.001, Internal Proxy, on Linux.
+pub const INTERNAL_PROXY: Attack = Attack::new("T1090.001", "DET0075", "AN0205");
+/// T1090.002, External Proxy, on Linux.
+pub const EXTERNAL_PROXY: Attack = Attack::new("T1090.002", "DET0325", "AN0923");
+/// T1090.003, Multi-hop Proxy, on Linux.
+pub const MULTI_HOP_PROXY: Attack = Attack::new("T1090.003", "DET0359", "AN1021");

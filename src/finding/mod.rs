@@ -1,0 +1,148 @@
+//! Findings: what an analyst reads. Schema 1, one JSON object each.
+
+pub mod attack;
+pub mod lifecycle;
+pub mod summary;
+mod title;
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::evidence::Certainty;
+use crate::facts::Quality;
+use crate::proto::target::Target;
+use crate::time::Timestamp;
+use attack::Attack;
+use summary::RelaySummary;
+
+/// One finding. Names and meanings are stable; keys without a value are left out.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// The version of this schema.
+    pub schema: u8,
+    /// The same for the same detector, client and server, in every run and for any number of workers.
+    pub id: String,
+    /// Where it stands in its life.
+    pub status: Status,
+    /// Which detector found it.
+    pub detector: &'static str,
+    /// One sentence that an analyst understands.
+    pub title: String,
+    /// How much it asks for attention.
+    pub severity: Severity,
+    /// How sure it is.
+    pub certainty: Certainty,
+    /// The certainty as a number from 0 to 1.
+    pub confidence: f64,
+    /// Whether the use is known and approved.
+    pub verdict: Verdict,
+    /// First segment of the first session.
+    pub first_seen: Timestamp,
+    /// Newest segment of any session.
+    pub last_seen: Timestamp,
+    /// When there was first enough to say it.
+    pub raised: Timestamp,
+    /// `tcp`, `udp` …
+    pub transport: &'static str,
+    /// Who opened the first session.
+    pub client: Party,
+    /// Who was called.
+    pub server: Party,
+    /// Community ID v1 of the first session, seed 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub community_id: Option<String>,
+    /// How many sessions it sums up.
+    pub sessions: u64,
+    /// The first sessions, at most eight.
+    pub flows: Vec<FlowLine>,
+    /// The host that relays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relay: Option<IpAddr>,
+    /// How it relays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mechanism: Option<&'static str>,
+    /// Who was to be reached, in the first session that said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// What it is in MITRE ATT&CK.
+    pub attack: Vec<Attack>,
+    /// What it stands on.
+    pub evidence: RelaySummary,
+    /// How well the sessions were seen.
+    #[serde(skip_serializing_if = "Quality::is_whole")]
+    pub quality: Quality,
+}
+
+/// Where a finding stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Raised, and a session of it was open when last seen.
+    New,
+    /// Every session of it is over.
+    Closed,
+}
+
+/// How much a finding asks for attention. From `medium` on a person is asked to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Known and approved, or a fact worth a line.
+    Info,
+    /// Weak or incomplete.
+    Low,
+    /// A person should look.
+    Medium,
+    /// A person should look first.
+    High,
+    /// A person should be woken.
+    Critical,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        })
+    }
+}
+
+/// Whether a relay is known and approved. Without a policy nobody has said anything about any host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Nobody said anything about the host.
+    Undeclared,
+}
+
+/// One end of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Party {
+    /// Its address.
+    pub ip: IpAddr,
+    /// Its port; left out for the client of several sessions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+}
+
+/// One session of a finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FlowLine {
+    /// Who opened it.
+    pub client: Party,
+    /// Who was called.
+    pub server: Party,
+    /// `tcp` or `udp`.
+    pub transport: &'static str,
+    /// Community ID v1, seed 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub community_id: Option<String>,
+    /// Time of its first segment.
+    pub first_seen: Timestamp,
+}

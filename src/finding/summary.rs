@@ -1,0 +1,139 @@
+//! The evidence of a relay finding: many exchanges with one relay, summed up under a cap.
+
+use serde::Serialize;
+
+use crate::evidence::{Hop, Inner, RelayExchange};
+use crate::facts::Traffic;
+use crate::proto::target::Target;
+
+/// What clients asked of a relay and what came of it, over all sessions of a finding.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RelaySummary {
+    /// Protocols spoken with the relay.
+    pub protocols: Tally<&'static str>,
+    /// What was asked for.
+    #[serde(skip_serializing_if = "Tally::is_empty")]
+    pub commands: Tally<String>,
+    /// How clients proved who they are. Never a secret.
+    #[serde(skip_serializing_if = "Tally::is_empty")]
+    pub authentication: Tally<&'static str>,
+    /// How the exchanges ended.
+    pub outcomes: Tally<String>,
+    /// Sessions in which the relay did what was asked.
+    pub opened: u64,
+    /// Who was to be reached.
+    #[serde(skip_serializing_if = "Tally::is_empty")]
+    pub targets: Tally<Target>,
+    /// Further relays asked for through this one.
+    #[serde(skip_serializing_if = "Tally::is_empty")]
+    pub hops: Tally<Vec<Hop>>,
+    /// What was spoken with the targets.
+    #[serde(skip_serializing_if = "Tally::is_empty")]
+    pub inner: Tally<Inner>,
+    /// What else tells that it is a relay.
+    #[serde(skip_serializing_if = "Tally::is_empty")]
+    pub marks: Tally<String>,
+    /// The side that opened the connection is the one that serves.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reverse: bool,
+    /// Payload bytes from the clients, of sessions that are over.
+    pub client_bytes: u64,
+    /// Payload bytes to the clients, of sessions that are over.
+    pub server_bytes: u64,
+}
+
+impl RelaySummary {
+    /// Adds a session's exchange.
+    pub fn add(&mut self, exchange: &RelayExchange) {
+        self.protocols.add(exchange.protocol);
+        self.outcomes.add(exchange.outcome.clone());
+        self.opened += u64::from(exchange.opened);
+        self.reverse |= exchange.reverse;
+        self.commands.extend(exchange.command.clone());
+        self.authentication.extend(exchange.authentication);
+        self.targets.extend(exchange.target.clone());
+        self.inner.extend(exchange.inner.clone());
+        self.marks.extend(exchange.marks.iter().cloned());
+        if !exchange.hops.is_empty() {
+            self.hops.add(exchange.hops.clone());
+        }
+    }
+
+    /// Adds what a session carried, once it is over.
+    pub fn add_traffic(&mut self, traffic: Traffic) {
+        self.client_bytes = self.client_bytes.saturating_add(traffic.client_bytes);
+        self.server_bytes = self.server_bytes.saturating_add(traffic.server_bytes);
+    }
+}
+
+/// Distinct values in the order they were first seen, each with a count; at most [`DISTINCT`] of them.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub struct Tally<T>(Vec<Counted<T>>);
+
+/// A value and how often it was seen.
+#[derive(Clone, Debug, Serialize)]
+pub struct Counted<T> {
+    /// The value; `null` sums up what had no place of its own.
+    pub value: Option<T>,
+    /// How often.
+    pub count: u64,
+}
+
+impl<T: PartialEq> Tally<T> {
+    /// Counts a value.
+    pub fn add(&mut self, value: T) {
+        let known = self
+            .0
+            .iter()
+            .position(|counted| counted.value.as_ref() == Some(&value));
+        let place = known.or((self.0.len() >= DISTINCT).then_some(DISTINCT));
+        match place.and_then(|place| self.0.get_mut(place)) {
+            Some(counted) => counted.count += 1,
+            None => self.0.push(Counted {
+                value: place.is_none().then_some(value),
+                count: 1,
+            }),
+        }
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The values and their counts, in the order they were first seen.
+    pub fn iter(&self) -> impl Iterator<Item = &Counted<T>> {
+        self.0.iter()
+    }
+}
+
+impl<T: PartialEq> Extend<T> for Tally<T> {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
+        values.into_iter().for_each(|value| self.add(value));
+    }
+}
+
+impl<T> Default for Tally<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+const DISTINCT: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_beyond_the_cap_are_counted_together() {
+        let mut tally = Tally::default();
+        tally.extend(0..20);
+        tally.extend([3, 19]);
+        let counts: Vec<_> = tally.iter().map(|c| (c.value, c.count)).collect();
+        assert_eq!(counts.len(), DISTINCT + 1);
+        assert_eq!(counts[3], (Some(3), 2));
+        assert_eq!(counts[DISTINCT], (None, 5));
+    }
+}
