@@ -1,0 +1,77 @@
+//! The whole pipeline in the calling thread.
+
+use std::sync::atomic::Ordering;
+
+use super::front::Front;
+use super::{BATCH_FRAMES, Run, RunError, Stage};
+use crate::finding::Finding;
+use crate::shard::{self, Event, SHARDS, Shard, ShardCounts};
+use crate::time::Timestamp;
+
+pub(super) fn run(
+    front: &mut Front<'_>,
+    mut stage: Stage,
+    run: Run<'_>,
+) -> Result<(Vec<Finding>, ShardCounts), RunError> {
+    let mut shards = Shards::new(&run);
+    let mut more = true;
+    while more {
+        if run.stop.load(Ordering::Relaxed) {
+            front.interrupt();
+            break;
+        }
+        more = shards.batch(front)?;
+        shards.advance(front.now());
+        stage.take(&mut shards.events);
+        (run.progress)(front.progress());
+    }
+    let counts = shards.finish(front.now());
+    stage.take(&mut shards.events);
+    Ok((stage.finish(), counts))
+}
+
+/// All shards, in order of their number.
+struct Shards {
+    shards: Vec<Shard>,
+    events: Vec<Event>,
+}
+
+impl Shards {
+    fn new(run: &Run<'_>) -> Self {
+        let new = |number| Shard::new(number, run.config.shard_limits(), run.config.tuning());
+        Self {
+            shards: (0..SHARDS).map(new).collect(),
+            events: Vec::new(),
+        }
+    }
+
+    fn batch(&mut self, front: &mut Front<'_>) -> Result<bool, RunError> {
+        let Self { shards, events } = self;
+        for _ in 0..BATCH_FRAMES {
+            let more = front.next(|moment, segment| {
+                if let Some(shard) = shards.get_mut(usize::from(shard::owner(segment))) {
+                    shard.segment(moment, segment, events);
+                }
+            })?;
+            if !more {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        for shard in &mut self.shards {
+            shard.advance(now, &mut self.events);
+        }
+    }
+
+    fn finish(&mut self, now: Timestamp) -> ShardCounts {
+        let mut counts = ShardCounts::default();
+        for shard in &mut self.shards {
+            shard.finish(now, &mut self.events);
+            counts.add(shard.counts());
+        }
+        counts
+    }
+}

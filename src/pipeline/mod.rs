@@ -1,0 +1,151 @@
+//! The pipeline: frames in, findings out, with or without threads.
+//!
+//! One thread reads and decodes. Shards are owned by that same thread (`workers = 0`) or by worker threads that get
+//! segments in batches. Behind each batch time is told to every shard, and the events of all shards up to that time
+//! are put in order and shown to the ordered stage: so the findings are the same for any number of workers and any
+//! size of batch.
+
+mod front;
+mod inline;
+mod workers;
+
+use std::sync::atomic::AtomicBool;
+
+use crate::config::Config;
+use crate::correlate::Ordered;
+use crate::decode::{FragmentCounts, FrameCounts};
+use crate::finding::Finding;
+use crate::shard::{Event, Report, ShardCounts};
+use crate::source::{Captures, SourceError};
+use front::Front;
+
+/// What a run is given besides its captures.
+pub struct Run<'a> {
+    /// What is in force.
+    pub config: &'a Config,
+    /// Worker threads; 0 does all in the calling thread.
+    pub workers: usize,
+    /// Set from outside to end the run early, with what was found so far.
+    pub stop: &'a AtomicBool,
+    /// Called now and then with how far the run is.
+    pub progress: &'a mut dyn FnMut(Progress),
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Frames read.
+    pub frames: u64,
+    /// Captured bytes read.
+    pub bytes: u64,
+}
+
+/// What a run found and what it saw.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The findings, in the order they were raised.
+    pub findings: Vec<Finding>,
+    /// What became of every frame.
+    pub account: Account,
+}
+
+/// What became of every frame of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    /// Frames by what decoding made of them.
+    pub frames: FrameCounts,
+    /// Fragments by what became of them.
+    pub fragments: FragmentCounts,
+    /// What the shards counted, together.
+    pub shards: ShardCounts,
+    /// Frames that were older than a frame before them, and taken at the newer time.
+    pub late_frames: u64,
+    /// The run was ended from outside before its captures were read.
+    pub interrupted: bool,
+}
+
+/// Why a run came to no end.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A capture could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A worker thread is gone.
+    #[error(
+        "a worker died; the findings would be incomplete, so none are given. This is a bug in hopscope: please report it with the capture, if you may share it"
+    )]
+    WorkerDied,
+    /// The books do not balance.
+    #[error(
+        "the account of frames does not balance: {frames} read, {accounted} accounted for. This is a bug in hopscope: please report it"
+    )]
+    Unbalanced {
+        /// Frames that the sources gave.
+        frames: u64,
+        /// Frames that were decoded, skipped or dropped.
+        accounted: u64,
+    },
+}
+
+/// Reads the captures to their end, or until it is stopped.
+///
+/// # Errors
+///
+/// If a capture cannot be read, a worker dies, or the account of frames does not balance. What is wrong inside a
+/// capture is no error: it is told in the account.
+pub fn run(captures: &mut Captures, run: Run<'_>) -> Result<Outcome, RunError> {
+    let mut front = Front::new(captures, run.config);
+    let stage = Stage::new(run.config);
+    let (findings, shards) = if run.workers == 0 {
+        inline::run(&mut front, stage, run)?
+    } else {
+        workers::run(&mut front, stage, run)?
+    };
+    let account = front.account(shards);
+    let read = captures.account().frames;
+    if !account.frames.holds() || account.frames.frames != read {
+        return Err(RunError::Unbalanced {
+            frames: read,
+            accounted: account.frames.accounted(),
+        });
+    }
+    Ok(Outcome { findings, account })
+}
+
+/// The ordered stage and the findings that left it.
+struct Stage {
+    ordered: Ordered,
+    findings: Vec<Finding>,
+}
+
+impl Stage {
+    fn new(config: &Config) -> Self {
+        Self {
+            ordered: Ordered::new(config.correlation_limits()),
+            findings: Vec::new(),
+        }
+    }
+
+    /// Takes all events between two moments, from all shards and in any order, and leaves the vector empty.
+    fn take(&mut self, events: &mut Vec<Event>) {
+        events.sort_unstable_by_key(|event| event.order);
+        for event in events.drain(..) {
+            match event.report {
+                Report::Flow(facts, evidence) => {
+                    self.ordered.flow(&facts, evidence, event.order.time);
+                }
+                Report::Ended(end) => self.ordered.ended(&end),
+            }
+        }
+        self.findings.extend(self.ordered.take_displaced());
+    }
+
+    fn finish(self) -> Vec<Finding> {
+        let mut findings = self.findings;
+        findings.extend(self.ordered.finish());
+        findings
+    }
+}
+
+/// How many frames lie between two moments at which time is told to all shards.
+const BATCH_FRAMES: usize = 256;

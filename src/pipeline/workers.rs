@@ -1,0 +1,240 @@
+//! The pipeline with worker threads: each owns the shards whose numbers fall to it.
+//!
+//! The reader sends one batch to every worker in each round, empty or not, so that time reaches all shards. The
+//! ordered stage, in a thread of its own, waits for the round's events of every worker before it goes on.
+
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::front::Front;
+use super::{BATCH_FRAMES, Run, RunError, Stage};
+use crate::decode::Segment;
+use crate::finding::Finding;
+use crate::shard::{self, Event, Moment, SHARDS, Shard, ShardCounts};
+use crate::time::Timestamp;
+
+pub(super) fn run(
+    front: &mut Front<'_>,
+    stage: Stage,
+    mut run: Run<'_>,
+) -> Result<(Vec<Finding>, ShardCounts), RunError> {
+    let config = run.config;
+    let lane = |number| Shard::new(number, config.shard_limits(), config.tuning());
+    pump(front, stage, &mut run, lane)
+}
+
+fn pump<L: Lane>(
+    front: &mut Front<'_>,
+    stage: Stage,
+    run: &mut Run<'_>,
+    lane: impl Fn(u16) -> L,
+) -> Result<(Vec<Finding>, ShardCounts), RunError> {
+    let lanes = deal(run.workers, lane);
+    thread::scope(|scope| {
+        let (recycled, spare) = bounded(QUEUED * lanes.len());
+        let (mut inlets, mut outlets, mut threads) = (Vec::new(), Vec::new(), Vec::new());
+        for lanes in lanes {
+            let (inlet, batches) = bounded(QUEUED);
+            let (rounds, outlet) = bounded(QUEUED);
+            let recycled = recycled.clone();
+            threads.push(scope.spawn(move || work(lanes, &batches, &rounds, &recycled)));
+            inlets.push(inlet);
+            outlets.push(outlet);
+        }
+        let merging = scope.spawn(move || merge(&outlets, stage));
+        let read = read(front, run, inlets, &spare);
+        let merged = merging.join();
+        let alive = threads.into_iter().map(|t| t.join()).all(|t| t.is_ok());
+        read?;
+        match merged {
+            Ok(merged) if alive => merged,
+            _ => Err(RunError::WorkerDied),
+        }
+    })
+}
+
+/// What a worker does with its shards' segments. A trait so that a test can put a worker in that dies.
+trait Lane: Send {
+    fn segment(&mut self, moment: Moment, segment: &Segment<'_>, out: &mut Vec<Event>);
+    fn advance(&mut self, now: Timestamp, out: &mut Vec<Event>);
+    fn finish(&mut self, now: Timestamp, out: &mut Vec<Event>) -> ShardCounts;
+}
+
+impl Lane for Shard {
+    fn segment(&mut self, moment: Moment, segment: &Segment<'_>, out: &mut Vec<Event>) {
+        Shard::segment(self, moment, segment, out);
+    }
+
+    fn advance(&mut self, now: Timestamp, out: &mut Vec<Event>) {
+        Shard::advance(self, now, out);
+    }
+
+    fn finish(&mut self, now: Timestamp, out: &mut Vec<Event>) -> ShardCounts {
+        Shard::finish(self, now, out);
+        self.counts()
+    }
+}
+
+/// Deals the shards out to the workers in turn: worker `w` of `n` gets `w`, `w + n`, `w + 2n` …
+fn deal<L>(workers: usize, lane: impl Fn(u16) -> L) -> Vec<Vec<L>> {
+    let workers = workers.clamp(1, usize::from(SHARDS));
+    (0..workers)
+        .map(|worker| {
+            (0..SHARDS)
+                .skip(worker)
+                .step_by(workers)
+                .map(&lane)
+                .collect()
+        })
+        .collect()
+}
+
+/// Segments of one round for one worker, with their payloads in one buffer.
+#[derive(Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    segments: Vec<Packed>,
+    /// The round's last moment; `last` ends the run with it.
+    now: Timestamp,
+    last: bool,
+}
+
+struct Packed {
+    /// Which of the worker's shards.
+    lane: usize,
+    moment: Moment,
+    /// The segment without its payload.
+    segment: Segment<'static>,
+    payload: std::ops::Range<usize>,
+}
+
+impl Batch {
+    fn push(&mut self, lane: usize, moment: Moment, segment: &Segment<'_>) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(segment.payload);
+        self.segments.push(Packed {
+            lane,
+            moment,
+            segment: segment.without_payload(),
+            payload: start..self.bytes.len(),
+        });
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.segments.clear();
+    }
+}
+
+/// What a worker made of one round.
+struct Round {
+    events: Vec<Event>,
+    /// At the end of the run: what its shards counted.
+    counts: Option<ShardCounts>,
+}
+
+fn read(
+    front: &mut Front<'_>,
+    run: &mut Run<'_>,
+    inlets: Vec<Sender<Batch>>,
+    spare: &Receiver<Batch>,
+) -> Result<(), RunError> {
+    let mut last = false;
+    while !last {
+        let mut round: Vec<Batch> = inlets
+            .iter()
+            .map(|_| spare.try_recv().unwrap_or_default())
+            .collect();
+        if run.stop.load(Ordering::Relaxed) {
+            front.interrupt();
+            last = true;
+        }
+        for _ in 0..BATCH_FRAMES {
+            if last {
+                break;
+            }
+            last = !front.next(|moment, segment| hand_out(&mut round, moment, segment))?;
+        }
+        for (mut batch, inlet) in round.into_iter().zip(&inlets) {
+            batch.now = front.now();
+            batch.last = last;
+            inlet.send(batch).map_err(|_| RunError::WorkerDied)?;
+        }
+        (run.progress)(front.progress());
+    }
+    Ok(())
+}
+
+fn hand_out(round: &mut [Batch], moment: Moment, segment: &Segment<'_>) {
+    let workers = round.len().max(1);
+    let shard = usize::from(shard::owner(segment));
+    if let Some(batch) = round.get_mut(shard % workers) {
+        batch.push(shard / workers, moment, segment);
+    }
+}
+
+fn work<L: Lane>(
+    mut lanes: Vec<L>,
+    batches: &Receiver<Batch>,
+    rounds: &Sender<Round>,
+    recycled: &Sender<Batch>,
+) {
+    for mut batch in batches {
+        let mut events = Vec::new();
+        for packed in &batch.segments {
+            let segment = Segment {
+                payload: batch.bytes.get(packed.payload.clone()).unwrap_or_default(),
+                ..packed.segment
+            };
+            if let Some(lane) = lanes.get_mut(packed.lane) {
+                lane.segment(packed.moment, &segment, &mut events);
+            }
+        }
+        for lane in &mut lanes {
+            lane.advance(batch.now, &mut events);
+        }
+        let counts = batch
+            .last
+            .then(|| finish(&mut lanes, batch.now, &mut events));
+        batch.clear();
+        let _ = recycled.try_send(batch);
+        if rounds.send(Round { events, counts }).is_err() {
+            return;
+        }
+    }
+}
+
+fn finish<L: Lane>(lanes: &mut [L], now: Timestamp, events: &mut Vec<Event>) -> ShardCounts {
+    let mut counts = ShardCounts::default();
+    for lane in lanes {
+        counts.add(lane.finish(now, events));
+    }
+    counts
+}
+
+/// Puts the rounds of all workers together. A worker that hangs up before its last round has died.
+fn merge(
+    outlets: &[Receiver<Round>],
+    mut stage: Stage,
+) -> Result<(Vec<Finding>, ShardCounts), RunError> {
+    let mut total = ShardCounts::default();
+    let mut events = Vec::new();
+    let mut last = false;
+    while !last {
+        for outlet in outlets {
+            let round = outlet.recv().map_err(|_| RunError::WorkerDied)?;
+            events.extend(round.events);
+            if let Some(counts) = round.counts {
+                total.add(counts);
+                last = true;
+            }
+        }
+        stage.take(&mut events);
+    }
+    Ok((stage.finish(), total))
+}
+
+/// Batches that may wait for one worker.
+const QUEUED: usize = 8;
