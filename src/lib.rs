@@ -3,9 +3,37 @@
 //! A packet walks down the modules below in the order they are listed. Each does one thing to it and hands on a
 //! smaller, truer value. `docs/architecture.md` draws the same walk.
 
-#![cfg_attr(test, allow(clippy::cast_possible_truncation))]
+#![cfg_attr(
+    test,
+    allow(clippy::cast_possible_truncation, reason = "samples are small")
+)]
+
+pub mod time;
+
+pub mod source;
 
 pub mod decode;
+
+pub mod flow;
+
 pub mod proto;
-pub mod source;
-pub mod time;
+
+pub mod facts;
+
+pub mod evidence;
+
+pub mod detect;
+
+pub mod shard;
+
+pub mod correlate;
+
+pub mod finding;
+
+pub mod pipeline;
+
+pub mod sink;
+
+pub mod config;
+
+pub mod command;

@@ -1,0 +1,100 @@
+//! Commands: what a user types, and what it means.
+
+mod config;
+mod detectors;
+mod replay;
+
+use std::fmt::Display;
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Finds relays in network traffic: SOCKS and HTTP proxies, and what they carry.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Replay(replay::Replay),
+    Detectors(detectors::Detectors),
+    Config(config::Config),
+}
+
+impl Arguments {
+    /// Does what was asked for.
+    pub fn run(self) -> ExitCode {
+        let ended = match self.command {
+            Command::Replay(replay) => replay.run(),
+            Command::Detectors(detectors) => detectors.run(),
+            Command::Config(config) => config.run(),
+        };
+        match ended {
+            Ok(exit) => exit.into(),
+            Err(Failure { exit, sentence }) => {
+                eprintln!("hopscope: {sentence}");
+                exit.into()
+            }
+        }
+    }
+}
+
+/// How a command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    /// Done, and nothing unexpected.
+    Done = 0,
+    /// Findings at or above `--fail-on`.
+    Findings = 1,
+    /// Unusable arguments or configuration.
+    Usage = 2,
+    /// Unreadable input, or an output that failed.
+    Input = 3,
+    /// The sensor lost a worker.
+    Sensor = 4,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command did not end well: one sentence, and the exit code.
+#[derive(Debug)]
+struct Failure {
+    exit: Exit,
+    sentence: String,
+}
+
+impl Failure {
+    fn new(exit: Exit, sentence: impl Display) -> Self {
+        Self {
+            exit,
+            sentence: sentence.to_string(),
+        }
+    }
+}
+
+/// A reader that has seen enough closes the pipe; that is no error.
+fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let sentence = format!("the output cannot be written: {error}");
+            Err(Failure::new(Exit::Input, sentence))
+        }
+        _ => Ok(()),
+    }
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, nothing unexpected
+  1  findings at or above --fail-on
+  2  unusable arguments or configuration
+  3  unreadable input, or an output that failed
+  4  a worker died";

@@ -1,0 +1,152 @@
+//! `hopscope replay`: findings from captures.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Exit, Failure, written};
+use crate::config::Config;
+use crate::finding::{Finding, Severity};
+use crate::pipeline::{self, Outcome, Run, RunError};
+use crate::sink::{account, jsonl, text};
+use crate::source::{Captures, Inputs, SourceAccount, SourceError};
+
+/// Find relays in captures
+///
+/// Reads pcap and pcapng, plain, gzip or zstd. Several captures, such as a rotated set or a directory, are merged by
+/// time into one run.
+#[derive(Debug, Args)]
+pub(super) struct Replay {
+    /// Captures, directories of captures, or - for standard input
+    #[arg(required = true, value_name = "FILE|DIR|-")]
+    captures: Vec<PathBuf>,
+
+    /// How to print findings [default: text on a terminal, json otherwise]
+    #[arg(long, short)]
+    format: Option<Format>,
+
+    /// Exit with 1 if a finding is at or above this severity
+    #[arg(long, value_name = "SEVERITY")]
+    fail_on: Option<Severity>,
+
+    /// Worker threads; 0 does everything in one. The findings are the same [default: from the configuration, 0]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=64))]
+    workers: Option<u8>,
+
+    /// Configuration file
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Print findings only: no summary, no account of what was read
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+impl Replay {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let config = Config::load(self.config.as_deref())
+            .map_err(|error| Failure::new(Exit::Usage, error))?;
+        let mut captures = Inputs::collect(&self.captures)
+            .and_then(Captures::open)
+            .map_err(unreadable)?;
+        let outcome = self.replay(&config, &mut captures)?;
+        written(self.print(captures.account(), &outcome))?;
+        Ok(self.exit(&outcome.findings))
+    }
+
+    fn replay(&self, config: &Config, captures: &mut Captures) -> Result<Outcome, Failure> {
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            // A second signal ends the process at once, in case the first is not heard.
+            let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop));
+            let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
+        }
+        let bar = progress_bar(self.quiet);
+        let outcome = pipeline::run(
+            captures,
+            Run {
+                config,
+                workers: self
+                    .workers
+                    .map_or(config.pipeline.workers.count(), usize::from),
+                stop: &stop,
+                progress: &mut |progress| {
+                    bar.set_position(progress.frames);
+                },
+            },
+        );
+        bar.finish_and_clear();
+        outcome.map_err(|error| match error {
+            RunError::Source(error) => unreadable(error),
+            RunError::WorkerDied | RunError::Unbalanced { .. } => Failure::new(Exit::Sensor, error),
+        })
+    }
+
+    fn print(&self, source: &SourceAccount, outcome: &Outcome) -> io::Result<()> {
+        let findings = &outcome.findings;
+        match self.format() {
+            Format::Json => jsonl::write(&mut io::stdout().lock(), findings)?,
+            Format::Text => self.print_text(&mut anstream::stdout().lock(), findings)?,
+        }
+        match (self.quiet, self.format()) {
+            (true, _) => Ok(()),
+            (false, Format::Text) => account::write(&mut io::stderr(), source, &outcome.account),
+            (false, Format::Json) => account::trouble(&mut io::stderr(), source, &outcome.account),
+        }
+    }
+
+    fn print_text(&self, out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
+        text::write(out, findings)?;
+        if !self.quiet {
+            text::write_hosts(out, findings)?;
+            if findings.is_empty() {
+                writeln!(out, "no relay found")?;
+            }
+        }
+        out.flush()
+    }
+
+    fn format(&self) -> Format {
+        let by_terminal = if io::stdout().is_terminal() {
+            Format::Text
+        } else {
+            Format::Json
+        };
+        self.format.unwrap_or(by_terminal)
+    }
+
+    fn exit(&self, findings: &[Finding]) -> Exit {
+        let worst = findings.iter().map(|finding| finding.severity).max();
+        if worst >= self.fail_on && self.fail_on.is_some() {
+            Exit::Findings
+        } else {
+            Exit::Done
+        }
+    }
+}
+
+fn unreadable(error: SourceError) -> Failure {
+    Failure::new(Exit::Input, error)
+}
+
+/// Shown on a terminal only.
+fn progress_bar(quiet: bool) -> ProgressBar {
+    if quiet || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner} {human_pos} frames, {per_sec}");
+    ProgressBar::new_spinner()
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+}

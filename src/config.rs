@@ -1,0 +1,380 @@
+//! The configuration: parsed once into values that cannot be wrong.
+//!
+//! `config/hopscope.toml` shows every key with its default. A key that is not known is an error.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::correlate::{self, Ordered};
+use crate::decode::FragmentLimits;
+use crate::detect::Tuning;
+use crate::flow::table::Timeouts;
+use crate::shard::{self, SHARDS, Shard};
+use crate::time::Span;
+
+/// What is in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Threads.
+    pub pipeline: Pipeline,
+    /// The flow table.
+    pub flows: Flows,
+    /// The first bytes of streams.
+    pub heads: Heads,
+    /// IP fragments.
+    pub fragments: Fragments,
+    /// Findings and what joins them.
+    pub findings: Findings,
+    /// Each detector by name.
+    pub detectors: Detectors,
+}
+
+/// Threads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pipeline {
+    /// Worker threads; 0 does everything in one thread. The findings are the same.
+    pub workers: Number<0, 64>,
+}
+
+/// The flow table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Flows {
+    /// Flows that are remembered at once.
+    pub max: Number<64, 100_000_000>,
+    /// Seconds until TCP that was not answered is forgotten.
+    pub half_open_seconds: Number<1, 604_800>,
+    /// Seconds of silence until established TCP is forgotten.
+    pub tcp_seconds: Number<1, 604_800>,
+    /// Seconds of silence until a flow of another transport is forgotten.
+    pub datagram_seconds: Number<1, 604_800>,
+    /// Seconds that TCP which is over is kept for late segments.
+    pub closed_seconds: Number<1, 604_800>,
+}
+
+/// The first bytes of streams, kept until their protocols are known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Heads {
+    /// Mebibytes for all of them; the oldest give way.
+    pub budget_mebibytes: Number<1, 1_048_576>,
+}
+
+/// IP fragments that wait for the rest of their datagram.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Fragments {
+    /// Datagrams that wait at once; the oldest give way.
+    pub max_datagrams: Number<1, 1_000_000>,
+    /// Mebibytes for all of them.
+    pub budget_mebibytes: Number<1, 65_536>,
+    /// Seconds until an incomplete datagram is forgotten.
+    pub timeout_seconds: Number<1, 3_600>,
+}
+
+/// Findings and what joins them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Findings {
+    /// Findings that are still being added to; the oldest are given out early.
+    pub max: Number<1, 10_000_000>,
+    /// Endpoints that correlators remember for another flow to come; the oldest give way.
+    pub remembered: Number<1, 10_000_000>,
+}
+
+/// Each detector by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Detectors {
+    /// SOCKS4, 4a and 5.
+    pub socks_proxy: Switch,
+    /// HTTP CONNECT.
+    pub http_connect_proxy: Switch,
+    /// HTTP requests in absolute form.
+    pub http_forward_proxy: Switch,
+}
+
+/// Whether a detector speaks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Switch {
+    /// Whether it speaks.
+    pub enabled: bool,
+}
+
+/// A whole number between `MIN` and `MAX`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct Number<const MIN: i64, const MAX: i64>(i64);
+
+impl<const MIN: i64, const MAX: i64> TryFrom<i64> for Number<MIN, MAX> {
+    type Error = String;
+
+    fn try_from(number: i64) -> Result<Self, String> {
+        if (MIN..=MAX).contains(&number) {
+            Ok(Self(number))
+        } else {
+            Err(format!("must be between {MIN} and {MAX}, not {number}"))
+        }
+    }
+}
+
+impl<const MIN: i64, const MAX: i64> From<Number<MIN, MAX>> for i64 {
+    fn from(number: Number<MIN, MAX>) -> Self {
+        number.0
+    }
+}
+
+impl<const MIN: i64, const MAX: i64> Number<MIN, MAX> {
+    /// A default; clamped to the bounds.
+    const fn new(number: i64) -> Self {
+        if number < MIN {
+            Self(MIN)
+        } else if number > MAX {
+            Self(MAX)
+        } else {
+            Self(number)
+        }
+    }
+
+    /// As a count.
+    pub fn count(self) -> usize {
+        usize::try_from(self.0).unwrap_or(0)
+    }
+
+    fn mebibytes(self) -> usize {
+        self.count().saturating_mul(1 << 20)
+    }
+
+    fn seconds(self) -> Span {
+        Span::from_seconds(self.0)
+    }
+}
+
+impl Default for Pipeline {
+    fn default() -> Self {
+        Self {
+            workers: Number::new(0),
+        }
+    }
+}
+
+impl Default for Flows {
+    fn default() -> Self {
+        Self {
+            max: Number::new(1 << 20),
+            half_open_seconds: Number::new(30),
+            tcp_seconds: Number::new(3_600),
+            datagram_seconds: Number::new(180),
+            closed_seconds: Number::new(10),
+        }
+    }
+}
+
+impl Default for Heads {
+    fn default() -> Self {
+        Self {
+            budget_mebibytes: Number::new(128),
+        }
+    }
+}
+
+impl Default for Fragments {
+    fn default() -> Self {
+        Self {
+            max_datagrams: Number::new(1_024),
+            budget_mebibytes: Number::new(4),
+            timeout_seconds: Number::new(30),
+        }
+    }
+}
+
+impl Default for Findings {
+    fn default() -> Self {
+        Self {
+            max: Number::new(8_192),
+            remembered: Number::new(4_096),
+        }
+    }
+}
+
+impl Default for Switch {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+impl Config {
+    /// Reads a configuration file, or gives the defaults where none is named.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, or says something that is not known.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let Some(path) = path else {
+            return Ok(Self::default());
+        };
+        let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable {
+            path: path.to_owned(),
+            cause,
+        })?;
+        text.parse().map_err(|fault| ConfigError::Wrong {
+            path: path.to_owned(),
+            fault,
+        })
+    }
+
+    /// The caps of one shard.
+    pub fn shard_limits(&self) -> shard::Limits {
+        shard::Limits {
+            flows: self.flows.max.count().div_ceil(usize::from(SHARDS)),
+            head_bytes: self.heads.budget_mebibytes.mebibytes() / usize::from(SHARDS),
+            timeouts: Timeouts {
+                half_open: self.flows.half_open_seconds.seconds(),
+                tcp: self.flows.tcp_seconds.seconds(),
+                datagram: self.flows.datagram_seconds.seconds(),
+                closed: self.flows.closed_seconds.seconds(),
+            },
+        }
+    }
+
+    /// The caps of IP reassembly.
+    pub fn fragment_limits(&self) -> FragmentLimits {
+        FragmentLimits {
+            datagrams: self.fragments.max_datagrams.count(),
+            bytes: self.fragments.budget_mebibytes.mebibytes(),
+            age: self.fragments.timeout_seconds.seconds(),
+            ..FragmentLimits::default()
+        }
+    }
+
+    /// The caps of the ordered stage.
+    pub fn correlation_limits(&self) -> correlate::Limits {
+        correlate::Limits {
+            findings: self.findings.max.count(),
+            remembered: self.findings.remembered.count(),
+        }
+    }
+
+    /// What detectors are told.
+    pub fn tuning(&self) -> Tuning {
+        let Detectors {
+            socks_proxy,
+            http_connect_proxy,
+            http_forward_proxy,
+        } = &self.detectors;
+        Tuning {
+            socks_proxy: socks_proxy.enabled,
+            http_connect_proxy: http_connect_proxy.enabled,
+            http_forward_proxy: http_forward_proxy.enabled,
+        }
+    }
+
+    /// What memory may be used for, each with an upper bound in bytes. The bound holds for any input.
+    pub fn memory_bounds(&self) -> [(&'static str, usize); 5] {
+        let shard = self.shard_limits();
+        let heads = shard.head_bytes * usize::from(SHARDS);
+        [
+            ("flows", Shard::memory_bound(shard).saturating_sub(heads)),
+            ("stream heads", heads),
+            ("fragments", self.fragment_limits().bytes),
+            (
+                "findings and correlation",
+                Ordered::memory_bound(self.correlation_limits()),
+            ),
+            ("reading and batches", BUFFERS),
+        ]
+    }
+}
+
+impl std::str::FromStr for Config {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<Self, Fault> {
+        toml::from_str(text).map_err(|error| Fault {
+            nearest: nearest_key(error.message()),
+            error: Box::new(error),
+        })
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("the configuration {} cannot be read: {cause}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        cause: std::io::Error,
+    },
+    /// The file says something that is not known.
+    #[error("the configuration {} is wrong: {fault}", path.display())]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        fault: Fault,
+    },
+}
+
+/// What is wrong in a configuration: line, column, the line itself with a caret, and the nearest key that is known.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}{}", nearest.as_ref().map_or(String::new(), |key| format!("did you mean `{key}`?")))]
+pub struct Fault {
+    error: Box<toml::de::Error>,
+    nearest: Option<String>,
+}
+
+/// The known key that is most like the unknown one, read from the parser's own list of what it expected.
+fn nearest_key(message: &str) -> Option<String> {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let unknown = message.contains("unknown field").then(|| quoted.next())??;
+    quoted
+        .map(|key| (strsim::damerau_levenshtein(unknown, key), key))
+        .filter(|(distance, key)| *distance <= key.len().div_ceil(2))
+        .min()
+        .map(|(_, key)| key.to_owned())
+}
+
+/// The reader's window, the batches that may wait for workers, and what decompression keeps.
+const BUFFERS: usize = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_file_shows_every_key_with_its_default() {
+        let shipped = include_str!("../config/hopscope.toml");
+        assert_eq!(shipped.parse::<Config>().unwrap(), Config::default());
+        let written: toml::Table = toml::to_string(&Config::default())
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert_eq!(shipped.parse::<toml::Table>().unwrap(), written);
+    }
+
+    #[test]
+    fn faults_name_the_line_and_the_nearest_key() {
+        let cases = [
+            ("[flows]\nmaks = 1", "did you mean `max`?"),
+            ("[flow]\nmax = 64", "did you mean `flows`?"),
+            (
+                "[flows]\nmax = 3",
+                "must be between 64 and 100000000, not 3",
+            ),
+            ("[flows]\nmax = \"many\"", "line 2"),
+            ("[detectors.socks-proxi]", "did you mean `socks-proxy`?"),
+            ("pipeline = 7", "line 1"),
+        ];
+        for (text, part) in cases {
+            let fault = text.parse::<Config>().unwrap_err().to_string();
+            assert!(fault.contains(part), "{text}: {fault}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Sinks: findings as lines.
+
+pub mod account;
+pub mod jsonl;
+pub mod text;

@@ -1,0 +1,217 @@
+//! Text for a person: the story in one line, the evidence under it, and a line per relaying host at the end.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::net::IpAddr;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::evidence::{Hop, Inner};
+use crate::finding::summary::Tally;
+use crate::finding::{Finding, Severity};
+
+/// Writes findings, most severe first, and within a severity in the order they were raised.
+///
+/// # Errors
+///
+/// If the output fails; a closed pipe is [`io::ErrorKind::BrokenPipe`].
+pub fn write(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
+    let mut sorted: Vec<&Finding> = findings.iter().collect();
+    sorted.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    for finding in sorted {
+        story(out, finding)?;
+        evidence(out, finding)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn story(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
+    let (style, severity) = (style_of(finding.severity), finding.severity);
+    writeln!(
+        out,
+        "{style}{severity:<8}{style:#} {BOLD}{}{BOLD:#}",
+        finding.title
+    )
+}
+
+fn evidence(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
+    let relay = &finding.evidence;
+    let certainty = format!("{:?}", finding.certainty).to_lowercase();
+    let techniques: Vec<&str> = finding.attack.iter().map(|a| a.technique).collect();
+    let detector = format!(
+        "{} ({certainty}), {}",
+        finding.detector,
+        techniques.join(" ")
+    );
+    line(out, "detector", &detector)?;
+    line(
+        out,
+        "seen",
+        &format!("{} to {}", finding.first_seen, finding.last_seen),
+    )?;
+    line(out, "sessions", &sessions(finding))?;
+    line(out, "asked", &tally(&relay.commands, String::clone))?;
+    line(
+        out,
+        "identity",
+        &tally(&relay.authentication, ToString::to_string),
+    )?;
+    line(out, "outcome", &tally(&relay.outcomes, String::clone))?;
+    line(out, "targets", &tally(&relay.targets, ToString::to_string))?;
+    line(out, "then", &tally(&relay.hops, |hops| path(hops)))?;
+    line(out, "inside", &tally(&relay.inner, inner))?;
+    line(out, "marks", &tally(&relay.marks, String::clone))?;
+    line(out, "quality", &quality(finding))
+}
+
+fn line(out: &mut impl Write, label: &str, text: &str) -> io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "         {DIM}{label:<9}{DIM:#} {text}")
+}
+
+fn sessions(finding: &Finding) -> String {
+    let relay = &finding.evidence;
+    let mut text = format!("{} ({} opened)", finding.sessions, relay.opened);
+    if relay.client_bytes + relay.server_bytes > 0 {
+        text += &format!(
+            ", {} from the client, {} to it",
+            bytes(relay.client_bytes),
+            bytes(relay.server_bytes)
+        );
+    }
+    text
+}
+
+/// `value, other value ×3`, in the order first seen.
+fn tally<T: PartialEq>(tally: &Tally<T>, show: impl Fn(&T) -> String) -> String {
+    let items: Vec<String> = tally
+        .iter()
+        .map(|counted| {
+            let value = counted.value.as_ref().map_or("others".to_owned(), &show);
+            match counted.count {
+                1 => value,
+                count => format!("{value} ×{count}"),
+            }
+        })
+        .collect();
+    items.join(", ")
+}
+
+fn path(hops: &[Hop]) -> String {
+    let steps: Vec<String> = hops
+        .iter()
+        .map(|hop| {
+            let target = hop.target.as_ref().map(ToString::to_string);
+            format!("{} to {}", hop.protocol, target.unwrap_or("?".to_owned()))
+        })
+        .collect();
+    steps.join(", then ")
+}
+
+fn inner(inner: &Inner) -> String {
+    [
+        Some(inner.protocol),
+        inner.name.as_deref(),
+        inner.ja4.as_deref(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>()
+    .join(" ")
+}
+
+/// The defects of what was seen, by their names in the JSON.
+fn quality(finding: &Finding) -> String {
+    let fields = serde_json::to_value(finding.quality).unwrap_or_default();
+    let names = fields.as_object().map(|fields| {
+        let names: Vec<&str> = fields.keys().map(String::as_str).collect();
+        names.join(", ")
+    });
+    names.unwrap_or_default()
+}
+
+/// Writes what each relaying host did, over all findings.
+///
+/// # Errors
+///
+/// If the output fails.
+pub fn write_hosts(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
+    let mut hosts: BTreeMap<IpAddr, Vec<&Finding>> = BTreeMap::new();
+    for finding in findings {
+        let host = finding.relay.unwrap_or(finding.server.ip);
+        hosts.entry(host).or_default().push(finding);
+    }
+    for (host, findings) in hosts {
+        let worst = findings.iter().map(|f| f.severity).max();
+        let style = worst.map_or(Style::new(), style_of);
+        let detectors = distinct(findings.iter().map(|f| f.detector));
+        let clients = distinct(findings.iter().map(|f| f.client.ip)).len();
+        let sessions: u64 = findings.iter().map(|f| f.sessions).sum();
+        writeln!(
+            out,
+            "{style}{host}{style:#} relays: {}; {} and {}",
+            detectors.join(", "),
+            plural(clients as u64, "client"),
+            plural(sessions, "session"),
+        )?;
+    }
+    Ok(())
+}
+
+fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> Vec<T> {
+    values
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .collect()
+}
+
+/// `1 session`, `2 sessions`.
+pub(super) fn plural(count: u64, noun: impl Display) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{ending}")
+}
+
+/// Bytes in decimal units, with one digit behind the point.
+fn bytes(count: u64) -> String {
+    let units = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
+    match units.into_iter().find(|&(_, size)| count >= size) {
+        Some((unit, size)) => format!("{}.{} {unit}", count / size, count % size * 10 / size),
+        None => format!("{count} bytes"),
+    }
+}
+
+fn style_of(severity: Severity) -> Style {
+    let color = match severity {
+        Severity::Info => AnsiColor::Blue,
+        Severity::Low => AnsiColor::Cyan,
+        Severity::Medium => AnsiColor::Yellow,
+        Severity::High | Severity::Critical => AnsiColor::Red,
+    };
+    color.on_default().bold()
+}
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_told_in_decimal_units() {
+        let cases = [
+            (0, "0 bytes"),
+            (999, "999 bytes"),
+            (1_000, "1.0 kB"),
+            (1_999_999, "1.9 MB"),
+            (3_210_000_000, "3.2 GB"),
+        ];
+        for (count, text) in cases {
+            assert_eq!(bytes(count), text);
+        }
+    }
+}
