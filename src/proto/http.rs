@@ -9,7 +9,7 @@ mod line;
 
 pub use body::Content;
 use body::Extent;
-use head::{Fields, Head};
+use head::Head;
 use line::{RequestLine, StartLine, StatusLine};
 
 use super::half::{Half, Stop, ensure};
@@ -109,12 +109,7 @@ impl Http {
     /// Whether the proxy opened the way of a CONNECT, so that what follows on both sides is the inner protocol.
     pub fn is_tunnel(&self) -> bool {
         let status = self.response.as_ref().map(|response| response.status);
-        status.is_some_and(|status| self.is_granted(status))
-    }
-
-    /// Whether this status opens the way of a CONNECT: any 2xx does (RFC 9110, section 9.3.6).
-    fn is_granted(&self, status: u16) -> bool {
-        self.is_connect() && (200..300).contains(&status)
+        status.is_some_and(|status| body::is_tunnel(self.method, status))
     }
 
     /// Whether a tunnel was granted, or its refusal was not seen.
@@ -155,85 +150,61 @@ fn read(exchange: &Exchange<'_>) -> Result<Reading<Http>, Stop> {
     let mut client = Half::new(Side::Client, exchange.client);
     let mut server = Half::new(Side::Server, exchange.server);
     ensure(!exchange.client.is_unseen())?;
-    ensure(StatusLine::may_begin(head::behind_blank_lines(
-        server.rest(),
-    )))?;
+    let answer = head::behind_blank_lines(server.rest());
+    ensure(StatusLine::may_begin(answer))?;
     let request = Head::<RequestLine>::read(&mut client)?;
     let asked = body::of_request(request.line.method, &request.fields).pass(&mut client)?;
-    let mut layer = Http::asked(&request);
-    let answered = match final_response(&mut server) {
-        Ok(response) => layer.answered(&response, &mut server)?,
-        Err(Stop::Ended) => Extent::Bounded { empty: true },
-        Err(stop) => return Err(stop),
-    };
-    ensure(request.line.is_telling || layer.response.is_some())?;
-    layer.ends_stream =
-        !request.end_known || asked == Extent::Endless || answered == Extent::Endless;
+    let response = final_response(&mut server)?;
+    ensure(request.line.is_telling || response.is_some())?;
+    let passed = response.map(|head| Passed::read(request.line.method, head, &mut server));
+    let passed = passed.transpose()?;
+    let answers_on = passed.as_ref().is_some_and(Passed::is_endless);
+    let ends_stream = !request.end_known || asked == Extent::Endless || answers_on;
+    let layer = Http::new(&request, passed, ends_stream);
     Ok(layer.reading(client.position(), server.position()))
 }
 
-/// Passes interim responses, RFC 9110, section 15.2.
-fn final_response<'a>(server: &mut Half<'a>) -> Result<Head<'a, StatusLine>, Stop> {
+/// Reads the last head of a response, behind interim ones (RFC 9110, section 15.2); `None` where none will come.
+fn final_response<'a>(server: &mut Half<'a>) -> Result<Option<Head<'a, StatusLine>>, Stop> {
     loop {
-        let head = Head::<StatusLine>::read(server)?;
-        if head.line.is_final() {
-            return Ok(head);
+        match Head::<StatusLine>::read(server) {
+            Ok(head) if head.line.is_final() => return Ok(Some(head)),
+            Ok(_) => {}
+            Err(Stop::Ended) => return Ok(None),
+            Err(stop) => return Err(stop),
         }
     }
 }
 
-impl Http {
-    fn asked(request: &Head<'_, RequestLine>) -> Self {
-        let (line, fields) = (&request.line, &request.fields);
-        Self {
-            method: line.method,
-            form: line.form,
-            target: line.target.clone(),
-            cut_name: line.cut_name.clone(),
-            host: fields.short("host"),
-            user_agent: fields.short("user-agent"),
-            connection: fields.short("connection"),
-            upgrade: fields.short("upgrade"),
-            proxy_connection: fields.has("proxy-connection"),
-            proxy_authorization: fields.has("proxy-authorization"),
-            forwarded: FORWARDED.iter().any(|name| fields.has(name)),
-            response: None,
-            ends_stream: false,
-            is_cut: request.is_cut,
-        }
-    }
+/// A response whose content was passed.
+struct Passed<'a> {
+    head: Head<'a, StatusLine>,
+    content: Content,
+    content_seen: bool,
+    page_announced: bool,
+    extent: Extent,
+}
 
-    /// Takes the response in and passes its content.
-    fn answered(
-        &mut self,
-        head: &Head<'_, StatusLine>,
-        server: &mut Half<'_>,
-    ) -> Result<Extent, Stop> {
-        let content = body::of_response(self.method, head.line.status, &head.fields);
-        let mut extent = content.pass(server)?;
+impl<'a> Passed<'a> {
+    fn read(method: &str, head: Head<'a, StatusLine>, server: &mut Half<'_>) -> Result<Self, Stop> {
+        let content = body::of_response(method, head.line.status, &head.fields);
+        let extent = content.pass(server)?;
         let content_seen = match extent {
             Extent::Bounded { empty } => !empty,
             Extent::Endless => sends_more(server)?,
         };
-        if !head.end_known {
-            extent = Extent::Endless;
-        }
-        self.is_cut |= head.is_cut;
-        self.response = Some(Response {
-            page_announced: self.is_granted(head.line.status) && body::is_announced(&head.fields),
-            ..Response::new(head.line.status, &head.fields, content, content_seen)
-        });
-        Ok(extent)
+        let granted = body::is_tunnel(method, head.line.status);
+        Ok(Self {
+            page_announced: granted && body::is_announced(&head.fields),
+            head,
+            content,
+            content_seen,
+            extent,
+        })
     }
 
-    fn reading(self, client: usize, server: usize) -> Reading<Self> {
-        let everything = Reading::<Self>::EVERYTHING;
-        let ends = self.ends_stream;
-        Reading {
-            layer: self,
-            client: if ends { everything } else { client },
-            server: if ends { everything } else { server },
-        }
+    fn is_endless(&self) -> bool {
+        self.extent == Extent::Endless || !self.head.end_known
     }
 }
 
@@ -247,20 +218,53 @@ fn sends_more(half: &Half<'_>) -> Result<bool, Stop> {
     }
 }
 
-impl Response {
-    fn new(status: u16, fields: &Fields<'_>, content: Content, content_seen: bool) -> Self {
+impl Http {
+    fn new(request: &Head<'_, RequestLine>, passed: Option<Passed<'_>>, ends_stream: bool) -> Self {
+        let (line, fields) = (&request.line, &request.fields);
         Self {
-            status,
+            method: line.method,
+            form: line.form,
+            target: line.target.clone(),
+            cut_name: line.cut_name.clone(),
+            host: fields.short("host"),
+            user_agent: fields.short("user-agent"),
+            connection: fields.short("connection"),
+            upgrade: fields.short("upgrade"),
+            proxy_connection: fields.has("proxy-connection"),
+            proxy_authorization: fields.has("proxy-authorization"),
+            forwarded: FORWARDED.iter().any(|name| fields.has(name)),
+            is_cut: request.is_cut || passed.as_ref().is_some_and(|passed| passed.head.is_cut),
+            response: passed.map(Response::new),
+            ends_stream,
+        }
+    }
+
+    fn reading(self, client: usize, server: usize) -> Reading<Self> {
+        let everything = Reading::<Self>::EVERYTHING;
+        let ends = self.ends_stream;
+        Reading {
+            layer: self,
+            client: if ends { everything } else { client },
+            server: if ends { everything } else { server },
+        }
+    }
+}
+
+impl Response {
+    fn new(passed: Passed<'_>) -> Self {
+        let fields = &passed.head.fields;
+        Self {
+            status: passed.head.line.status,
             via: fields.short("via"),
             x_cache: fields.short("x-cache"),
             proxy_agent: fields.short("proxy-agent"),
             proxy_connection: fields.short("proxy-connection"),
             squid_error: fields.short("x-squid-error"),
             server: fields.short("server"),
-            page_announced: false,
+            page_announced: passed.page_announced,
             proxy_authenticate: fields.has("proxy-authenticate"),
-            content,
-            content_seen,
+            content: passed.content,
+            content_seen: passed.content_seen,
         }
     }
 }

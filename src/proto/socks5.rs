@@ -4,6 +4,7 @@
 //! chosen, and data before the reply.
 
 pub mod address;
+mod message;
 mod talk;
 
 use super::target::Target;

@@ -38,11 +38,15 @@ pub(super) fn of_request(method: &str, fields: &Fields<'_>) -> Content {
 
 /// The content of a response with `status` to a request by `method`.
 pub(super) fn of_response(method: &str, status: u16, fields: &Fields<'_>) -> Content {
-    let is_tunnel = method == CONNECT && (200..300).contains(&status);
-    if is_tunnel || method == "HEAD" || matches!(status, 100..200 | 204 | 304) {
+    if is_tunnel(method, status) || method == "HEAD" || matches!(status, 100..200 | 204 | 304) {
         return Content::None;
     }
     of_fields(fields)
+}
+
+/// Whether an answer opens the way of a CONNECT: any 2xx does (RFC 9110, section 9.3.6).
+pub(super) fn is_tunnel(method: &str, status: u16) -> bool {
+    method == CONNECT && (200..300).contains(&status)
 }
 
 /// Whether the fields announce content that is not empty.

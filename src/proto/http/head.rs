@@ -73,7 +73,7 @@ impl<'a, L: StartLine> Head<'a, L> {
 
 /// The header fields of a head.
 pub(super) struct Fields<'a> {
-    headers: [Header<'a>; MOST_FIELDS],
+    list: Vec<Header<'a>>,
     /// Whether they could be read: they were known, well-formed and not too many.
     pub(super) are_readable: bool,
 }
@@ -81,20 +81,18 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     fn read(block: &'a [u8]) -> Self {
         let mut headers = [EMPTY_HEADER; MOST_FIELDS];
-        let read = httparse::parse_headers(block, &mut headers);
-        if matches!(read, Ok(Status::Complete(_))) {
-            let are_readable = true;
-            return Self {
-                headers,
-                are_readable,
-            };
+        match httparse::parse_headers(block, &mut headers) {
+            Ok(Status::Complete((_, read))) => Self {
+                list: read.to_vec(),
+                are_readable: true,
+            },
+            _ => Self::unreadable(),
         }
-        Self::unreadable()
     }
 
-    fn unreadable() -> Self {
+    const fn unreadable() -> Self {
         Self {
-            headers: [EMPTY_HEADER; MOST_FIELDS],
+            list: Vec::new(),
             are_readable: false,
         }
     }
@@ -102,7 +100,7 @@ impl<'a> Fields<'a> {
     /// The values of the fields with this name, in order.
     pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         let named = move |header: &&Header<'a>| header.name.eq_ignore_ascii_case(name);
-        self.headers.iter().filter(named).map(|header| header.value)
+        self.list.iter().filter(named).map(|header| header.value)
     }
 
     /// Whether there is a field with this name.

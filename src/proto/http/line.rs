@@ -28,11 +28,16 @@ pub(super) struct RequestLine {
 
 impl StartLine for RequestLine {
     fn may_begin(known: &[u8]) -> bool {
-        match known.first() {
-            None => true,
-            Some(b'A'..=b'Z') => METHODS.iter().any(|method| may_begin_with(known, method)),
-            Some(_) => false,
+        let Some(first) = known.first() else {
+            return true;
+        };
+        if !first.is_ascii_uppercase() {
+            return false;
         }
+        let mut alike = METHODS
+            .iter()
+            .filter(|method| method.as_bytes().first() == Some(first));
+        alike.any(|method| may_begin_with(known, method))
     }
 
     fn from_whole(line: &[u8]) -> Option<Self> {
