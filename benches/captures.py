@@ -2,7 +2,7 @@
 """Make the captures that the benchmarks read.
 
     captures.py mixed DIR OUT [BYTES]      all Ethernet pcap files below DIR, again and again a day apart, up to BYTES (1e9)
-    captures.py flows OUT [FLOWS]          FLOWS (1e6) small TCP conversations: handshake, request, answer, close
+    captures.py flows OUT [FLOWS]          FLOWS (1e6) small TCP conversations: handshake, request, answer, close (8 frames)
 """
 import pathlib, struct, sys
 
@@ -52,7 +52,7 @@ def flows(out, count):
     # flags, from the client, sequence number, acknowledgement, payload
     talk = [(0x02, True, 0, 0, b''), (0x12, False, 0, 1, b''), (0x10, True, 1, 1, b''), (0x18, True, 1, 1, request),
             (0x18, False, 1, 1 + len(request), answer), (0x11, True, 1 + len(request), 1 + len(answer), b''),
-            (0x11, False, 1 + len(answer), 2 + len(request), b'')]
+            (0x11, False, 1 + len(answer), 2 + len(request), b''), (0x10, True, 2 + len(request), 2 + len(answer), b'')]
     shapes = []
     for flags, up, seq, ack, payload in talk:
         ip = struct.pack('>BBHHHBBH', 0x45, 0, 40 + len(payload), 0, 0x4000, 64, 6, 0)

@@ -3,7 +3,10 @@
 //! `cargo bench --bench libpcap_loop -- CAPTURE`; `benches/compare.py` runs it beside hopscope.
 
 fn main() {
-    let Some(path) = std::env::args().skip(1).find(|argument| !argument.starts_with("--")) else {
+    let Some(path) = std::env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with("--"))
+    else {
         println!("usage: cargo bench --bench libpcap_loop -- CAPTURE");
         return;
     };

@@ -8,12 +8,13 @@ use crate::decode::{Segment, Transport};
 use crate::detect;
 use crate::evidence::Evidence;
 use crate::facts::{FlowEnd, FlowFacts, FlowId, Quality, Traffic};
+use crate::flow::closed::Closed;
 use crate::flow::head::Head;
-use crate::flow::key::FlowKey;
+use crate::flow::key::{FlowKey, Sender};
 use crate::flow::probing::{FirstPiece, Piece, Probe, Probing};
 use crate::flow::rings::Rings;
 use crate::flow::table::{FlowTable, Place, Timeouts};
-use crate::flow::tcp::Payload;
+use crate::flow::tcp::{self, Payload};
 use crate::flow::{Flow, Observed};
 use crate::proto::Side;
 use crate::proto::stack::{self, Layer, Progress, Stack};
@@ -22,11 +23,25 @@ use crate::time::Timestamp;
 /// How many shards there are. The findings of a run depend on it; it never changes with the number of workers.
 pub const SHARDS: u16 = 64;
 
-/// The shard that owns a segment's flow.
-#[expect(clippy::cast_possible_truncation, reason = "a remainder of 64")]
-pub fn owner(segment: &Segment<'_>) -> u16 {
-    let (key, _) = FlowKey::of(segment);
-    (key.stable_hash() % u64::from(SHARDS)) as u16
+/// The flow that a segment belongs to, which end sent it, and the shard that owns the flow.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// The flow's key.
+    pub key: FlowKey,
+    /// The end that sent the segment.
+    pub sender: Sender,
+    /// The number of the shard.
+    pub shard: u16,
+}
+
+impl Route {
+    /// The route of a segment.
+    #[expect(clippy::cast_possible_truncation, reason = "a remainder of 64")]
+    pub fn of(segment: &Segment<'_>) -> Self {
+        let (key, sender) = FlowKey::of(segment);
+        let shard = (key.stable_hash() % u64::from(SHARDS)) as u16;
+        Self { key, sender, shard }
+    }
 }
 
 /// When a frame was seen: its time and its number in the run.
@@ -95,6 +110,8 @@ pub struct ShardCounts {
     pub flows_evicted: u64,
     /// Segments recognised as mirrored copies.
     pub copies: u64,
+    /// Segments that came after the end of their connection.
+    pub late_segments: u64,
     /// Stream heads given up because their budget was used up.
     pub heads_given_up: u64,
 }
@@ -105,6 +122,7 @@ impl ShardCounts {
         self.flows += other.flows;
         self.flows_evicted += other.flows_evicted;
         self.copies += other.copies;
+        self.late_segments += other.late_segments;
         self.heads_given_up += other.heads_given_up;
     }
 }
@@ -114,6 +132,7 @@ impl ShardCounts {
 pub struct Shard {
     number: u16,
     table: FlowTable,
+    closed: Closed,
     /// Flows that hold heads, oldest first.
     asking: Rings,
     head_bytes: usize,
@@ -128,6 +147,7 @@ impl Shard {
         Self {
             number,
             table: FlowTable::new(limits.flows, limits.timeouts),
+            closed: Closed::new(limits.timeouts.closed),
             asking: Rings::new(1),
             head_bytes: 0,
             limits,
@@ -137,31 +157,59 @@ impl Shard {
     }
 
     /// Takes a segment of one of its flows into account.
-    pub fn segment(&mut self, moment: Moment, segment: &Segment<'_>, out: &mut Vec<Event>) {
+    pub fn segment(
+        &mut self,
+        moment: Moment,
+        route: &Route,
+        segment: &Segment<'_>,
+        out: &mut Vec<Event>,
+    ) {
         self.advance(moment.time, out);
         let order = self.order(moment.time, Cause::Frame, moment.frame);
         let mut events = Outbox::new(order, out);
-        let (key, _) = FlowKey::of(segment);
-        let place = match self.table.find(&key) {
+        let place = match self.table.find(&route.key) {
             Some(place) => place,
-            None => self.open(moment, segment, &mut events),
+            None if self.is_late(moment, route, segment) => {
+                self.counts.late_segments += 1;
+                return;
+            }
+            None => self.open(moment, route, segment, &mut events),
         };
-        if self.observe(place, moment, segment, &mut events) == Observed::Reopens {
+        let sender = route.sender;
+        if self.observe(place, moment, sender, segment, &mut events) == Observed::Reopens {
             if let Some(flow) = self.table.remove(place) {
                 self.close(place, flow, &mut events);
             }
-            let place = self.open(moment, segment, &mut events);
-            self.observe(place, moment, segment, &mut events);
+            let place = self.open(moment, route, segment, &mut events);
+            self.observe(place, moment, sender, segment, &mut events);
         }
     }
 
-    fn open(&mut self, moment: Moment, segment: &Segment<'_>, events: &mut Outbox<'_>) -> Place {
+    /// Whether a segment that belongs to no flow is the tail of a connection that is over.
+    fn is_late(&self, moment: Moment, route: &Route, segment: &Segment<'_>) -> bool {
+        segment.tcp.is_some_and(|tcp| !tcp::opens(tcp))
+            && self.closed.is_late(&route.key, moment.time)
+    }
+
+    fn open(
+        &mut self,
+        moment: Moment,
+        route: &Route,
+        segment: &Segment<'_>,
+        events: &mut Outbox<'_>,
+    ) -> Place {
         if let Some((place, flow)) = self.table.evict() {
             self.counts.flows_evicted += 1;
             self.close(place, flow, events);
         }
         self.counts.flows += 1;
-        let flow = Flow::open(FlowId(moment.frame), segment, moment.time);
+        let flow = Flow::open(
+            FlowId(moment.frame),
+            route.key,
+            route.sender,
+            segment,
+            moment.time,
+        );
         self.table.insert(flow)
     }
 
@@ -169,13 +217,13 @@ impl Shard {
         &mut self,
         place: Place,
         moment: Moment,
+        sender: Sender,
         segment: &Segment<'_>,
         events: &mut Outbox<'_>,
     ) -> Observed {
         let Some(flow) = self.table.flow_mut(place) else {
             return Observed::Copy;
         };
-        let (_, sender) = FlowKey::of(segment);
         let from = flow.side_of(sender);
         let (was_answered, was_over) = (flow.is_answered(), flow.ending().is_some());
         let observed = flow.observe(from, segment, moment.time);
@@ -191,9 +239,19 @@ impl Shard {
                 if over && !was_over {
                     self.table.hasten(place);
                 }
+                self.dismiss(place, moment, events);
             }
         }
         observed
+    }
+
+    /// Closes a flow that is over without waiting for its time to pass.
+    fn dismiss(&mut self, place: Place, moment: Moment, events: &mut Outbox<'_>) {
+        let over = self.table.flow(place).is_some_and(Flow::is_over);
+        if let Some(flow) = over.then(|| self.table.remove(place)).flatten() {
+            self.closed.insert(&flow.key, moment.time);
+            self.close(place, flow, events);
+        }
     }
 
     /// Shows new payload, and the end of a side, to the parsers.
@@ -340,7 +398,7 @@ impl Shard {
     pub fn memory_bound(limits: Limits) -> usize {
         let flows = limits.flows * (FlowTable::FLOW_BYTES + Rings::NODE_BYTES);
         let overshoot = 2 * Head::CAPACITY;
-        usize::from(SHARDS) * (flows + limits.head_bytes + overshoot)
+        usize::from(SHARDS) * (flows + limits.head_bytes + overshoot + Closed::BYTES)
     }
 }
 
@@ -369,10 +427,9 @@ fn ask(flow: &mut Flow, piece: Piece<'_>) -> Progress {
         return probing.add(piece);
     }
     let mut stack = Stack::new(flow.is_midstream());
-    if piece.offset == 0
-        && stack.probe(&FirstPiece(piece)) == Progress::Settled
-        && stack.layers().is_empty()
-    {
+    let settled = piece.offset == 0 && stack.probe(&FirstPiece(piece)) == Progress::Settled;
+    if settled {
+        flow.probe = Probe::Read(stack.into_layers());
         return Progress::Settled;
     }
     let mut probing = Box::new(Probing::new(stack));
@@ -384,7 +441,7 @@ fn ask(flow: &mut Flow, piece: Piece<'_>) -> Progress {
 fn finish(flow: &mut Flow, side: Side) -> Progress {
     match &mut flow.probe {
         Probe::Asking(probing) => probing.finish(side),
-        Probe::Fresh | Probe::Settled => Progress::Waiting,
+        Probe::Fresh | Probe::Read(_) | Probe::Settled => Progress::Waiting,
     }
 }
 
@@ -396,11 +453,8 @@ fn conclude(flow: &mut Flow) {
 
 /// Turns what was read in a flow into facts and evidence, and forgets the heads.
 fn report(flow: &mut Flow, tuning: &detect::Tuning, events: &mut Outbox<'_>) {
-    let Probe::Asking(probing) = std::mem::replace(&mut flow.probe, Probe::Settled) else {
-        return;
-    };
-    flow.defects.rewritten |= probing.differs();
-    let layers = probing.stack.into_layers();
+    flow.defects.rewritten |= flow.probe.differs();
+    let layers = flow.probe.settle().unwrap_or_default();
     if layers.is_empty() {
         return;
     }

@@ -95,6 +95,11 @@ impl Span {
         Self(millis.saturating_mul(NANOS_PER_SECOND / 1_000))
     }
 
+    /// A span of whole microseconds, saturating.
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros.saturating_mul(NANOS_PER_SECOND / 1_000_000))
+    }
+
     /// The span in nanoseconds.
     pub const fn nanos(self) -> i64 {
         self.0

@@ -14,8 +14,8 @@ pub struct Copies {
     at: u8,
 }
 
-/// A moment in units of 2¹⁶ ns, wrapped to 32 bits.
-type Tick = u32;
+/// A moment in units of 2²⁰ ns, about a millisecond, wrapped to 16 bits.
+type Tick = u16;
 
 impl Copies {
     /// Remembers a segment; says whether it is a copy of one remembered.
@@ -52,10 +52,10 @@ impl Copies {
     reason = "ticks wrap, and are only compared within a window"
 )]
 const fn tick(time: Timestamp) -> Tick {
-    (time.nanos() >> 16) as u32
+    (time.nanos() >> 20) as Tick
 }
 
-const REMEMBERED: usize = 8;
+const REMEMBERED: usize = 4;
 
 /// A copy takes the length of a queue; a retransmission waits for the least timeout in use, 200 ms (Linux).
 const WINDOW: Tick = tick(Timestamp::from_nanos(Span::from_millis(50).nanos()));

@@ -12,6 +12,8 @@ pub struct Wheel {
     slots: Rings,
     /// The next second to come up. `None` before the first schedule.
     current: Option<i64>,
+    /// The beginning of that second: before it, nothing is due.
+    next: Timestamp,
     waiting: usize,
 }
 
@@ -30,6 +32,7 @@ impl Wheel {
         Self {
             slots: Rings::new(SLOTS),
             current: None,
+            next: Timestamp::MIN,
             waiting: 0,
         }
     }
@@ -59,7 +62,15 @@ impl Wheel {
     }
 
     /// The next flow whose slot lies at or before `now`, taken off the wheel. Slots come up in order of time.
+    #[inline]
     pub fn pop_due(&mut self, now: Timestamp) -> Option<Due> {
+        if now < self.next {
+            return None;
+        }
+        self.turn(now)
+    }
+
+    fn turn(&mut self, now: Timestamp) -> Option<Due> {
         let now = now.seconds();
         let mut current = self.current?;
         while current <= now && self.waiting > 0 {
@@ -73,7 +84,9 @@ impl Wheel {
             }
             current = current.saturating_add(1);
         }
-        self.current = Some(current.max(now.saturating_add(1)));
+        let current = current.max(now.saturating_add(1));
+        self.current = Some(current);
+        self.next = Timestamp::from_parts(current, 0);
         None
     }
 }

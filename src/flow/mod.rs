@@ -1,5 +1,6 @@
 //! Flows: who talks to whom, how much, and in which state.
 
+pub mod closed;
 pub mod copies;
 pub mod expiry;
 pub mod flights;
@@ -38,8 +39,8 @@ pub struct Flow {
     pub label: Label,
     /// The TCP state, where the transport is TCP.
     pub tcp: Option<Connection>,
-    /// SYN to the client's first acknowledgement, if both were seen.
-    pub round_trip: Option<Span>,
+    /// SYN to the client's first acknowledgement in microseconds, if both were seen.
+    round_trip: Option<u32>,
     sent: [Sent; 2],
     flights: Flights,
     copies: Copies,
@@ -54,8 +55,8 @@ pub struct Flow {
 /// What one side sent.
 #[derive(Clone, Debug, Default)]
 pub struct Sent {
-    /// Segments, copies left out.
-    pub segments: u64,
+    /// Segments, copies left out; saturates.
+    pub segments: u32,
     /// Payload bytes, retransmissions left out.
     pub bytes: u64,
     /// Sizes of the payloads that brought something new.
@@ -92,8 +93,13 @@ pub enum Observed {
 
 impl Flow {
     /// A flow that `segment` opens; give it the same segment with [`Flow::observe`] next.
-    pub fn open(id: FlowId, segment: &Segment<'_>, time: Timestamp) -> Self {
-        let (key, sender) = FlowKey::of(segment);
+    pub fn open(
+        id: FlowId,
+        key: FlowKey,
+        sender: Sender,
+        segment: &Segment<'_>,
+        time: Timestamp,
+    ) -> Self {
         Self {
             id,
             key,
@@ -149,7 +155,8 @@ impl Flow {
         let opening = self.sent_by(Side::Client).segments == 1;
         let from_start = self.tcp.is_some_and(|c| c.seen_from_start());
         if from == Side::Client && answered && opening && from_start && self.round_trip.is_none() {
-            self.round_trip = Some(time - self.opened);
+            let micros = (time - self.opened).nanos() / 1_000;
+            self.round_trip = u32::try_from(micros).ok();
         }
     }
 
@@ -157,7 +164,7 @@ impl Flow {
         self.defects.gap_bytes = self.defects.gap_bytes.saturating_add(payload.gap_bytes);
         self.defects.truncated |= (segment.payload.len() as u64) < segment.payload_bytes.into();
         self.defects.fragments |= segment.fragmented;
-        let round_trip = self.round_trip;
+        let round_trip = self.round_trip();
         let sent = match from {
             Side::Client => &mut self.sent[0],
             Side::Server => &mut self.sent[1],
@@ -168,6 +175,12 @@ impl Flow {
             sent.sizes.record(payload.new_bytes);
             self.flights.record(from, time, round_trip);
         }
+    }
+
+    /// SYN to the client's first acknowledgement, if both were seen.
+    pub fn round_trip(&self) -> Option<Span> {
+        let micros = self.round_trip?;
+        Some(Span::from_micros(micros.into()))
     }
 
     /// Which side of this flow an end of its key is.
@@ -222,6 +235,11 @@ impl Flow {
             Phase::Closed(ending) => Some(ending),
             _ => None,
         }
+    }
+
+    /// Whether TCP ended and nothing of it is missing, so that only late segments can follow.
+    pub fn is_over(&self) -> bool {
+        self.defects.gap_bytes == 0 && self.tcp.is_some_and(|c| c.is_over())
     }
 
     /// Whether a side will send nothing more.

@@ -2,7 +2,7 @@
 
 use super::head::{Head, Outlook};
 use crate::decode::Transport;
-use crate::proto::stack::{Heads, Progress, Stack};
+use crate::proto::stack::{Heads, Layer, Progress, Stack};
 use crate::proto::{End, Prefix, Side};
 
 /// What is asked of a flow's stream heads.
@@ -12,6 +12,8 @@ pub enum Probe {
     Fresh,
     /// Bytes are kept and asked.
     Asking(Box<Probing>),
+    /// The first payload told everything.
+    Read(Vec<Layer>),
     /// Everything that the heads can tell is known.
     Settled,
 }
@@ -54,14 +56,28 @@ impl Probe {
 
     /// Whether more bytes could still tell something.
     pub fn is_open(&self) -> bool {
-        !matches!(self, Self::Settled)
+        matches!(self, Self::Fresh | Self::Asking(_))
+    }
+
+    /// Takes what was read, and asks no more.
+    pub fn settle(&mut self) -> Option<Vec<Layer>> {
+        match std::mem::replace(self, Self::Settled) {
+            Self::Asking(probing) => Some(probing.stack.into_layers()),
+            Self::Read(layers) => Some(layers),
+            Self::Fresh | Self::Settled => None,
+        }
+    }
+
+    /// Whether a retransmission brought other bytes than the first transmission.
+    pub fn differs(&self) -> bool {
+        matches!(self, Self::Asking(probing) if probing.differs())
     }
 
     /// Bytes of memory held.
     pub fn allocated(&self) -> usize {
         match self {
             Self::Asking(probing) => probing.allocated(),
-            Self::Fresh | Self::Settled => 0,
+            Self::Fresh | Self::Read(_) | Self::Settled => 0,
         }
     }
 }

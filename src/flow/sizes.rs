@@ -1,14 +1,17 @@
 //! Payload sizes of one direction, as a histogram small enough to stand in every flow.
 
+use arrayvec::ArrayVec;
+
 /// A log-linear histogram of payload sizes in bytes: exact below 4, then four buckets per octave up to 65,535.
 ///
-/// A flow starts with one byte per bucket; the first bucket that would pass 255 moves the whole to 32-bit counts.
+/// Most flows use a handful of buckets, which stand in the flow itself; a flow that uses more, or counts beyond 255,
+/// gets the full table.
 #[derive(Clone, Debug)]
 pub struct Sizes(Counts);
 
 #[derive(Clone, Debug)]
 enum Counts {
-    Few([u8; BUCKETS]),
+    Few(ArrayVec<(u8, u8), FEW>),
     Many(Box<[u32; BUCKETS]>),
 }
 
@@ -16,64 +19,82 @@ impl Sizes {
     /// Counts one payload of `bytes` bytes. Sizes above 65,535 count as that; counts saturate.
     pub fn record(&mut self, bytes: u32) {
         let bucket = bucket_of(bytes);
-        if let Counts::Few(few) = &mut self.0 {
-            match few.get_mut(bucket) {
-                Some(count) if *count < u8::MAX => {
-                    *count += 1;
-                    return;
-                }
-                _ => self.widen(),
-            }
+        if let Counts::Few(few) = &mut self.0
+            && !record_few(few, bucket)
+        {
+            self.widen();
         }
         if let Counts::Many(many) = &mut self.0
-            && let Some(count) = many.get_mut(bucket)
+            && let Some(count) = many.get_mut(usize::from(bucket))
         {
             *count = count.saturating_add(1);
         }
     }
 
     fn widen(&mut self) {
-        if let Counts::Few(few) = &self.0 {
-            self.0 = Counts::Many(Box::new(few.map(u32::from)));
+        let mut many = Box::new([0; BUCKETS]);
+        for (lowest, count) in self.bins() {
+            if let Some(slot) = many.get_mut(usize::from(bucket_of(lowest))) {
+                *slot = count;
+            }
         }
+        self.0 = Counts::Many(many);
     }
 
-    /// The buckets that hold something: smallest size of the bucket in bytes, and how many payloads.
+    /// The buckets that hold something, smallest first: smallest size of the bucket in bytes, and how many payloads.
     pub fn bins(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         (0..BUCKETS)
+            .filter_map(|bucket| u8::try_from(bucket).ok())
             .map(|bucket| (lowest_of(bucket), self.count(bucket)))
             .filter(|&(_, count)| count > 0)
     }
 
-    fn count(&self, bucket: usize) -> u32 {
+    fn count(&self, bucket: u8) -> u32 {
         match &self.0 {
-            Counts::Few(few) => few.get(bucket).copied().map_or(0, u32::from),
-            Counts::Many(many) => many.get(bucket).copied().unwrap_or(0),
+            Counts::Few(few) => few
+                .iter()
+                .find(|(known, _)| *known == bucket)
+                .map_or(0, |&(_, count)| count.into()),
+            Counts::Many(many) => many.get(usize::from(bucket)).copied().unwrap_or(0),
         }
+    }
+}
+
+/// Counts in place; false where there is no room.
+fn record_few(few: &mut ArrayVec<(u8, u8), FEW>, bucket: u8) -> bool {
+    match few.iter_mut().find(|(known, _)| *known == bucket) {
+        Some((_, count)) => match count.checked_add(1) {
+            Some(more) => {
+                *count = more;
+                true
+            }
+            None => false,
+        },
+        None => few.try_push((bucket, 1)).is_ok(),
     }
 }
 
 impl Default for Sizes {
     fn default() -> Self {
-        Self(Counts::Few([0; BUCKETS]))
+        Self(Counts::Few(ArrayVec::new()))
     }
 }
 
 /// The bucket of a size: its octave and the two bits below its leading bit.
-fn bucket_of(bytes: u32) -> usize {
+#[expect(clippy::cast_possible_truncation, reason = "a bucket is below 60")]
+fn bucket_of(bytes: u32) -> u8 {
     let bytes = bytes.min(LARGEST);
     if bytes < 4 {
-        return bytes as usize;
+        return bytes as u8;
     }
     let octave = bytes.ilog2();
     let quarter = (bytes >> (octave - 2)) & 3;
-    ((octave - 1) * 4 + quarter) as usize
+    ((octave - 1) * 4 + quarter) as u8
 }
 
 /// The smallest size that falls into a bucket.
-#[expect(clippy::cast_possible_truncation, reason = "a bucket is below 60")]
-fn lowest_of(bucket: usize) -> u32 {
-    let bucket = bucket as u32;
+fn lowest_of(bucket: u8) -> u32 {
+    let bucket = u32::from(bucket);
     match bucket.checked_sub(4) {
         None => bucket,
         Some(above) => (4 + above % 4) << (above / 4),
@@ -82,6 +103,7 @@ fn lowest_of(bucket: usize) -> u32 {
 
 const LARGEST: u32 = 65_535;
 const BUCKETS: usize = 60;
+const FEW: usize = 9;
 
 #[cfg(test)]
 mod tests {
@@ -91,14 +113,12 @@ mod tests {
     fn every_size_falls_between_its_bucket_and_the_next() {
         for bytes in 0..=LARGEST {
             let bucket = bucket_of(bytes);
-            assert!(bucket < BUCKETS);
+            assert!(usize::from(bucket) < BUCKETS);
             assert!(lowest_of(bucket) <= bytes, "{bytes}");
-            assert!(
-                bucket + 1 == BUCKETS || bytes < lowest_of(bucket + 1),
-                "{bytes}"
-            );
+            let last = usize::from(bucket) + 1 == BUCKETS;
+            assert!(last || bytes < lowest_of(bucket + 1), "{bytes}");
         }
-        assert_eq!(bucket_of(u32::MAX), BUCKETS - 1);
+        assert_eq!(usize::from(bucket_of(u32::MAX)), BUCKETS - 1);
     }
 
     #[test]
@@ -110,7 +130,16 @@ mod tests {
     }
 
     #[test]
+    fn many_sizes_are_kept() {
+        let mut sizes = Sizes::default();
+        (0..16).for_each(|octave| sizes.record(1 << octave));
+        let bins: Vec<_> = sizes.bins().collect();
+        assert_eq!(bins.len(), 16);
+        assert!(bins.iter().enumerate().all(|(n, &bin)| bin == (1 << n, 1)));
+    }
+
+    #[test]
     fn a_flow_can_afford_two() {
-        assert!(size_of::<Sizes>() <= 64);
+        assert!(size_of::<Sizes>() <= 24, "{}", size_of::<Sizes>());
     }
 }

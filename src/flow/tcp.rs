@@ -8,6 +8,8 @@ use crate::proto::Side;
 #[derive(Clone, Copy, Debug)]
 pub struct Connection {
     phase: Phase,
+    /// The end itself was acknowledged, or needs no acknowledgement.
+    over: bool,
     client: Stream,
     server: Stream,
 }
@@ -60,6 +62,7 @@ impl Connection {
     pub fn new() -> Self {
         Self {
             phase: Phase::Opening,
+            over: false,
             client: Stream::default(),
             server: Stream::default(),
         }
@@ -74,7 +77,13 @@ impl Connection {
             self.learn_opener(from, tcp);
         }
         let payload = self.stream_mut(from).advance(tcp, payload_bytes);
+        let finished = self.phase == Phase::Closed(Ending::Finished);
         self.phase = self.phase_after(from, tcp);
+        self.over = match self.phase {
+            Phase::Closed(Ending::Finished) => finished && has(tcp, ACK),
+            Phase::Closed(Ending::Reset | Ending::Rejected) => true,
+            Phase::Opening | Phase::Open => false,
+        };
         Step::Belongs(payload)
     }
 
@@ -116,6 +125,11 @@ impl Connection {
     /// How far it got.
     pub fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// Whether it ended and the end was acknowledged.
+    pub fn is_over(&self) -> bool {
+        self.over
     }
 
     /// Whether a SYN or SYN-ACK was seen, so that it is known who opened and where the streams begin.

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use super::front::Front;
 use super::{BATCH_FRAMES, Run, RunError, Stage};
 use crate::finding::Finding;
-use crate::shard::{self, Event, SHARDS, Shard, ShardCounts};
+use crate::shard::{Event, Route, SHARDS, Shard, ShardCounts};
 use crate::time::Timestamp;
 
 pub(super) fn run(
@@ -49,8 +49,9 @@ impl Shards {
         let Self { shards, events } = self;
         for _ in 0..BATCH_FRAMES {
             let more = front.next(|moment, segment| {
-                if let Some(shard) = shards.get_mut(usize::from(shard::owner(segment))) {
-                    shard.segment(moment, segment, events);
+                let route = Route::of(segment);
+                if let Some(shard) = shards.get_mut(usize::from(route.shard)) {
+                    shard.segment(moment, &route, segment, events);
                 }
             })?;
             if !more {

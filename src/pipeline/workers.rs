@@ -12,7 +12,7 @@ use super::front::Front;
 use super::{BATCH_FRAMES, Run, RunError, Stage};
 use crate::decode::Segment;
 use crate::finding::Finding;
-use crate::shard::{self, Event, Moment, SHARDS, Shard, ShardCounts};
+use crate::shard::{Event, Moment, Route, SHARDS, Shard, ShardCounts};
 use crate::time::Timestamp;
 
 pub(super) fn run(
@@ -57,14 +57,26 @@ fn pump<L: Lane>(
 
 /// What a worker does with its shards' segments. A trait so that a test can put a worker in that dies.
 trait Lane: Send {
-    fn segment(&mut self, moment: Moment, segment: &Segment<'_>, out: &mut Vec<Event>);
+    fn segment(
+        &mut self,
+        moment: Moment,
+        route: &Route,
+        segment: &Segment<'_>,
+        out: &mut Vec<Event>,
+    );
     fn advance(&mut self, now: Timestamp, out: &mut Vec<Event>);
     fn finish(&mut self, now: Timestamp, out: &mut Vec<Event>) -> ShardCounts;
 }
 
 impl Lane for Shard {
-    fn segment(&mut self, moment: Moment, segment: &Segment<'_>, out: &mut Vec<Event>) {
-        Shard::segment(self, moment, segment, out);
+    fn segment(
+        &mut self,
+        moment: Moment,
+        route: &Route,
+        segment: &Segment<'_>,
+        out: &mut Vec<Event>,
+    ) {
+        Shard::segment(self, moment, route, segment, out);
     }
 
     fn advance(&mut self, now: Timestamp, out: &mut Vec<Event>) {
@@ -105,18 +117,20 @@ struct Packed {
     /// Which of the worker's shards.
     lane: usize,
     moment: Moment,
+    route: Route,
     /// The segment without its payload.
     segment: Segment<'static>,
     payload: std::ops::Range<usize>,
 }
 
 impl Batch {
-    fn push(&mut self, lane: usize, moment: Moment, segment: &Segment<'_>) {
+    fn push(&mut self, lane: usize, moment: Moment, route: Route, segment: &Segment<'_>) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(segment.payload);
         self.segments.push(Packed {
             lane,
             moment,
+            route,
             segment: segment.without_payload(),
             payload: start..self.bytes.len(),
         });
@@ -169,9 +183,10 @@ fn read(
 
 fn hand_out(round: &mut [Batch], moment: Moment, segment: &Segment<'_>) {
     let workers = round.len().max(1);
-    let shard = usize::from(shard::owner(segment));
+    let route = Route::of(segment);
+    let shard = usize::from(route.shard);
     if let Some(batch) = round.get_mut(shard % workers) {
-        batch.push(shard / workers, moment, segment);
+        batch.push(shard / workers, moment, route, segment);
     }
 }
 
@@ -189,7 +204,7 @@ fn work<L: Lane>(
                 ..packed.segment
             };
             if let Some(lane) = lanes.get_mut(packed.lane) {
-                lane.segment(packed.moment, &segment, &mut events);
+                lane.segment(packed.moment, &packed.route, &segment, &mut events);
             }
         }
         for lane in &mut lanes {

@@ -150,9 +150,12 @@ fn read(exchange: &Exchange<'_>) -> Result<Reading<Http>, Stop> {
     let mut client = Half::new(Side::Client, exchange.client);
     let mut server = Half::new(Side::Server, exchange.server);
     ensure(!exchange.client.is_unseen())?;
+    let request = Head::<RequestLine>::read(&mut client)?;
+    if is_ordinary(&request) {
+        return Ok(Http::new(&request, None, true).reading(0, 0));
+    }
     let answer = head::behind_blank_lines(server.rest());
     ensure(StatusLine::may_begin(answer))?;
-    let request = Head::<RequestLine>::read(&mut client)?;
     let asked = body::of_request(request.line.method, &request.fields).pass(&mut client)?;
     let response = final_response(&mut server)?;
     ensure(request.line.is_telling || response.is_some())?;
@@ -162,6 +165,13 @@ fn read(exchange: &Exchange<'_>) -> Result<Reading<Http>, Stop> {
     let ends_stream = !request.end_known || asked == Extent::Endless || answers_on;
     let layer = Http::new(&request, passed, ends_stream);
     Ok(layer.reading(client.position(), server.position()))
+}
+
+/// Whether a request is for the server's own pages and stays HTTP. Its answer cannot make it anything else, and there
+/// are very many of them.
+fn is_ordinary(request: &Head<'_, RequestLine>) -> bool {
+    let own = matches!(request.line.form, Form::Origin | Form::Asterisk);
+    own && request.line.is_telling && !request.fields.has("upgrade")
 }
 
 /// Reads the last head of a response, behind interim ones (RFC 9110, section 15.2); `None` where none will come.
