@@ -10,7 +10,10 @@ fn main() {
         println!("usage: cargo bench --bench libpcap_loop -- CAPTURE");
         return;
     };
-    let mut capture = pcap::Capture::from_file(&path).expect("a capture that libpcap reads");
+    let mut capture = match pcap::Capture::from_file(&path) {
+        Ok(capture) => capture,
+        Err(error) => return println!("{path}: {error}"),
+    };
     let (mut frames, mut bytes) = (0u64, 0u64);
     while let Ok(packet) = capture.next_packet() {
         frames += 1;

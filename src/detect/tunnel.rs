@@ -45,10 +45,9 @@ fn inner(layer: &Layer) -> Option<Inner> {
     match &layer.protocol {
         Protocol::Tls(tls) => {
             let hello = tls.client_hello.as_ref();
-            let print = hello.and_then(|hello| hello.fingerprint.as_ref());
+            let print = hello.and_then(|hello| hello.fingerprint());
             inner.name = hello.and_then(|hello| hello.sni.clone());
-            inner.ja4 = print.map(|print| print.ja4.clone());
-            inner.ja3 = print.map(|print| print.ja3.clone());
+            (inner.ja3, inner.ja4) = print.map(|print| (print.ja3, print.ja4)).unzip();
         }
         Protocol::Ssh(ssh) => inner.name.clone_from(&ssh.server_banner),
         Protocol::Http(http) if !http.is_connect() => inner.name = http.host.clone(),

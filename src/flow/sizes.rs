@@ -103,7 +103,7 @@ fn lowest_of(bucket: u8) -> u32 {
 
 const LARGEST: u32 = 65_535;
 const BUCKETS: usize = 60;
-const FEW: usize = 9;
+const FEW: usize = 7;
 
 #[cfg(test)]
 mod tests {

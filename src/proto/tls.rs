@@ -16,7 +16,7 @@ use super::text::printable;
 use super::{Answer, Exchange, Need, Reading};
 use certificate::Certificate;
 use flight::Flight;
-use hello::{ENCRYPTED_CLIENT_HELLO, LONGEST_NAME, Offer, ServerHello};
+use hello::{LONGEST_NAME, Offer, ServerHello};
 use opening::Opening;
 
 /// A TLS handshake, as far as it was seen in the clear. Where the capture kept a few bytes a packet, nothing may be
@@ -33,23 +33,16 @@ pub struct Tls {
     pub alert: Option<u8>,
 }
 
-/// What a client offered.
+/// What a client offered. The body is kept and read again when somebody asks: few hellos are ever shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientHello {
-    /// `legacy_version`.
-    pub version: u16,
     /// The client's random.
     pub random: [u8; 32],
     /// The server's name.
     pub sni: Option<String>,
-    /// The application protocols, in order of preference; the first sixteen.
-    pub alpn: Vec<String>,
-    /// The versions of `supported_versions` without GREASE; the first sixteen.
-    pub supported_versions: Vec<u16>,
-    /// Whether there is an encrypted ClientHello, real or GREASE.
-    pub encrypted_client_hello: bool,
-    /// `None` where the capture cut the hello. The other fields then tell what was seen of it.
-    pub fingerprint: Option<Fingerprint>,
+    /// The body of the message, as far as it was captured.
+    body: Box<[u8]>,
+    whole: bool,
 }
 
 /// What a client's TLS library looks like.
@@ -86,7 +79,7 @@ fn read(exchange: &Exchange<'_>) -> Result<Reading<Tls>, Undecided> {
     }
     Ok(Reading {
         layer: Tls {
-            client_hello: client_hello.map(|offer| ClientHello::new(&offer, opening.whole)),
+            client_hello: client_hello.map(|offer| ClientHello::new(&offer, &opening)),
             server_hello: flight.hello,
             certificate: flight.certificate,
             alert: flight.alert,
@@ -97,24 +90,35 @@ fn read(exchange: &Exchange<'_>) -> Result<Reading<Tls>, Undecided> {
 }
 
 impl ClientHello {
-    fn new(offer: &Offer<'_>, whole: bool) -> Self {
-        let name = |name| printable(name, LONGEST_NAME);
+    fn new(offer: &Offer<'_>, opening: &Opening<'_>) -> Self {
         Self {
-            version: offer.version,
             random: offer.random,
-            sni: offer.server_name().map(name),
-            alpn: offer.protocols().take(MOST_NAMED).map(name).collect(),
-            supported_versions: offer.supported_versions().take(MOST_NAMED).collect(),
-            encrypted_client_hello: offer.extension(ENCRYPTED_CLIENT_HELLO).is_some(),
-            fingerprint: whole.then(|| Fingerprint {
-                ja3: ja3(offer),
-                ja4: ja4(offer, Carrier::Tcp),
-            }),
+            sni: offer
+                .server_name()
+                .map(|name| printable(name, LONGEST_NAME)),
+            body: opening.body().into(),
+            whole: opening.whole,
         }
     }
-}
 
-const MOST_NAMED: usize = 16;
+    /// All that it offers; what was captured of it where the capture cut it.
+    pub fn offer(&self) -> Option<Offer<'_>> {
+        if self.whole {
+            Offer::parse(&self.body)
+        } else {
+            Offer::parse_cut(&self.body)
+        }
+    }
+
+    /// Its fingerprint; `None` where the capture cut it.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        let offer = Offer::parse(&self.body).filter(|_| self.whole)?;
+        Some(Fingerprint {
+            ja3: ja3(&offer),
+            ja4: ja4(&offer, Carrier::Tcp),
+        })
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -240,12 +244,17 @@ mod tests {
         } = reading(&bytes(TLS_1_3_CLIENT), &bytes(TLS_1_3_SERVER));
         assert_eq!((client, server), (517, 127));
         let hello = layer.client_hello.unwrap();
-        assert_eq!(hello.version, 0x0303);
+        let offer = hello.offer().unwrap();
+        assert_eq!(offer.version, 0x0303);
         assert_eq!(hello.random[..4], [0xda, 0x7b, 0x00, 0xe6]);
         assert_eq!(hello.sni.as_deref(), Some("localhost"));
-        assert_eq!(hello.alpn, ["h2", "http/1.1"]);
-        assert_eq!(hello.supported_versions, [0x0304, 0x0303, 0x0302, 0x0301]);
-        assert!(!hello.encrypted_client_hello);
+        assert!(offer.protocols().eq([&b"h2"[..], b"http/1.1"]));
+        assert!(
+            offer
+                .supported_versions()
+                .eq([0x0304, 0x0303, 0x0302, 0x0301])
+        );
+        assert_eq!(offer.extension(hello::ENCRYPTED_CLIENT_HELLO), None);
         let hello = layer.server_hello.unwrap();
         assert_eq!((hello.version, hello.cipher), (0x0304, 0x1302));
         assert_eq!(hello.random[..4], [0xe4, 0xc0, 0x20, 0xa4]);
@@ -300,7 +309,7 @@ mod tests {
                 .layer
                 .client_hello
                 .unwrap()
-                .fingerprint
+                .fingerprint()
                 .unwrap();
             assert_eq!(
                 (fingerprint.ja3.as_str(), fingerprint.ja4.as_str()),
@@ -390,10 +399,12 @@ mod tests {
         assert_eq!(hello(RANDOM_END - 1), None);
         let (random_only, end) = hello(RANDOM_END).unwrap();
         assert_eq!((random_only.random[31], end), (0x0c, 517));
-        assert!(random_only.sni.is_none() && random_only.fingerprint.is_none());
+        assert!(random_only.sni.is_none() && random_only.fingerprint().is_none());
         let (named, end) = hello(174).unwrap();
         assert_eq!((named.sni.as_deref(), end), (Some("localhost"), 517));
-        assert!(named.alpn.is_empty() && named.fingerprint.is_none());
+        assert!(
+            named.offer().unwrap().protocols().next().is_none() && named.fingerprint().is_none()
+        );
     }
 
     /// With 96 bytes a packet, 30 of the payload are left behind Ethernet, IPv4 and TCP with timestamps.
@@ -439,7 +450,7 @@ mod tests {
         let hello = reading(&client, b"").layer.client_hello.unwrap();
         assert_eq!(hello.sni.as_deref(), Some("localhost"));
         assert_eq!(
-            hello.fingerprint.unwrap().ja4,
+            hello.fingerprint().unwrap().ja4,
             "t13d3112h2_e8f1e7e78f70_b26ce05bbdd6"
         );
     }
@@ -453,7 +464,7 @@ mod tests {
         assert_eq!(full, Answer::More(Need::of(Side::Server, 5)));
         let past = reading(&hello, b"");
         assert_eq!(
-            (past.client, past.layer.client_hello.unwrap().fingerprint),
+            (past.client, past.layer.client_hello.unwrap().fingerprint()),
             (16_384, None)
         );
     }

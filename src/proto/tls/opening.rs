@@ -43,6 +43,11 @@ impl<'a> Opening<'a> {
         })
     }
 
+    /// The body of the message, as far as it was captured.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The ClientHello; `None` where the capture cut it too early.
     pub(super) fn hello(&self) -> Result<Option<Offer<'_>>, Undecided> {
         if !self.whole {
