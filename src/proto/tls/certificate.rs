@@ -14,8 +14,8 @@ pub struct Certificate {
     pub chain: usize,
     /// Bytes of all of them.
     pub chain_bytes: usize,
-    /// SHA-256 of the server's own certificate, in hexadecimal.
-    pub sha256: String,
+    /// The server's own certificate in DER, to be hashed when somebody asks.
+    leaf: Box<[u8]>,
     /// Whether it names itself as its issuer.
     pub self_signed: bool,
     /// The last common name of its subject.
@@ -34,14 +34,21 @@ impl Certificate {
         let mut cursor = Cursor::new(body);
         let mut chain = Cursor::new(opaque(&mut cursor)?);
         let leaf = opaque(&mut chain)?;
-        let issuers: Vec<_> = std::iter::from_fn(|| opaque(&mut chain)).collect();
-        let (issuer_count, issuer_bytes) = (issuers.len(), issuers.concat().len());
+        let issuers = std::iter::from_fn(|| opaque(&mut chain));
+        let (count, bytes) = issuers.fold((1_usize, leaf.len()), |(count, bytes), issuer| {
+            (count.saturating_add(1), bytes.saturating_add(issuer.len()))
+        });
         chain.rest().is_empty().then(|| Self {
-            chain: issuer_count.saturating_add(1),
-            chain_bytes: issuer_bytes.saturating_add(leaf.len()),
-            sha256: hex(&Sha256::digest(leaf)),
+            chain: count,
+            chain_bytes: bytes,
+            leaf: leaf.into(),
             ..Self::of_leaf(leaf).unwrap_or_default()
         })
+    }
+
+    /// SHA-256 of the server's own certificate, in hexadecimal.
+    pub fn sha256(&self) -> String {
+        hex(&Sha256::digest(&self.leaf))
     }
 
     /// What the fields of one certificate say.
@@ -194,32 +201,38 @@ mod tests {
     // What `openssl x509` says of the same certificates.
     #[test]
     fn a_self_signed_certificate() {
+        let certificate = Certificate::parse(&body(TLS_1_2_SERVER)).unwrap();
+        let digest = "9ae9005a442dbbbc247fa9f98465080a4d8566fd9fa0ecf3b3808c83791632c0";
+        assert_eq!(certificate.sha256(), digest);
         let expected = Certificate {
             chain: 1,
             chain_bytes: 447,
-            sha256: "9ae9005a442dbbbc247fa9f98465080a4d8566fd9fa0ecf3b3808c83791632c0".into(),
+            leaf: certificate.leaf.clone(),
             self_signed: true,
             subject: Some("relay.example".into()),
             issuer: Some("relay.example".into()),
             not_before: Some(1_795_248_415),
             not_after: Some(2_110_608_415),
         };
-        assert_eq!(Certificate::parse(&body(TLS_1_2_SERVER)), Some(expected));
+        assert_eq!(certificate, expected);
     }
 
     #[test]
     fn a_chain_is_told_by_its_leaf() {
+        let certificate = Certificate::parse(&body(CHAIN_SERVER)).unwrap();
+        let digest = "c252c6f290c56150bd082612adbfc1a3beba169e91fce5fd8713c63b748dda60";
+        assert_eq!(certificate.sha256(), digest);
         let expected = Certificate {
             chain: 2,
             chain_bytes: 302 + 395,
-            sha256: "c252c6f290c56150bd082612adbfc1a3beba169e91fce5fd8713c63b748dda60".into(),
+            leaf: certificate.leaf.clone(),
             self_signed: false,
             subject: Some("leaf.example".into()),
             issuer: Some("Lab Authority".into()),
             not_before: Some(1_795_248_415),
             not_after: Some(1_803_024_415),
         };
-        assert_eq!(Certificate::parse(&body(CHAIN_SERVER)), Some(expected));
+        assert_eq!(certificate, expected);
     }
 
     #[test]
@@ -244,7 +257,7 @@ mod tests {
     fn a_certificate_that_is_no_der_still_has_a_digest() {
         let certificate = Certificate::parse(&[0, 0, 6, 0, 0, 3, b'a', b'b', b'c']).unwrap();
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(certificate.sha256, abc);
+        assert_eq!(certificate.sha256(), abc);
         assert_eq!((certificate.chain_bytes, certificate.subject), (3, None));
     }
 
