@@ -117,6 +117,7 @@ fn inner(inner: &Inner) -> String {
         Some(inner.protocol),
         inner.name.as_deref(),
         inner.ja4.as_deref(),
+        inner.hassh.as_deref(),
     ]
     .into_iter()
     .flatten()
