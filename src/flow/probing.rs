@@ -12,6 +12,8 @@ pub enum Probe {
     Fresh,
     /// Bytes are kept and asked.
     Asking(Box<Probing>),
+    /// Datagrams that may bring names for addresses.
+    Names,
     /// Everything that the heads can tell is known.
     Settled,
 }
@@ -54,14 +56,14 @@ impl Probe {
 
     /// Whether more bytes could still tell something.
     pub fn is_open(&self) -> bool {
-        !matches!(self, Self::Settled)
+        !matches!(self, Self::Names | Self::Settled)
     }
 
     /// Bytes of memory held.
     pub fn allocated(&self) -> usize {
         match self {
             Self::Asking(probing) => probing.allocated(),
-            Self::Fresh | Self::Settled => 0,
+            Self::Fresh | Self::Names | Self::Settled => 0,
         }
     }
 }
