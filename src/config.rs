@@ -83,6 +83,8 @@ pub struct Findings {
     pub max: Number<1, 10_000_000>,
     /// Endpoints that correlators remember for another flow to come; the oldest give way.
     pub remembered: Number<1, 10_000_000>,
+    /// Addresses whose names, seen in DNS answers, are remembered; the oldest give way.
+    pub names: Number<1, 10_000_000>,
 }
 
 /// Each detector by name.
@@ -197,6 +199,7 @@ impl Default for Findings {
         Self {
             max: Number::new(8_192),
             remembered: Number::new(4_096),
+            names: Number::new(65_536),
         }
     }
 }
@@ -256,6 +259,7 @@ impl Config {
         correlate::Limits {
             findings: self.findings.max.count(),
             remembered: self.findings.remembered.count(),
+            names: self.findings.names.count(),
         }
     }
 

@@ -117,7 +117,7 @@ pub struct Hop {
 }
 
 /// The protocol inside a tunnel.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Inner {
     /// Its name: `tls`, `ssh`, `http`.
     pub protocol: &'static str,
@@ -130,4 +130,7 @@ pub struct Inner {
     /// JA3 of a TLS client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ja3: Option<String>,
+    /// HASSH of an SSH client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hassh: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! Facts: what is true of a flow, as one plain record. Nothing else leaves a shard.
 
-use crate::decode::{Endpoint, Label, Transport};
+use crate::decode::{Address, Endpoint, Label, Transport};
+use crate::proto::dns::Named;
 use crate::proto::stack::Layer;
 use crate::time::Timestamp;
 
@@ -44,6 +45,15 @@ pub struct Traffic {
     pub client_flights: u32,
     /// Flights of the server.
     pub server_flights: u32,
+}
+
+/// What a DNS response told somebody.
+#[derive(Clone, Debug)]
+pub struct Answers {
+    /// To whom it was sent.
+    pub asker: Address,
+    /// The addresses, and the name that was asked for.
+    pub named: Vec<Named>,
 }
 
 /// How a reported flow ended.

@@ -7,7 +7,7 @@
 use crate::decode::{Segment, Transport};
 use crate::detect;
 use crate::evidence::Evidence;
-use crate::facts::{FlowEnd, FlowFacts, FlowId, Quality, Traffic};
+use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, Quality, Traffic};
 use crate::flow::closed::Closed;
 use crate::flow::head::Head;
 use crate::flow::key::{FlowKey, Sender};
@@ -16,8 +16,8 @@ use crate::flow::rings::Rings;
 use crate::flow::table::{FlowTable, Place, Timeouts};
 use crate::flow::tcp::{self, Payload};
 use crate::flow::{Flow, Observed};
-use crate::proto::Side;
 use crate::proto::stack::{self, Layer, Progress, Stack};
+use crate::proto::{Side, dns};
 use crate::time::Timestamp;
 
 /// How many shards there are. The findings of a run depend on it; it never changes with the number of workers.
@@ -88,6 +88,8 @@ pub enum Report {
     Flow(Box<FlowFacts>, Vec<Evidence>),
     /// A flow that was reported is over.
     Ended(FlowEnd),
+    /// DNS gave names for addresses.
+    Answers(Answers),
 }
 
 /// The caps of one shard.
@@ -266,8 +268,11 @@ impl Shard {
         let Some(flow) = self.table.flow_mut(place) else {
             return;
         };
-        if segment.transport == Transport::UDP && flow.sent_by(from).segments == 1 {
-            self.probe_datagram(place, segment, events);
+        if segment.transport == Transport::UDP {
+            if flow.sent_by(from).segments == 1 {
+                self.probe_datagram(place, segment, events);
+            }
+            self.learn(place, segment, events);
             return;
         }
         if !flow.probe.is_open() {
@@ -335,8 +340,26 @@ impl Shard {
         report(flow, &self.tuning, events);
     }
 
-    /// The UDP side of a SOCKS proxy shows itself in the first datagram.
+    /// Every datagram of a flow that speaks DNS may name addresses: resolvers use a flow for many questions.
+    fn learn(&mut self, place: Place, segment: &Segment<'_>, events: &mut Outbox<'_>) {
+        let answers_names = |flow: &Flow| matches!(flow.probe, Probe::Names);
+        if !self.table.flow(place).is_some_and(answers_names) {
+            return;
+        }
+        let named = dns::answers(segment.payload);
+        if !named.is_empty() {
+            let asker = segment.destination.address;
+            events.push(Report::Answers(Answers { asker, named }));
+        }
+    }
+
+    /// The UDP side of a SOCKS proxy shows itself in the first datagram, and so does DNS.
     fn probe_datagram(&mut self, place: Place, segment: &Segment<'_>, events: &mut Outbox<'_>) {
+        if let Some(flow) = self.table.flow_mut(place)
+            && dns::is_message(segment.payload)
+        {
+            flow.probe = Probe::Names;
+        }
         let (Some(protocol), Some(flow)) =
             (stack::datagram(segment.payload), self.table.flow_mut(place))
         else {
@@ -441,7 +464,7 @@ fn ask(flow: &mut Flow, piece: Piece<'_>) -> Progress {
 fn finish(flow: &mut Flow, side: Side) -> Progress {
     match &mut flow.probe {
         Probe::Asking(probing) => probing.finish(side),
-        Probe::Fresh | Probe::Read(_) | Probe::Settled => Progress::Waiting,
+        Probe::Fresh | Probe::Read(_) | Probe::Names | Probe::Settled => Progress::Waiting,
     }
 }
 

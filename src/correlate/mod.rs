@@ -4,15 +4,18 @@
 //! order whatever the number of workers.
 
 pub mod associations;
+pub mod names;
 pub mod proxies;
 pub mod recent;
 
 use crate::evidence::{Certainty, Evidence};
-use crate::facts::{FlowEnd, FlowFacts};
+use crate::facts::{Answers, FlowEnd, FlowFacts};
 use crate::finding::Finding;
 use crate::finding::lifecycle::Findings;
+use crate::proto::target::Target;
 use crate::time::Timestamp;
 use associations::Associations;
+use names::Names;
 use proxies::Proxies;
 
 /// The stage that sees the events of all shards in order of time, and turns them into findings.
@@ -20,6 +23,7 @@ use proxies::Proxies;
 pub struct Ordered {
     associations: Associations,
     proxies: Proxies,
+    names: Names,
     findings: Findings,
     displaced: Vec<Finding>,
 }
@@ -31,6 +35,8 @@ pub struct Limits {
     pub findings: usize,
     /// Flows that a correlator remembers for another one to come.
     pub remembered: usize,
+    /// Addresses whose names are remembered.
+    pub names: usize,
 }
 
 impl Ordered {
@@ -39,6 +45,7 @@ impl Ordered {
         Self {
             associations: Associations::new(limits.remembered),
             proxies: Proxies::new(limits.remembered),
+            names: Names::new(limits.names),
             findings: Findings::new(limits.findings),
             displaced: Vec::new(),
         }
@@ -58,13 +65,30 @@ impl Ordered {
         if let Some(control) = self.associations.control_of(facts) {
             let target = associations::target_of(facts);
             self.findings.join(control, &facts.into(), target);
+            self.name_target(facts, target, now);
         }
     }
 
     fn add(&mut self, evidence: &Evidence, now: Timestamp) {
         if evidence.certainty > Certainty::Hint {
             self.displaced.extend(self.findings.add(evidence, now));
+            let names = self.names.of(evidence, now);
+            self.findings.name(evidence.session.id, names);
         }
+    }
+
+    fn name_target(&mut self, facts: &FlowFacts, target: Option<&Target>, now: Timestamp) {
+        let address = target.and_then(names::address_of);
+        let named = address.and_then(|address| {
+            let name = self.names.name_of(address, facts.client.address, now)?;
+            Some((address, name.to_owned()))
+        });
+        self.findings.name(facts.id, named);
+    }
+
+    /// Takes a DNS response.
+    pub fn answered(&mut self, answers: &Answers, now: Timestamp) {
+        self.names.learn(answers, now);
     }
 
     /// Takes the end of a flow that was read.
@@ -87,6 +111,7 @@ impl Ordered {
     /// An upper bound of the bytes of memory it holds.
     pub fn memory_bound(limits: Limits) -> usize {
         limits.findings * Findings::FINDING_BYTES
+            + limits.names * Names::ENTRY_BYTES
             + limits.remembered * (Associations::ENTRY_BYTES + Proxies::ENTRY_BYTES)
     }
 }

@@ -38,9 +38,7 @@ fn connect_target(http: &Http) -> Option<Option<Target>> {
 fn inner(layer: &Layer) -> Option<Inner> {
     let mut inner = Inner {
         protocol: layer.protocol.name(),
-        name: None,
-        ja4: None,
-        ja3: None,
+        ..Inner::default()
     };
     match &layer.protocol {
         Protocol::Tls(tls) => {
@@ -49,7 +47,10 @@ fn inner(layer: &Layer) -> Option<Inner> {
             inner.name = hello.and_then(|hello| hello.sni.clone());
             (inner.ja3, inner.ja4) = print.map(|print| (print.ja3, print.ja4)).unzip();
         }
-        Protocol::Ssh(ssh) => inner.name.clone_from(&ssh.server_banner),
+        Protocol::Ssh(ssh) => {
+            inner.name.clone_from(&ssh.server_banner);
+            inner.hassh = ssh.hassh();
+        }
         Protocol::Http(http) if !http.is_connect() => inner.name = http.host.clone(),
         _ => return None,
     }

@@ -4,9 +4,10 @@ use std::collections::{HashMap, VecDeque};
 
 use sha2::{Digest, Sha256};
 
+use super::names::Names;
 use super::summary::RelaySummary;
 use super::{Finding, FlowLine, Party, Severity, Status, Verdict};
-use crate::decode::{Endpoint, Transport};
+use crate::decode::{Address, Endpoint, Transport};
 use crate::detect;
 use crate::evidence::{Certainty, Evidence, Session};
 use crate::facts::{FlowEnd, FlowId, Quality};
@@ -28,7 +29,7 @@ pub struct Findings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Subject {
     detector: &'static str,
-    client: crate::decode::Address,
+    client: Address,
     server: Endpoint,
 }
 
@@ -38,11 +39,12 @@ struct Draft {
     first: Session,
     last_seen: Timestamp,
     raised: Timestamp,
-    relay: crate::decode::Address,
+    relay: Address,
     target: Option<Target>,
     sessions: u64,
     open_sessions: u64,
     flows: Vec<FlowLine>,
+    names: Names,
     evidence: RelaySummary,
     quality: Quality,
 }
@@ -100,6 +102,18 @@ impl Findings {
         self.open.insert(session.id, subjects);
     }
 
+    /// Names hosts of the findings that a session belongs to.
+    pub fn name(&mut self, session: FlowId, names: impl IntoIterator<Item = (Address, String)>) {
+        let subjects = self.open.get(&session).map_or(&[][..], Vec::as_slice);
+        for (address, name) in names {
+            for subject in subjects {
+                if let Some(draft) = self.drafts.get_mut(subject) {
+                    draft.names.add(address.ip(), name.clone());
+                }
+            }
+        }
+    }
+
     /// Notes that a reported flow is over.
     pub fn end(&mut self, end: &FlowEnd) {
         for subject in self.open.remove(&end.id).unwrap_or_default() {
@@ -118,7 +132,7 @@ impl Findings {
     }
 
     /// An upper bound of the bytes of memory that one finding and its open sessions need.
-    pub const FINDING_BYTES: usize = 16 * 1024;
+    pub const FINDING_BYTES: usize = 19 * 1024;
 }
 
 impl Draft {
@@ -133,6 +147,7 @@ impl Draft {
             sessions: 0,
             open_sessions: 0,
             flows: Vec::new(),
+            names: Names::default(),
             evidence: RelaySummary::default(),
             quality: Quality::default(),
         }
@@ -194,6 +209,7 @@ impl Draft {
     fn finding(self, subject: &Subject) -> Finding {
         let detector = detect::by_name(subject.detector);
         let several = self.sessions > 1;
+        let name_of = |end: Endpoint| self.names.of(end.address.ip()).map(str::to_owned);
         Finding {
             schema: SCHEMA,
             id: id_of(subject),
@@ -208,6 +224,7 @@ impl Draft {
                 self.relay,
                 &self.evidence,
                 self.target.as_ref(),
+                &self.names,
             ),
             severity: self.severity(),
             certainty: self.certainty,
@@ -220,14 +237,19 @@ impl Draft {
             client: Party {
                 ip: self.first.client.address.ip(),
                 port: (!several).then_some(self.first.client.port),
+                name: name_of(self.first.client),
             },
-            server: Party::from(self.first.server),
+            server: Party {
+                name: name_of(self.first.server),
+                ..Party::from(self.first.server)
+            },
             community_id: community_id(&self.first),
             sessions: self.sessions,
             flows: self.flows,
             relay: Some(self.relay.ip()),
             mechanism: Some("proxy"),
             target: self.target,
+            names: self.names,
             attack: detector.map_or_else(Vec::new, |d| d.attack.to_vec()),
             evidence: self.evidence,
             quality: self.quality,
@@ -240,6 +262,7 @@ impl From<Endpoint> for Party {
         Self {
             ip: endpoint.address.ip(),
             port: Some(endpoint.port),
+            name: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod attack;
 pub mod lifecycle;
+pub mod names;
 pub mod summary;
 mod title;
 
@@ -15,6 +16,7 @@ use crate::facts::Quality;
 use crate::proto::target::Target;
 use crate::time::Timestamp;
 use attack::Attack;
+use names::Names;
 use summary::RelaySummary;
 
 /// One finding. Names and meanings are stable; keys without a value are left out.
@@ -66,6 +68,9 @@ pub struct Finding {
     /// Who was to be reached, in the first session that said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
+    /// What DNS answers called the addresses in it, as far as they were seen before.
+    #[serde(skip_serializing_if = "Names::is_empty")]
+    pub names: Names,
     /// What it is in MITRE ATT&CK.
     pub attack: Vec<Attack>,
     /// What it stands on.
@@ -122,13 +127,16 @@ pub enum Verdict {
 }
 
 /// One end of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Party {
     /// Its address.
     pub ip: IpAddr,
     /// Its port; left out for the client of several sessions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+    /// What a DNS answer called it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// One session of a finding.

@@ -2,6 +2,7 @@
 
 use crate::decode::Address;
 use crate::evidence::{Session, UNSEEN};
+use crate::finding::names::Names;
 use crate::finding::summary::RelaySummary;
 use crate::proto::target::Target;
 
@@ -11,6 +12,7 @@ pub(super) fn of(
     relay: Address,
     evidence: &RelaySummary,
     target: Option<&Target>,
+    names: &Names,
 ) -> String {
     let protocols = spoken(evidence);
     let (relay, client) = if evidence.reverse {
@@ -22,9 +24,9 @@ pub(super) fn of(
             host: crate::proto::target::Host::from_ip(relay.ip()),
             port: first.server.port,
         };
-        (relay.to_string(), first.client.address.ip().to_string())
+        (names.show(&relay), first.client.address.ip().to_string())
     };
-    let where_to = destinations(evidence, target);
+    let where_to = destinations(evidence, target.map(|target| names.show(target)));
     if evidence.opened > 0 {
         format!("{relay} serves {protocols} to {client}{where_to}")
     } else if evidence
@@ -64,7 +66,7 @@ fn word(protocol: &str) -> &str {
     }
 }
 
-fn destinations(evidence: &RelaySummary, target: Option<&Target>) -> String {
+fn destinations(evidence: &RelaySummary, target: Option<String>) -> String {
     let Some(target) = target else {
         return String::new();
     };

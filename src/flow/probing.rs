@@ -14,6 +14,8 @@ pub enum Probe {
     Asking(Box<Probing>),
     /// The first payload told everything.
     Read(Vec<Layer>),
+    /// Datagrams that may bring names for addresses.
+    Names,
     /// Everything that the heads can tell is known.
     Settled,
 }
@@ -64,7 +66,7 @@ impl Probe {
         match std::mem::replace(self, Self::Settled) {
             Self::Asking(probing) => Some(probing.stack.into_layers()),
             Self::Read(layers) => Some(layers),
-            Self::Fresh | Self::Settled => None,
+            Self::Fresh | Self::Names | Self::Settled => None,
         }
     }
 
@@ -77,7 +79,7 @@ impl Probe {
     pub fn allocated(&self) -> usize {
         match self {
             Self::Asking(probing) => probing.allocated(),
-            Self::Fresh | Self::Read(_) | Self::Settled => 0,
+            Self::Fresh | Self::Read(_) | Self::Names | Self::Settled => 0,
         }
     }
 }

@@ -135,6 +135,7 @@ impl Stage {
                     self.ordered.flow(&facts, evidence, event.order.time);
                 }
                 Report::Ended(end) => self.ordered.ended(&end),
+                Report::Answers(answers) => self.ordered.answered(&answers, event.order.time),
             }
         }
         self.findings.extend(self.ordered.take_displaced());

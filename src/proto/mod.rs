@@ -16,6 +16,7 @@
 //! 5. The answer depends on the bytes and ends alone: once *Yes*, longer prefixes of the same streams give the same *Yes*.
 
 pub mod cursor;
+pub mod dns;
 pub mod half;
 pub mod http;
 pub mod ja3;

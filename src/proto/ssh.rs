@@ -1,8 +1,14 @@
-//! SSH, as far as its two identification lines (RFC 4253 section 4.2).
+//! SSH up to where it goes dark: both identification lines (RFC 4253, section 4.2) and what both sides offer.
+
+pub mod kexinit;
+#[cfg(test)]
+pub(crate) mod samples;
 
 use super::cursor::Cursor;
+use super::half::{Half, Stop};
 use super::text::printable;
-use super::{Answer, Exchange, Need, Prefix, Reading};
+use super::{Answer, Exchange, Need, Prefix, Reading, Side};
+use kexinit::{Kexinit, Negotiated};
 
 /// An SSH session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,30 +18,112 @@ pub struct Ssh {
     pub client_banner: Option<String>,
     /// The server's identification, likewise.
     pub server_banner: Option<String>,
+    /// What the client offers, where it was captured whole.
+    pub client_offer: Option<Kexinit>,
+    /// What the server offers, likewise.
+    pub server_offer: Option<Kexinit>,
 }
 
-/// Reads the identification lines: *yes* when both are whole, or one is known and the other never will be.
+impl Ssh {
+    /// HASSH of the client.
+    pub fn hassh(&self) -> Option<String> {
+        self.client_offer.as_ref().map(Kexinit::hassh)
+    }
+
+    /// HASSHServer of the server.
+    pub fn hassh_server(&self) -> Option<String> {
+        self.server_offer.as_ref().map(Kexinit::hassh_server)
+    }
+
+    /// The algorithms that both offers come to, if both are known and have some in common.
+    pub fn negotiated(&self) -> Option<Negotiated<'_>> {
+        let server = self.server_offer.as_ref()?;
+        self.client_offer.as_ref()?.negotiate(server)
+    }
+
+    /// An upper bound of the bytes of memory that one needs.
+    pub const MOST_BYTES: usize = 2 * (kexinit::LONGEST_PACKET + LONGEST_LINE) + 1024;
+}
+
+/// Reads identifications and offers: *yes* when all four are whole, or one identification is known and the rest is
+/// not, never will be, or is not SSH 2.
 pub fn parse(exchange: &Exchange<'_>) -> Answer<Ssh> {
     let client = Greeting::read(&exchange.client, 0);
     if client == Greeting::Foreign {
         return Answer::No;
     }
     let server = Greeting::read(&exchange.server, LONGEST_PRELUDE);
-    match (client, server) {
-        (_, Greeting::Foreign) => Answer::No,
-        (Greeting::Unknown, Greeting::Unknown) => Answer::No,
-        (client, server) if client.is_short() || server.is_short() => Answer::More(Need {
-            client: client.need(),
-            server: server.need(),
-        }),
-        (client, server) => Answer::Yes(Reading {
-            client: client.end(),
-            server: server.end(),
-            layer: Ssh {
-                client_banner: client.banner(),
-                server_banner: server.banner(),
-            },
-        }),
+    match (&client, &server) {
+        (_, Greeting::Foreign) | (Greeting::Unknown, Greeting::Unknown) => return Answer::No,
+        _ => {}
+    }
+    let offers = client.may_offer() && server.may_offer();
+    let client = Opening::read(Side::Client, &exchange.client, client, offers);
+    let server = Opening::read(Side::Server, &exchange.server, server, offers);
+    if client.need.is_some() || server.need.is_some() {
+        return Answer::More(Need {
+            client: client.need.unwrap_or(usize::MAX),
+            server: server.need.unwrap_or(usize::MAX),
+        });
+    }
+    Answer::Yes(Reading {
+        client: client.end,
+        server: server.end,
+        layer: Ssh {
+            client_banner: client.banner,
+            server_banner: server.banner,
+            client_offer: client.offer,
+            server_offer: server.offer,
+        },
+    })
+}
+
+/// What one side said in the clear.
+#[derive(Debug, Default)]
+struct Opening {
+    banner: Option<String>,
+    offer: Option<Kexinit>,
+    /// Where it ends.
+    end: usize,
+    /// How many bytes in total tell more, if they may come.
+    need: Option<usize>,
+}
+
+impl Opening {
+    /// Reads what follows the greeting. Only where both sides speak SSH 2 it is an offer.
+    fn read(side: Side, prefix: &Prefix<'_>, greeting: Greeting, offers: bool) -> Self {
+        let (banner, end) = match greeting {
+            Greeting::Line(banner, end) => (banner, end),
+            Greeting::Short(total) => {
+                let need = Some(total);
+                return Self {
+                    need,
+                    ..Self::default()
+                };
+            }
+            Greeting::Unknown | Greeting::Foreign => return Self::default(),
+        };
+        let mut opening = Self {
+            banner: Some(banner),
+            end,
+            ..Self::default()
+        };
+        if offers {
+            opening.offer(Half::new(side, *prefix));
+        }
+        opening
+    }
+
+    fn offer(&mut self, mut half: Half<'_>) {
+        let read = half.skip(self.end).and_then(|_| Kexinit::read(half));
+        match read {
+            Ok((offer, end)) => {
+                self.offer = Some(offer);
+                self.end = end;
+            }
+            Err(Stop::More(need)) => self.need = Some(need.client.min(need.server)),
+            Err(Stop::No | Stop::Ended) => {}
+        }
     }
 }
 
@@ -96,28 +184,13 @@ impl Greeting {
         }
     }
 
-    fn is_short(&self) -> bool {
-        matches!(self, Self::Short(_))
-    }
-
-    fn need(&self) -> usize {
+    /// Whether an SSH 2 side could follow it up with an offer. 1.99 stands for both (RFC 4253, section 5.1).
+    fn may_offer(&self) -> bool {
         match self {
-            Self::Short(total) => *total,
-            Self::Line(..) | Self::Unknown | Self::Foreign => usize::MAX,
-        }
-    }
-
-    fn end(&self) -> usize {
-        match self {
-            Self::Line(_, end) => *end,
-            Self::Short(_) | Self::Unknown | Self::Foreign => 0,
-        }
-    }
-
-    fn banner(self) -> Option<String> {
-        match self {
-            Self::Line(banner, _) => Some(banner),
-            Self::Short(_) | Self::Unknown | Self::Foreign => None,
+            Self::Line(banner, _) => {
+                banner.starts_with("SSH-2.0-") || banner.starts_with("SSH-1.99-")
+            }
+            Self::Short(_) | Self::Unknown | Self::Foreign => true,
         }
     }
 }
@@ -157,8 +230,9 @@ const LONGEST_PRELUDE: usize = 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::End;
     use crate::proto::truncation::{Sample, Settled};
-    use crate::proto::{End, Side};
+    use samples::{packet, payload};
 
     fn exchange<'a>(client: Prefix<'a>, server: Prefix<'a>) -> Exchange<'a> {
         Exchange { client, server }
@@ -177,24 +251,55 @@ mod tests {
     const CLIENT_END: usize = 40;
     const SERVER_END: usize = 43;
 
+    fn session(client: &[u8], server: &[u8]) -> Ssh {
+        match parse(&exchange(Prefix::closed(client), Prefix::closed(server))) {
+            Answer::Yes(Reading { layer, .. }) => layer,
+            answer => panic!("{answer:?}"),
+        }
+    }
+
+    fn with_offer(banner: &[u8], kex: &str) -> Vec<u8> {
+        let lists = [kex, "k", "c", "c", "m", "m", "none", "none", "", ""];
+        [banner, &packet(&payload(&lists)), b"\0\0\x05"].concat()
+    }
+
     #[test]
     fn the_contract_is_kept() {
-        let layer = Ssh {
-            client_banner: Some("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u7".into()),
-            server_banner: Some("SSH-1.99-Cisco-1.25".into()),
-        };
+        let client = with_offer(b"SSH-2.0-Go\r\n", "a,b");
+        let server = with_offer(b"Hello\r\nSSH-1.99-Cisco-1.25\n", "b");
+        let layer = session(&client, &server);
+        assert_eq!(layer.client_banner.as_deref(), Some("SSH-2.0-Go"));
+        assert_eq!(layer.server_banner.as_deref(), Some("SSH-1.99-Cisco-1.25"));
+        assert_eq!(layer.negotiated().map(|n| n.key_exchange), Some("b"));
         Sample {
-            name: "a greeting before the banner",
-            client: CLIENT,
-            server: SERVER,
+            name: "a greeting, banners and offers",
+            client: &client,
+            server: &server,
             settled: Settled::AtOnce,
             reading: Reading {
                 layer,
-                client: CLIENT_END,
-                server: SERVER_END,
+                client: client.len() - 3,
+                server: server.len() - 3,
             },
         }
         .check(parse);
+    }
+
+    #[test]
+    fn without_an_offer_the_banners_are_enough() {
+        let later = b"SSH-2.0-Go\r\nGET / HTTP/1.1\r\n";
+        let cases: [(&[u8], &[u8]); 3] = [
+            (b"SSH-1.5-1.2.27\n", b"SSH-2.0-Go\r\n"),
+            (b"SSH-2.0-Go\r\n", b"SSH-1.5-1.2.27\n"),
+            (later, later),
+        ];
+        for (client, server) in cases {
+            let answer = parse(&exchange(Prefix::open(client), Prefix::open(server)));
+            let Answer::Yes(Reading { layer, .. }) = answer else {
+                panic!("{answer:?}");
+            };
+            assert_eq!((layer.client_offer, layer.server_offer), (None, None));
+        }
     }
 
     #[test]
@@ -231,13 +336,15 @@ mod tests {
         let layer = Ssh {
             client_banner: Some("SSH-2.0-OpenSS".into()),
             server_banner: Some("SSH-2.0-Go".into()),
+            client_offer: None,
+            server_offer: None,
         };
         let reading = Reading {
             layer,
             client: 14,
             server: 12,
         };
-        let answer = parse(&exchange(client, Prefix::open(b"SSH-2.0-Go\r\n")));
+        let answer = parse(&exchange(client, Prefix::closed(b"SSH-2.0-Go\r\n")));
         assert_eq!(answer, Answer::Yes(reading));
     }
 

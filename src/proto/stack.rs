@@ -51,7 +51,7 @@ pub enum Protocol {
     Proxy(ProxyProtocol),
     /// A TLS handshake.
     Tls(Box<Tls>),
-    /// SSH banners.
+    /// SSH up to where it goes dark.
     Ssh(Box<Ssh>),
     /// The header that SOCKS5 puts before each relayed datagram.
     SocksUdp(Box<SocksUdp>),
@@ -247,7 +247,8 @@ impl Stack {
 
     /// An upper bound of the bytes of memory that the layers hold.
     pub fn allocated(&self) -> usize {
-        self.layers.len() * LAYER_BYTES
+        let layers = self.layers.iter().map(|layer| layer.protocol.most_bytes());
+        layers.sum()
     }
 }
 
@@ -272,6 +273,14 @@ impl Protocol {
             Self::Http(http) if http.asks_relay() && !http.ends_stream => Next::Request,
             Self::Proxy(_) => Next::Behind,
             _ => Next::Nothing,
+        }
+    }
+
+    /// An upper bound of the bytes of memory that it needs; its parser caps each string.
+    const fn most_bytes(&self) -> usize {
+        match self {
+            Self::Ssh(_) => Ssh::MOST_BYTES,
+            _ => LAYER_BYTES,
         }
     }
 
@@ -423,5 +432,5 @@ const CANDIDATES: [Candidate; 12] = [
 const MOST_LAYERS: usize = 8;
 const LONGEST_HELLO: usize = 64;
 
-/// A layer and its strings, each of which its parser caps.
+/// A layer with short strings.
 const LAYER_BYTES: usize = 4 * 1024;

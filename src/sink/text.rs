@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use anstyle::{AnsiColor, Style};
 
 use crate::evidence::{Hop, Inner};
+use crate::finding::names::Names;
 use crate::finding::summary::Tally;
 use crate::finding::{Finding, Severity};
 
@@ -37,7 +38,7 @@ fn story(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
 }
 
 fn evidence(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
-    let relay = &finding.evidence;
+    let (relay, names) = (&finding.evidence, &finding.names);
     let certainty = format!("{:?}", finding.certainty).to_lowercase();
     let techniques: Vec<&str> = finding.attack.iter().map(|a| a.technique).collect();
     let detector = format!(
@@ -59,8 +60,12 @@ fn evidence(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
         &tally(&relay.authentication, ToString::to_string),
     )?;
     line(out, "outcome", &tally(&relay.outcomes, String::clone))?;
-    line(out, "targets", &tally(&relay.targets, ToString::to_string))?;
-    line(out, "then", &tally(&relay.hops, |hops| path(hops)))?;
+    line(
+        out,
+        "targets",
+        &tally(&relay.targets, |target| names.show(target)),
+    )?;
+    line(out, "then", &tally(&relay.hops, |hops| path(hops, names)))?;
     line(out, "inside", &tally(&relay.inner, inner))?;
     line(out, "marks", &tally(&relay.marks, String::clone))?;
     line(out, "quality", &quality(finding))
@@ -101,11 +106,11 @@ fn tally<T: PartialEq>(tally: &Tally<T>, show: impl Fn(&T) -> String) -> String 
     items.join(", ")
 }
 
-fn path(hops: &[Hop]) -> String {
+fn path(hops: &[Hop], names: &Names) -> String {
     let steps: Vec<String> = hops
         .iter()
         .map(|hop| {
-            let target = hop.target.as_ref().map(ToString::to_string);
+            let target = hop.target.as_ref().map(|target| names.show(target));
             format!("{} to {}", hop.protocol, target.unwrap_or("?".to_owned()))
         })
         .collect();
@@ -117,6 +122,7 @@ fn inner(inner: &Inner) -> String {
         Some(inner.protocol),
         inner.name.as_deref(),
         inner.ja4.as_deref(),
+        inner.hassh.as_deref(),
     ]
     .into_iter()
     .flatten()

@@ -54,6 +54,14 @@ hit_microsocks_oddport() { # on the port of https
     has "443 [0-9]+ $GRANTED"; has "$(hex web.example.test)0050\$"
 }
 
+hit_microsocks_local_names() { # the client looks up relay and target itself, and asks for an address
+    noauth_net; record
+    curl_ cli --socks5 relay.example.test:1080 http://web.example.test/
+    save
+    has ' 1080 05010001c00002500050$'; has_text hello
+    [ "$(tshark -r "$PCAP" -Y 'dns.a' 2>/dev/null | wc -l)" -ge 2 ] || die "$PCAP lacks DNS answers"
+}
+
 hit_dante_socks4() { # SOCKS4 without and with a user id, then 4a
     net_up; web_up; dante_up
     record

@@ -1,0 +1,153 @@
+//! Names for addresses, learned from the DNS answers that were seen before.
+
+use super::recent::Recent;
+use crate::decode::Address;
+use crate::evidence::Evidence;
+use crate::facts::Answers;
+use crate::proto::dns::Named;
+use crate::proto::target::{Host, Target};
+use crate::time::{Span, Timestamp};
+
+/// The newest names of the addresses last answered with; at most a given number, the oldest go first.
+#[derive(Debug)]
+pub struct Names {
+    known: Recent<Address, Vec<Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    name: Box<str>,
+    asker: Address,
+    until: Timestamp,
+}
+
+impl Names {
+    /// No name known; at most `cap` addresses are remembered.
+    pub fn new(cap: usize) -> Self {
+        let known = Recent::new(cap);
+        Self { known }
+    }
+
+    /// Learns what somebody was answered. It is kept for an hour even where it says less: clients hold on to
+    /// addresses for longer than they may.
+    pub fn learn(&mut self, answers: &Answers, now: Timestamp) {
+        let short = |named: &&Named| named.name.len() <= LONGEST_NAME;
+        for Named { name, ip, ttl } in answers.named.iter().filter(short) {
+            let address = Address::from(*ip);
+            let mut known = self.known.remove(&address).unwrap_or_default();
+            known.retain(|known| known.until > now && *known.name != **name);
+            known.truncate(NAMES_EACH - 1);
+            let until = now + Span::from_seconds(i64::from(*ttl).clamp(HOUR, WEEK));
+            let (name, asker) = (name.as_str().into(), answers.asker);
+            known.insert(0, Known { name, asker, until });
+            self.known.insert(address, known);
+        }
+    }
+
+    /// The name that `asker` has for an address, or else the newest that anybody has.
+    pub fn name_of(&self, address: Address, asker: Address, now: Timestamp) -> Option<&str> {
+        let known = self.known.get(&address)?;
+        let mut live = known.iter().filter(|known| known.until > now);
+        let newest = live.clone().next()?;
+        let own = live.find(|known| known.asker == asker);
+        Some(&own.unwrap_or(newest).name)
+    }
+
+    /// The names of the hosts that evidence speaks of, as its client would call them.
+    pub fn of(&self, evidence: &Evidence, now: Timestamp) -> Vec<(Address, String)> {
+        let Evidence {
+            session,
+            exchange,
+            relay,
+            ..
+        } = evidence;
+        let hops = exchange.hops.iter().filter_map(|hop| hop.target.as_ref());
+        let targets = exchange.target.iter().chain(hops).filter_map(address_of);
+        [session.client.address, session.server.address, *relay]
+            .into_iter()
+            .chain(targets)
+            .filter_map(|address| {
+                let name = self.name_of(address, session.client.address, now)?;
+                Some((address, name.to_owned()))
+            })
+            .collect()
+    }
+
+    /// Bytes of memory for one address, an upper bound.
+    pub const ENTRY_BYTES: usize =
+        4 * (size_of::<(Address, Vec<Known>)>() + size_of::<Known>()) + NAMES_EACH * LONGEST_NAME;
+}
+
+/// The address of a target that was asked for by one.
+pub fn address_of(target: &Target) -> Option<Address> {
+    match target.host {
+        Host::Ip(ip) => Some(ip.into()),
+        Host::Name(_) => None,
+    }
+}
+
+const NAMES_EACH: usize = 2;
+/// Longer ones are made by machines and tell a person nothing.
+const LONGEST_NAME: usize = 128;
+const HOUR: i64 = 3_600;
+/// The most that resolvers give an answer (RFC 8767, section 4).
+const WEEK: i64 = 604_800;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANNA: Address = Address::from_bits(1);
+    const BERT: Address = Address::from_bits(2);
+    const WEB: Address = Address::from_bits(80);
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_parts(seconds, 0)
+    }
+
+    fn answer(asker: Address, name: &str, address: Address, ttl: u32) -> Answers {
+        let (name, ip) = (name.to_owned(), address.ip());
+        let named = vec![Named { name, ip, ttl }];
+        Answers { asker, named }
+    }
+
+    #[test]
+    fn a_client_goes_by_its_own_answers() {
+        let mut names = Names::new(8);
+        names.learn(&answer(ANNA, "a.test", WEB, 60), at(0));
+        names.learn(&answer(BERT, "b.test", WEB, 60), at(1));
+        assert_eq!(names.name_of(WEB, ANNA, at(2)), Some("a.test"));
+        assert_eq!(names.name_of(WEB, WEB, at(2)), Some("b.test"));
+        names.learn(&answer(BERT, "c.test", WEB, 60), at(3));
+        assert_eq!(names.name_of(WEB, ANNA, at(4)), Some("c.test"));
+        assert_eq!(names.name_of(ANNA, BERT, at(4)), None);
+    }
+
+    #[test]
+    fn names_age_by_packet_time() {
+        let cases = [
+            (0, 3_599, true),
+            (0, 3_600, false),
+            (7_200, 7_199, true),
+            (7_200, 7_200, false),
+            (u32::MAX, 604_799, true),
+            (u32::MAX, 604_800, false),
+        ];
+        for (ttl, seconds, known) in cases {
+            let mut names = Names::new(8);
+            names.learn(&answer(ANNA, "a.test", WEB, ttl), at(0));
+            let seen = names.name_of(WEB, ANNA, at(seconds)).is_some();
+            assert_eq!(seen, known, "{ttl} {seconds}");
+        }
+    }
+
+    #[test]
+    fn the_address_answered_with_longest_ago_is_forgotten() {
+        let mut names = Names::new(2);
+        for address in [ANNA, BERT, ANNA, WEB] {
+            names.learn(&answer(ANNA, "a.test", address, 60), at(0));
+        }
+        let known = [ANNA, BERT, WEB].map(|a| names.name_of(a, ANNA, at(1)).is_some());
+        assert_eq!(known, [true, false, true]);
+    }
+}

@@ -1,0 +1,278 @@
+//! DNS responses (RFC 1035; RFC 6762 for mDNS): which addresses belong to the name that was asked for.
+
+use std::net::IpAddr;
+
+use super::cursor::Cursor;
+use super::target::is_plausible_name;
+
+/// An address and a name for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The name that was asked for, in lower case without the root's dot; its aliases are followed and left out.
+    /// A response without a question gives the record's own name.
+    pub name: String,
+    /// The address.
+    pub ip: IpAddr,
+    /// Seconds for which the answer holds.
+    pub ttl: u32,
+}
+
+/// Whether a datagram may be a DNS message, query or response, by its header: one in 2^30 of random ones is.
+pub fn is_message(datagram: &[u8]) -> bool {
+    Header::read(&mut Cursor::new(datagram)).is_some()
+}
+
+/// The addresses that a response gives, at most [`MOST_RECORDS`]. Nothing of queries, refusals and other datagrams;
+/// of a response that was cut, what is whole. Addresses that stand for "none" or "here" are left out.
+pub fn answers(datagram: &[u8]) -> Vec<Named> {
+    let mut message = Message(Cursor::new(datagram));
+    message.answers().unwrap_or_default()
+}
+
+/// The header (RFC 1035, section 4.1.1), as far as it matters.
+struct Header {
+    flags: u16,
+    questions: u16,
+    answers: u16,
+}
+
+impl Header {
+    fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
+        let [_, _, flags, codes, counts @ ..] = cursor.array::<12>()?;
+        let [q1, q0, a1, a0, n1, n0, x1, x0] = counts;
+        let header = Self {
+            flags: u16::from_be_bytes([flags, codes]),
+            questions: q0.into(),
+            answers: a0.into(),
+        };
+        let few = [q1, a1, n1, x1] == [0; 4];
+        let some = [q0, a0, n0, x0] != [0; 4];
+        (few && some && header.flags & NEVER_SET == 0).then_some(header)
+    }
+
+    /// Whether it is a response without an error, to one question or, by multicast, to none.
+    fn answers_one(&self) -> bool {
+        self.flags & RESPONSE != 0 && self.flags & ERROR == 0 && self.questions <= 1
+    }
+}
+
+/// A message, from its start: compression refers to it.
+struct Message<'a>(Cursor<'a>);
+
+/// What a resource record says.
+enum Record {
+    Address(IpAddr, u32),
+    Alias(String),
+    Other,
+}
+
+impl<'a> Message<'a> {
+    fn answers(&mut self) -> Option<Vec<Named>> {
+        let start = self.0;
+        let header = Header::read(&mut self.0).filter(Header::answers_one)?;
+        let asked = match header.questions {
+            0 => None,
+            _ => Some(self.question(start)?),
+        };
+        let mut aliases: Vec<String> = asked.iter().cloned().collect();
+        let mut named = Vec::new();
+        for _ in 0..header.answers.min(MOST_RECORDS) {
+            let Some((owner, record)) = self.record(start) else {
+                break;
+            };
+            let is_asked_for = asked.is_none() || aliases.contains(&owner);
+            match record {
+                Record::Alias(target) if is_asked_for => aliases.push(target),
+                Record::Address(ip, ttl) if is_asked_for && is_somewhere(ip) => {
+                    let name = asked.clone().unwrap_or(owner);
+                    named.push(Named { name, ip, ttl });
+                }
+                _ => {}
+            }
+        }
+        named.retain(|named| is_plausible_name(named.name.as_bytes()));
+        Some(named)
+    }
+
+    fn question(&mut self, start: Cursor<'a>) -> Option<String> {
+        let name = name(start, &mut self.0)?;
+        self.0.take(KIND_AND_CLASS)?;
+        Some(name)
+    }
+
+    /// RFC 1035, section 4.1.3.
+    fn record(&mut self, start: Cursor<'a>) -> Option<(String, Record)> {
+        let owner = name(start, &mut self.0)?;
+        let (kind, class, ttl) = (self.0.u16()?, self.0.u16()?, self.0.u32()?);
+        let length = self.0.u16()?;
+        let mut inside = self.0;
+        let bytes = self.0.take(length.into())?;
+        let record = match (kind, class & !CACHE_FLUSH) {
+            (1, INTERNET) => Record::Address(<[u8; 4]>::try_from(bytes).ok()?.into(), ttl),
+            (28, INTERNET) => Record::Address(<[u8; 16]>::try_from(bytes).ok()?.into(), ttl),
+            (5, INTERNET) => Record::Alias(name(start, &mut inside)?),
+            _ => Record::Other,
+        };
+        Some((owner, record))
+    }
+}
+
+/// Reads a name in lower case, and what it refers to (RFC 1035, section 4.1.4). Each reference must lead to before
+/// the one that led there, and the name has at most 255 bytes: so it ends.
+fn name<'a>(start: Cursor<'a>, at: &mut Cursor<'a>) -> Option<String> {
+    let (mut text, mut part, mut began) = (String::new(), *at, at.position());
+    let mut behind = None;
+    loop {
+        match part.u8()? {
+            0 => break,
+            length @ 1..=LONGEST_LABEL => push_label(&mut text, part.take(length.into())?),
+            high @ REFERENCE.. => {
+                let to = usize::from(u16::from_be_bytes([high & !REFERENCE, part.u8()?]));
+                behind.get_or_insert(part);
+                if to >= began {
+                    return None;
+                }
+                (began, part) = (to, start);
+                part.take(to)?;
+            }
+            _ => return None,
+        }
+        if text.len() > LONGEST_NAME {
+            return None;
+        }
+    }
+    *at = behind.unwrap_or(part);
+    Some(text)
+}
+
+/// A byte that is no ASCII becomes one that no host name has.
+fn push_label(text: &mut String, label: &[u8]) {
+    if !text.is_empty() {
+        text.push('.');
+    }
+    let plain = |byte: &u8| if byte.is_ascii_graphic() { *byte } else { b' ' };
+    text.extend(
+        label
+            .iter()
+            .map(|byte| char::from(plain(byte).to_ascii_lowercase())),
+    );
+}
+
+/// Blocklists answer with addresses that lead nowhere.
+fn is_somewhere(ip: IpAddr) -> bool {
+    !ip.is_unspecified() && !ip.is_loopback()
+}
+
+/// Response, authoritative, truncated, recursion desired and available, authentic and checking disabled may be set,
+/// the error may be up to 7; an operation other than a query, and the reserved bit, not.
+const NEVER_SET: u16 = 0b0111_1000_0100_1000;
+const RESPONSE: u16 = 0x8000;
+const ERROR: u16 = 0x000f;
+const INTERNET: u16 = 1;
+/// RFC 6762, section 10.2: mDNS puts a flag into the class.
+const CACHE_FLUSH: u16 = 0x8000;
+const KIND_AND_CLASS: usize = 4;
+const REFERENCE: u8 = 0xc0;
+const LONGEST_LABEL: u8 = 63;
+const LONGEST_NAME: usize = 255;
+/// How many answers of one response are looked at.
+pub const MOST_RECORDS: u16 = 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `www.Example.test` is `cdn.test` is 192.0.2.80, and 2001:db8::80; all but the question by reference.
+    const RESPONSE: &[u8] = b"\x12\x34\x81\x80\0\x01\0\x03\0\0\0\0\
+        \x03www\x07Example\x04test\0\0\x01\0\x01\
+        \xc0\x0c\0\x05\0\x01\0\0\0\x3c\0\x06\x03cdn\xc0\x18\
+        \xc0\x2e\0\x01\0\x01\0\0\0\x1e\0\x04\xc0\0\x02\x50\
+        \xc0\x2e\0\x1c\x80\x01\0\0\0\x1f\0\x10\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x80";
+
+    fn named(name: &str, ip: &str, ttl: u32) -> Named {
+        let (name, ip) = (name.to_owned(), ip.parse().unwrap());
+        Named { name, ip, ttl }
+    }
+
+    fn changed(at: usize, bytes: &[u8]) -> Vec<u8> {
+        let mut message = RESPONSE.to_vec();
+        message[at..at + bytes.len()].copy_from_slice(bytes);
+        message
+    }
+
+    #[test]
+    fn an_address_goes_by_the_name_that_was_asked_for() {
+        let expected = [
+            named("www.example.test", "192.0.2.80", 30),
+            named("www.example.test", "2001:db8::80", 31),
+        ];
+        assert_eq!(answers(RESPONSE), expected);
+        assert!(is_message(RESPONSE));
+    }
+
+    #[test]
+    fn a_cut_response_gives_what_is_whole() {
+        for end in 0..RESPONSE.len() {
+            let seen = answers(&RESPONSE[..end]).len();
+            let whole = usize::from(end >= RESPONSE.len() - 28);
+            assert_eq!(seen, whole, "{end}");
+        }
+    }
+
+    #[test]
+    fn what_answers_nothing() {
+        let query = changed(2, b"\x01\0");
+        let cases: [(&str, Vec<u8>); 7] = [
+            ("a query", query.clone()),
+            ("an error", changed(3, b"\x83")),
+            ("two questions", changed(5, b"\x02")),
+            ("the alias of another name", changed(34, b"\xc0\x10")),
+            ("no address", changed(64, b"\0\0\0\0")),
+            ("a name that refers to itself", changed(34, b"\xc0\x22")),
+            ("a name that refers ahead", changed(34, b"\xc0\x40")),
+        ];
+        for (name, message) in cases {
+            let v4 = answers(&message)
+                .into_iter()
+                .filter(|named| named.ip.is_ipv4());
+            assert_eq!(v4.count(), 0, "{name}");
+        }
+        assert!(is_message(&query));
+    }
+
+    #[test]
+    fn other_datagrams_are_told_by_twelve_bytes() {
+        let cases: [(&str, &[u8]); 6] = [
+            ("nothing", b""),
+            ("short", b"\x12\x34\x01\0\0\x01\0\0\0\0\0"),
+            ("zeros", &[0; 64]),
+            (
+                "QUIC",
+                b"\xc3\0\0\0\x01\x08\x12\x34\x56\x78\x9a\xbc\xde\xf0",
+            ),
+            ("RTP", b"\x80\x08\x12\x34\0\0\0\xa0\x12\x34\x56\x78\xd5\xd5"),
+            ("NTP", b"\x23\0\x06\xec\0\0\0\0\0\0\0\0\0\0\0\0"),
+        ];
+        for (name, datagram) in cases {
+            assert!(!is_message(datagram), "{name}");
+        }
+    }
+
+    #[test]
+    fn multicast_asks_no_question_again() {
+        let message = b"\0\0\x84\0\0\0\0\x01\0\0\0\0\
+            \x07printer\x05local\0\0\x01\x80\x01\0\0\0\x78\0\x04\xc0\0\x02\x09";
+        assert_eq!(answers(message), [named("printer.local", "192.0.2.9", 120)]);
+    }
+
+    #[test]
+    fn any_bytes_end() {
+        for at in 0..RESPONSE.len() {
+            for byte in [0, 1, 0x3f, 0x40, 0xc0, 0xff] {
+                answers(&changed(at, &[byte]));
+            }
+        }
+        let references = [&RESPONSE[..12], &b"\xc0\x0c".repeat(600)[..]].concat();
+        assert_eq!(answers(&references), []);
+    }
+}
