@@ -275,7 +275,8 @@ impl Shard {
             self.learn(place, segment, events);
             return;
         }
-        if !flow.probe.is_open() {
+        let ends = flow.finished(Side::Client) || flow.finished(Side::Server);
+        if !flow.probe.is_open() || (segment.payload_bytes == 0 && !ends) {
             return;
         }
         let before = flow.probe.allocated();
@@ -290,7 +291,7 @@ impl Shard {
             progress = ask(flow, piece);
         }
         for side in [Side::Client, Side::Server] {
-            if progress == Progress::Waiting && flow.finished(side) {
+            if ends && progress == Progress::Waiting && flow.finished(side) {
                 progress = finish(flow, side);
             }
         }

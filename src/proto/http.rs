@@ -752,7 +752,7 @@ mod tests {
             b"\r\n\r\n",
         ];
         let reading = read(Prefix::closed(&head.concat()), Prefix::closed(b"")).unwrap();
-        assert_eq!(reading.layer.host.as_deref(), Some("b"));
+        assert_eq!(reading.layer.host.as_deref(), Some("??b"));
         assert_eq!(reading.layer.user_agent, Some("u".repeat(64)));
     }
 }

@@ -2,14 +2,15 @@
 
 /// The first `limit` bytes as printable ASCII; whatever is not becomes `?`.
 pub fn printable(bytes: &[u8], limit: usize) -> String {
-    bytes
-        .iter()
-        .take(limit)
-        .map(|&byte| match byte {
-            b' '..=b'~' => char::from(byte),
-            _ => '?',
-        })
-        .collect()
+    let bytes = bytes.get(..limit).unwrap_or(bytes);
+    let plain = |byte: &u8| (b' '..=b'~').contains(byte);
+    match std::str::from_utf8(bytes) {
+        Ok(text) if bytes.iter().all(plain) => text.to_owned(),
+        _ => bytes
+            .iter()
+            .map(|byte| if plain(byte) { char::from(*byte) } else { '?' })
+            .collect(),
+    }
 }
 
 /// Lower-case hexadecimal digits, two a byte.

@@ -1,10 +1,12 @@
 //! Heads of messages: a start line and header fields, up to the empty line.
 
 use httparse::{EMPTY_HEADER, Header, Status};
+use memchr::{memchr, memchr_iter};
 
 use super::body::REACH;
 use super::line::StartLine;
 use crate::proto::half::{Half, Stop, ensure};
+use crate::proto::text::printable;
 
 /// A head with its start line, as far as it is known.
 pub(super) struct Head<'a, L> {
@@ -26,7 +28,7 @@ impl<'a, L: StartLine> Head<'a, L> {
         half.skip(blank)?;
         let known = half.known(REACH);
         ensure(L::may_begin(known))?;
-        let line_end = known.iter().position(|&byte| byte == b'\n');
+        let line_end = memchr(b'\n', known);
         let line = match line_end.and_then(|end| known.get(..end)) {
             Some(line) => Some(L::from_whole(without_return(line)).ok_or(Stop::No)?),
             None => None,
@@ -110,12 +112,7 @@ impl<'a> Fields<'a> {
 
     /// The first value of a field, its printable ASCII alone and not too much of it.
     pub(super) fn short(&self, name: &str) -> Option<String> {
-        let value = self.all(name).next()?.trim_ascii();
-        let printable = value.iter().filter(|byte| (b' '..=b'~').contains(byte));
-        let text: String = printable
-            .take(LONGEST_VALUE)
-            .map(|&byte| char::from(byte))
-            .collect();
+        let text = printable(self.all(name).next()?.trim_ascii(), LONGEST_VALUE);
         (!text.is_empty()).then_some(text)
     }
 }
@@ -133,16 +130,14 @@ fn without_return(line: &[u8]) -> &[u8] {
 
 /// The length of a head: up to and with its empty line.
 fn end(bytes: &[u8]) -> Option<usize> {
-    let line_ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-    line_ends
-        .map(|(at, _)| at.saturating_add(1))
-        .find_map(|next| {
-            let rest = bytes.get(next..)?;
-            let blank = [&b"\n"[..], b"\r\n"]
-                .into_iter()
-                .find(|blank| rest.starts_with(blank))?;
-            Some(next.saturating_add(blank.len()))
-        })
+    memchr_iter(b'\n', bytes).find_map(|at| {
+        let next = at.saturating_add(1);
+        let rest = bytes.get(next..)?;
+        let blank = [&b"\n"[..], b"\r\n"]
+            .into_iter()
+            .find(|blank| rest.starts_with(blank))?;
+        Some(next.saturating_add(blank.len()))
+    })
 }
 
 const MOST_FIELDS: usize = 96;
