@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -134,6 +135,22 @@ impl Replay {
         } else {
             Exit::Done
         }
+    }
+}
+
+impl ValueEnum for Severity {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()).help(match self {
+            Self::Info => "Known and approved, or a fact worth a line",
+            Self::Low => "Weak or incomplete",
+            Self::Medium => "A person should look",
+            Self::High => "A person should look first",
+            Self::Critical => "A person should be woken",
+        }))
     }
 }
 
