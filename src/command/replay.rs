@@ -154,8 +154,13 @@ impl ValueEnum for Severity {
     }
 }
 
+/// Captures that were named wrongly are wrong arguments; the others could not be read.
 fn unreadable(error: SourceError) -> Failure {
-    Failure::new(Exit::Input, error)
+    let exit = match error {
+        SourceError::Nothing | SourceError::StandardInputTwice => Exit::Usage,
+        _ => Exit::Input,
+    };
+    Failure::new(exit, error)
 }
 
 /// Shown on a terminal only.
