@@ -223,8 +223,13 @@ mod tests {
         let scratch = Scratch::new("unreadable");
         let text = scratch.file("logs/today.log", b"started\n");
         let logs = text.parent().unwrap().to_owned();
+        scratch.file("notes/1.txt", b"one\n");
+        scratch.file("notes/2.txt", b"two\n");
+        let notes = scratch.path().join("notes");
+        let void = scratch.path().join("void");
+        fs::create_dir(&void).unwrap();
         let missing = scratch.path().join("missing.pcap");
-        let cases: [(&[PathBuf], &str); 4] = [
+        let cases: [(&[PathBuf], &str); 6] = [
             (
                 &[],
                 "no capture was named; name files, directories, or - for standard input",
@@ -236,8 +241,13 @@ mod tests {
             (&[missing], "missing.pcap does not exist"),
             (
                 &[logs],
-                "logs holds no capture: none of its 1 files is pcap or pcapng",
+                "logs holds no capture: its only file is not pcap or pcapng",
             ),
+            (
+                &[notes],
+                "notes holds no capture: none of its 2 files is pcap or pcapng",
+            ),
+            (&[void], "void holds no capture: there is no file in it"),
         ];
         for (paths, ending) in cases {
             let sentence = Inputs::collect(paths).unwrap_err().to_string();
