@@ -5,7 +5,7 @@ mod detectors;
 mod replay;
 
 use std::fmt::Display;
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -36,7 +36,8 @@ impl Arguments {
         match ended {
             Ok(exit) => exit.into(),
             Err(Failure { exit, sentence }) => {
-                eprintln!("hopscope: {sentence}");
+                // Where nobody listens any more there is nothing left to do.
+                let _ = writeln!(io::stderr(), "hopscope: {sentence}");
                 exit.into()
             }
         }

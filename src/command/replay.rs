@@ -1,12 +1,16 @@
 //! `hopscope replay`: findings from captures.
 
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::{flag, low_level};
 
 use super::{Exit, Failure, written};
 use crate::config::Config;
@@ -58,21 +62,22 @@ impl Replay {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let config = Config::load(self.config.as_deref())
             .map_err(|error| Failure::new(Exit::Usage, error))?;
-        let mut captures = Inputs::collect(&self.captures)
-            .and_then(Captures::open)
-            .map_err(unreadable)?;
-        let outcome = self.replay(&config, &mut captures)?;
+        let (wake, waiting) = UnixStream::pair().map_err(unsignalled)?;
+        let mut inputs = Inputs::collect(&self.captures).map_err(unreadable)?;
+        inputs.stop = Some(Arc::new(waiting.into()));
+        let mut captures = Captures::open(inputs).map_err(unreadable)?;
+        let stop = stop_by_signal(wake).map_err(unsignalled)?;
+        let outcome = self.replay(&config, &mut captures, &stop)?;
         written(self.print(captures.account(), &outcome))?;
         Ok(self.exit(&outcome.findings))
     }
 
-    fn replay(&self, config: &Config, captures: &mut Captures) -> Result<Outcome, Failure> {
-        let stop = Arc::new(AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-            // A second signal ends the process at once, in case the first is not heard.
-            let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop));
-            let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
-        }
+    fn replay(
+        &self,
+        config: &Config,
+        captures: &mut Captures,
+        stop: &AtomicBool,
+    ) -> Result<Outcome, Failure> {
         let bar = progress_bar(self.quiet);
         let outcome = pipeline::run(
             captures,
@@ -81,7 +86,7 @@ impl Replay {
                 workers: self
                     .workers
                     .map_or(config.pipeline.workers.count(), usize::from),
-                stop: &stop,
+                stop,
                 progress: &mut |progress| {
                     bar.set_position(progress.frames);
                 },
@@ -137,8 +142,48 @@ impl Replay {
     }
 }
 
+impl ValueEnum for Severity {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()).help(match self {
+            Self::Info => "Known and approved, or a fact worth a line",
+            Self::Low => "Weak or incomplete",
+            Self::Medium => "A person should look",
+            Self::High => "A person should look first",
+            Self::Critical => "A person should be woken",
+        }))
+    }
+}
+
+/// Set by SIGINT and SIGTERM, which also write to `wake` so that a silent pipe is no longer waited for. A second
+/// signal ends the process at once.
+fn stop_by_signal(wake: UnixStream) -> io::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        flag::register_conditional_default(signal, Arc::clone(&stop))?;
+        flag::register(signal, Arc::clone(&stop))?;
+        low_level::pipe::register(signal, wake.try_clone()?)?;
+    }
+    Ok(stop)
+}
+
+fn unsignalled(error: io::Error) -> Failure {
+    Failure::new(
+        Exit::Sensor,
+        format!("signals cannot be listened to: {error}"),
+    )
+}
+
+/// Captures that were named wrongly are wrong arguments; the others could not be read.
 fn unreadable(error: SourceError) -> Failure {
-    Failure::new(Exit::Input, error)
+    let exit = match error {
+        SourceError::Nothing | SourceError::StandardInputTwice => Exit::Usage,
+        _ => Exit::Input,
+    };
+    Failure::new(exit, error)
 }
 
 /// Shown on a terminal only.

@@ -151,10 +151,10 @@ impl Flow {
 
     /// The client's first segment behind the server's first one ends the handshake (detection 0.4).
     fn measure_round_trip(&mut self, from: Side, time: Timestamp) {
+        let opening = from == Side::Client && self.sent_by(Side::Client).segments == 1;
         let answered = self.sent_by(Side::Server).segments > 0;
-        let opening = self.sent_by(Side::Client).segments == 1;
-        let from_start = self.tcp.is_some_and(|c| c.seen_from_start());
-        if from == Side::Client && answered && opening && from_start && self.round_trip.is_none() {
+        let from_start = self.tcp.as_ref().is_some_and(Connection::seen_from_start);
+        if opening && answered && from_start {
             let micros = (time - self.opened).nanos() / 1_000;
             self.round_trip = u32::try_from(micros).ok();
         }
@@ -216,7 +216,7 @@ impl Flow {
 
     /// Whether it was picked up after its beginning, so that who opened it is a guess.
     pub fn is_midstream(&self) -> bool {
-        self.tcp.is_some_and(|c| !c.seen_from_start())
+        self.tcp.as_ref().is_some_and(|c| !c.seen_from_start())
     }
 
     /// Whether both sides have spoken.
@@ -231,7 +231,7 @@ impl Flow {
 
     /// How it ended, if it has.
     pub fn ending(&self) -> Option<Ending> {
-        match self.tcp?.phase() {
+        match self.tcp.as_ref()?.phase() {
             Phase::Closed(ending) => Some(ending),
             _ => None,
         }
@@ -239,12 +239,12 @@ impl Flow {
 
     /// Whether TCP ended and nothing of it is missing, so that only late segments can follow.
     pub fn is_over(&self) -> bool {
-        self.defects.gap_bytes == 0 && self.tcp.is_some_and(|c| c.is_over())
+        self.defects.gap_bytes == 0 && self.tcp.as_ref().is_some_and(|c| c.is_over())
     }
 
     /// Whether a side will send nothing more.
     pub fn finished(&self, side: Side) -> bool {
-        self.tcp.is_some_and(|c| c.finished(side))
+        self.tcp.as_ref().is_some_and(|c| c.finished(side))
     }
 }
 

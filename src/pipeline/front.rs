@@ -1,5 +1,7 @@
 //! The front of the pipeline: reading, decoding, and the packet clock.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::{Account, Progress};
 use crate::config::Config;
 use crate::decode::{Decoder, FrameCounts, Outcome, Segment};
@@ -10,6 +12,7 @@ use crate::time::Timestamp;
 /// Reads frames and decodes them, in one thread, so that fragments meet whatever shard their datagram belongs to.
 pub(super) struct Front<'a> {
     captures: &'a mut Captures,
+    stop: &'a AtomicBool,
     decoder: Decoder,
     counts: FrameCounts,
     clock: Timestamp,
@@ -18,9 +21,10 @@ pub(super) struct Front<'a> {
 }
 
 impl<'a> Front<'a> {
-    pub(super) fn new(captures: &'a mut Captures, config: &Config) -> Self {
+    pub(super) fn new(captures: &'a mut Captures, config: &Config, stop: &'a AtomicBool) -> Self {
         Self {
             captures,
+            stop,
             decoder: Decoder::new(config.fragment_limits()),
             counts: FrameCounts::default(),
             clock: Timestamp::MIN,
@@ -29,12 +33,17 @@ impl<'a> Front<'a> {
         }
     }
 
-    /// Reads one frame and hands on its segment, if it carries one. False at the end of the captures.
+    /// Reads one frame and hands on its segment, if it carries one. False at the end of the captures, and when the
+    /// run is stopped, which also ends a pipe that is waited for.
     pub(super) fn next(
         &mut self,
         deliver: impl FnOnce(Moment, &Segment<'_>),
     ) -> Result<bool, SourceError> {
+        if self.is_stopped() {
+            return Ok(false);
+        }
         let Some(mut frame) = self.captures.next_frame()? else {
+            self.is_stopped();
             return Ok(false);
         };
         if frame.time < self.clock {
@@ -54,14 +63,14 @@ impl<'a> Front<'a> {
         Ok(true)
     }
 
+    fn is_stopped(&mut self) -> bool {
+        self.interrupted = self.stop.load(Ordering::Relaxed);
+        self.interrupted
+    }
+
     /// The time of the newest frame.
     pub(super) fn now(&self) -> Timestamp {
         self.clock
-    }
-
-    /// Notes that the run was ended from outside.
-    pub(super) fn interrupt(&mut self) {
-        self.interrupted = true;
     }
 
     pub(super) fn progress(&self) -> Progress {

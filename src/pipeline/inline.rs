@@ -1,7 +1,5 @@
 //! The whole pipeline in the calling thread.
 
-use std::sync::atomic::Ordering;
-
 use super::front::Front;
 use super::{BATCH_FRAMES, Run, RunError, Stage};
 use crate::finding::Finding;
@@ -16,10 +14,6 @@ pub(super) fn run(
     let mut shards = Shards::new(&run);
     let mut more = true;
     while more {
-        if run.stop.load(Ordering::Relaxed) {
-            front.interrupt();
-            break;
-        }
         more = shards.batch(front)?;
         shards.advance(front.now());
         stage.take(&mut shards.events);

@@ -94,7 +94,7 @@ pub enum RunError {
 /// If a capture cannot be read, a worker dies, or the account of frames does not balance. What is wrong inside a
 /// capture is no error: it is told in the account.
 pub fn run(captures: &mut Captures, run: Run<'_>) -> Result<Outcome, RunError> {
-    let mut front = Front::new(captures, run.config);
+    let mut front = Front::new(captures, run.config, run.stop);
     let stage = Stage::new(run.config);
     let (findings, shards) = if run.workers == 0 {
         inline::run(&mut front, stage, run)?

@@ -3,7 +3,6 @@
 //! The reader sends one batch to every worker in each round, empty or not, so that time reaches all shards. The
 //! ordered stage, in a thread of its own, waits for the round's events of every worker before it goes on.
 
-use std::sync::atomic::Ordering;
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -161,15 +160,11 @@ fn read(
             .iter()
             .map(|_| spare.try_recv().unwrap_or_default())
             .collect();
-        if run.stop.load(Ordering::Relaxed) {
-            front.interrupt();
-            last = true;
-        }
         for _ in 0..BATCH_FRAMES {
+            last = !front.next(|moment, segment| hand_out(&mut round, moment, segment))?;
             if last {
                 break;
             }
-            last = !front.next(|moment, segment| hand_out(&mut round, moment, segment))?;
         }
         for (mut batch, inlet) in round.into_iter().zip(&inlets) {
             batch.now = front.now();

@@ -1,10 +1,11 @@
 //! The account of a run, for a person: what was read, what was not, and why.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use super::text::plural;
 use crate::pipeline::Account;
-use crate::source::{Loss, SourceAccount};
+use crate::source::{Listing, Loss, SourceAccount};
 
 /// Writes what became of every frame.
 ///
@@ -32,27 +33,11 @@ pub fn write(out: &mut impl Write, source: &SourceAccount, account: &Account) ->
 ///
 /// If the output fails.
 pub fn trouble(out: &mut impl Write, source: &SourceAccount, account: &Account) -> io::Result<()> {
-    for cut in source.cuts.first() {
-        writeln!(out, "hopscope: {cut}")?;
-    }
-    more(
-        out,
-        source.cuts.count(),
-        source.cuts.first().len(),
-        "capture that ends early",
-    )?;
-    for stranger in source.strangers.first() {
-        writeln!(out, "hopscope: {stranger}")?;
-    }
-    more(
-        out,
-        source.strangers.count(),
-        source.strangers.first().len(),
-        "file that was passed over",
-    )?;
-    for (count, what) in losses(source, account) {
+    list(out, &source.cuts, "more capture", "cut short")?;
+    list(out, &source.strangers, "more file", "passed over")?;
+    for (count, what, fate) in losses(source, account) {
         if count > 0 {
-            writeln!(out, "hopscope: {}", what.replace('#', &count.to_string()))?;
+            writeln!(out, "hopscope: {} {fate}", plural(count, what))?;
         }
     }
     if account.interrupted {
@@ -61,44 +46,73 @@ pub fn trouble(out: &mut impl Write, source: &SourceAccount, account: &Account) 
     Ok(())
 }
 
-fn losses(source: &SourceAccount, account: &Account) -> Vec<(u64, &'static str)> {
+/// Writes the first few of many, and how many more there were.
+fn list<T: Display>(
+    out: &mut impl Write,
+    listing: &Listing<T>,
+    more: &str,
+    fate: &str,
+) -> io::Result<()> {
+    for item in listing.first() {
+        writeln!(out, "hopscope: {item}")?;
+    }
+    match listing.count().saturating_sub(listing.first().len() as u64) {
+        0 => Ok(()),
+        rest => writeln!(out, "hopscope: and {} {fate}", plural(rest, more)),
+    }
+}
+
+/// What was given up: how many, of what, and what became of it.
+fn losses(
+    source: &SourceAccount,
+    account: &Account,
+) -> impl Iterator<Item = (u64, &'static str, &'static str)> {
+    let blocks = Loss::ALL.map(|loss| {
+        let (block, fate) = lost(loss);
+        (source.lost(loss), block, fate)
+    });
     let shards = &account.shards;
-    vec![
-        (
-            source.lost(Loss::UndescribedInterface),
-            "# pcapng packets of an interface that was not described were passed over",
-        ),
-        (
-            source.lost(Loss::MalformedBlock),
-            "# malformed pcapng blocks were passed over",
-        ),
+    let rest = [
         (
             account.late_frames,
-            "# frames were older than a frame before them and were taken at the newer time",
+            "frame",
+            "older than a frame before, taken at the newer time",
         ),
         (
             shards.copies,
-            "# segments were mirrored copies and were counted once",
+            "segment",
+            "delivered twice by a mirror, counted once",
         ),
         (
             shards.flows_evicted,
-            "# flows were forgotten because the flow table was full; raise flows.max",
+            "flow",
+            "forgotten because the flow table was full; raise flows.max",
         ),
         (
             shards.heads_given_up,
-            "# stream heads were given up to stay inside the budget; raise heads.budget_mebibytes",
+            "stream head",
+            "given up to stay inside the budget; raise heads.budget_mebibytes",
         ),
         (
             account.fragments.forgotten(),
-            "# fragmented datagrams never became whole and were forgotten",
+            "fragmented datagram",
+            "given up before all fragments were there",
         ),
-    ]
+    ];
+    blocks.into_iter().chain(rest)
 }
 
-fn more(out: &mut impl Write, count: u64, listed: usize, what: &str) -> io::Result<()> {
-    match count.saturating_sub(listed as u64) {
-        0 => Ok(()),
-        rest => writeln!(out, "hopscope: and {}", plural(rest, what)),
+fn lost(loss: Loss) -> (&'static str, &'static str) {
+    match loss {
+        Loss::UndescribedInterface => (
+            "pcapng packet",
+            "of an interface that was not described, passed over",
+        ),
+        Loss::MalformedBlock => ("malformed pcapng block", "passed over"),
+        Loss::UnknownVersion => (
+            "pcapng block",
+            "of a section whose version is not known, passed over",
+        ),
     }
 }
 
@@ -114,4 +128,66 @@ fn reasons(counts: impl Iterator<Item = (&'static str, u64)>) -> String {
         .map(|(name, count)| format!("{name} {count}"))
         .collect();
     format!("{total} ({})", told.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shard::ShardCounts;
+
+    fn told(source: &SourceAccount, account: &Account) -> String {
+        let mut out = Vec::new();
+        trouble(&mut out, source, account).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_said_where_nothing_went_wrong() {
+        assert_eq!(told(&SourceAccount::default(), &Account::default()), "");
+    }
+
+    #[test]
+    fn each_loss_is_a_line_in_the_right_number() {
+        let account = Account {
+            late_frames: 1,
+            shards: ShardCounts {
+                copies: 2,
+                flows_evicted: 1,
+                heads_given_up: 3,
+                ..ShardCounts::default()
+            },
+            interrupted: true,
+            ..Account::default()
+        };
+        let source = SourceAccount {
+            losses: [1, 2, 1],
+            ..SourceAccount::default()
+        };
+        let expected = "\
+hopscope: 1 pcapng packet of an interface that was not described, passed over
+hopscope: 2 malformed pcapng blocks passed over
+hopscope: 1 pcapng block of a section whose version is not known, passed over
+hopscope: 1 frame older than a frame before, taken at the newer time
+hopscope: 2 segments delivered twice by a mirror, counted once
+hopscope: 1 flow forgotten because the flow table was full; raise flows.max
+hopscope: 3 stream heads given up to stay inside the budget; raise heads.budget_mebibytes
+hopscope: interrupted; this is what was found so far
+";
+        assert_eq!(told(&source, &account), expected);
+    }
+
+    #[test]
+    fn a_long_list_ends_with_how_many_more() {
+        for (count, ending) in [
+            (16, "hopscope: cut 15\n"),
+            (17, "hopscope: and 1 more capture cut short\n"),
+            (99, "hopscope: and 83 more captures cut short\n"),
+        ] {
+            let mut listing = Listing::default();
+            (0..count).for_each(|number| listing.push(format!("cut {number}")));
+            let mut out = Vec::new();
+            list(&mut out, &listing, "more capture", "cut short").unwrap();
+            assert!(String::from_utf8(out).unwrap().ends_with(ending), "{count}");
+        }
+    }
 }

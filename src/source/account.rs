@@ -94,9 +94,10 @@ impl fmt::Display for Cut {
             offset,
             damage,
         } = self;
+        let ending = if *frames == 1 { "" } else { "s" };
         write!(
             f,
-            "{capture}: stopped at byte {offset}, after {frames} frames: {damage}"
+            "{capture}: stopped at byte {offset}, after {frames} frame{ending}: {damage}"
         )
     }
 }
@@ -167,7 +168,7 @@ impl<T> Listing<T> {
     }
 
     /// Adds one.
-    pub(super) fn push(&mut self, item: T) {
+    pub(crate) fn push(&mut self, item: T) {
         self.count = self.count.saturating_add(1);
         if self.first.len() < LISTED {
             self.first.push(item);

@@ -34,7 +34,7 @@ pub enum SourceError {
         foreign: Foreign,
     },
     /// A directory was named and no file in it is a capture.
-    #[error("{name} holds no capture: none of its {files} files is pcap or pcapng")]
+    #[error("{name} holds no capture: {}", of_its_files(*files))]
     NoCaptureIn {
         /// The directory.
         name: String,
@@ -50,6 +50,14 @@ pub enum SourceError {
         #[source]
         cause: io::Error,
     },
+}
+
+fn of_its_files(files: u64) -> String {
+    match files {
+        0 => "there is no file in it".to_owned(),
+        1 => "its only file is not pcap or pcapng".to_owned(),
+        _ => format!("none of its {files} files is pcap or pcapng"),
+    }
 }
 
 impl SourceError {

@@ -1,12 +1,15 @@
 //! From what the user named to a list of captures.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, File};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::account::{Listing, Stranger};
 use super::error::SourceError;
 use super::file::Capture;
+use super::pipe::Stoppable;
 
 /// The captures of a run, in the order they were named; those of a directory by path.
 #[derive(Debug, Default)]
@@ -15,6 +18,8 @@ pub struct Inputs {
     pub captures: Vec<Input>,
     /// Files in the named directories that are not captures.
     pub strangers: Listing<Stranger>,
+    /// Standard input and pipes are over as soon as something can be read from here, even while they are silent.
+    pub stop: Option<Arc<OwnedFd>>,
     seen: HashSet<PathBuf>,
 }
 
@@ -118,10 +123,19 @@ impl Input {
     }
 
     /// Opens it.
-    pub(super) fn open(&self) -> Result<Capture, SourceError> {
-        match self {
-            Self::Standard => Capture::read(&self.name(), std::io::stdin()),
-            Self::File(path) | Self::Pipe(path) => Capture::open(&self.name(), path),
+    pub(super) fn open(&self, stop: Option<&Arc<OwnedFd>>) -> Result<Capture, SourceError> {
+        let name = self.name();
+        let opened = match self {
+            Self::Standard => std::io::stdin()
+                .as_fd()
+                .try_clone_to_owned()
+                .map(File::from),
+            Self::File(path) | Self::Pipe(path) => File::open(path),
+        };
+        let file = opened.map_err(|cause| SourceError::reading(&name, cause))?;
+        match (self, stop) {
+            (Self::File(_), _) | (_, None) => Capture::read(&name, file),
+            (_, Some(stop)) => Capture::read(&name, Stoppable::new(file, Arc::clone(stop))),
         }
     }
 }
@@ -223,8 +237,13 @@ mod tests {
         let scratch = Scratch::new("unreadable");
         let text = scratch.file("logs/today.log", b"started\n");
         let logs = text.parent().unwrap().to_owned();
+        scratch.file("notes/1.txt", b"one\n");
+        scratch.file("notes/2.txt", b"two\n");
+        let notes = scratch.path().join("notes");
+        let void = scratch.path().join("void");
+        fs::create_dir(&void).unwrap();
         let missing = scratch.path().join("missing.pcap");
-        let cases: [(&[PathBuf], &str); 4] = [
+        let cases: [(&[PathBuf], &str); 6] = [
             (
                 &[],
                 "no capture was named; name files, directories, or - for standard input",
@@ -236,8 +255,13 @@ mod tests {
             (&[missing], "missing.pcap does not exist"),
             (
                 &[logs],
-                "logs holds no capture: none of its 1 files is pcap or pcapng",
+                "logs holds no capture: its only file is not pcap or pcapng",
             ),
+            (
+                &[notes],
+                "notes holds no capture: none of its 2 files is pcap or pcapng",
+            ),
+            (&[void], "void holds no capture: there is no file in it"),
         ];
         for (paths, ending) in cases {
             let sentence = Inputs::collect(paths).unwrap_err().to_string();

@@ -2,6 +2,8 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use super::Frame;
 use super::account::SourceAccount;
@@ -65,7 +67,7 @@ impl Captures {
                 ..SourceAccount::default()
             },
         };
-        captures.rank(inputs.captures)?;
+        captures.rank(inputs.captures, inputs.stop.as_ref())?;
         Ok(captures)
     }
 
@@ -92,13 +94,13 @@ impl Captures {
         &self.account
     }
 
-    fn rank(&mut self, inputs: Vec<Input>) -> Result<(), SourceError> {
+    fn rank(&mut self, inputs: Vec<Input>, stop: Option<&Arc<OwnedFd>>) -> Result<(), SourceError> {
         let alone = inputs.len() == 1;
         let mut starts = Vec::with_capacity(inputs.len());
         for input in inputs {
             match input {
                 Input::File(_) if !alone => starts.push(look_ahead(input)?),
-                _ => starts.extend(self.start(&input)?),
+                _ => starts.extend(self.start(&input, stop)?),
             }
         }
         starts.sort_by_key(|(time, _)| *time);
@@ -110,8 +112,12 @@ impl Captures {
     }
 
     /// Opens a capture for good; none where it has no frame.
-    fn start(&mut self, input: &Input) -> Result<Option<(Timestamp, Place)>, SourceError> {
-        let mut capture = Box::new(input.open()?);
+    fn start(
+        &mut self,
+        input: &Input,
+        stop: Option<&Arc<OwnedFd>>,
+    ) -> Result<Option<(Timestamp, Place)>, SourceError> {
+        let mut capture = Box::new(input.open(stop)?);
         let stands = capture.advance(&mut self.account)?;
         Ok(stands.then(|| (capture.time(), Place::Open(capture))))
     }
@@ -149,7 +155,7 @@ impl Captures {
 /// Finds the time of a file's first frame and closes it again. A file without a frame comes first of all, so that
 /// what is wrong with it is accounted for when it is read.
 fn look_ahead(input: Input) -> Result<(Timestamp, Place), SourceError> {
-    let mut capture = input.open()?;
+    let mut capture = input.open(None)?;
     let stands = capture.advance(&mut SourceAccount::default())?;
     let time = if stands {
         capture.time()
@@ -174,7 +180,7 @@ impl Waiting {
         let capture = match self.place {
             Place::Open(capture) => capture,
             Place::Closed(input) => {
-                let mut capture = Box::new(input.open()?);
+                let mut capture = Box::new(input.open(None)?);
                 if !capture.advance(account)? {
                     return Ok(None);
                 }

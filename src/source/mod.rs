@@ -27,6 +27,7 @@ mod inputs;
 mod merge;
 mod pcap;
 mod pcapng;
+mod pipe;
 #[cfg(test)]
 pub(crate) mod samples;
 mod ticks;

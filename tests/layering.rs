@@ -1,0 +1,193 @@
+//! The layers of the house, held: which module may name which, and where the doors to the world stand.
+#![cfg(test)]
+
+#[path = "support/source.rs"]
+mod source;
+
+/// What each module may name of the others, in the order in which a packet meets them. An entry permits the path and
+/// everything below it; a module may always name what is below itself.
+const MAY_NAME: &str = "
+    time
+    proto::cursor
+    source         time proto::cursor
+    decode         time proto::cursor source::Frame source::LinkType
+    flow           time decode proto facts::FlowId facts::Ending
+    proto
+    facts          time proto decode::Endpoint decode::Label decode::Transport
+    evidence       time proto facts decode::Address decode::Endpoint decode::Transport
+    detect         proto facts evidence finding::attack
+    shard          time decode flow proto facts evidence detect
+    correlate      time proto facts evidence finding decode::Address decode::Endpoint decode::Transport
+    finding        time proto::target facts evidence detect decode::Address decode::Endpoint decode::Transport
+    pipeline       time source decode shard correlate finding config
+    sink           source evidence finding pipeline::Account
+    config         time decode::FragmentLimits flow::table::Timeouts detect::Tuning shard correlate
+    command        source detect finding pipeline sink config
+    main           command
+";
+
+/// What stands in these modules and nowhere else: the doors to the machine, and the types of other people's libraries.
+const ONLY_IN: &str = "
+    std::fs                source config
+    std::io::stdin         source
+    std::io::stdout        command
+    std::io::stderr        command
+    std::thread            pipeline
+    std::sync              source pipeline command
+    std::process           command main
+    std::os                source command
+    std::time
+    std::env
+    std::net::TcpStream
+    std::net::TcpListener
+    std::net::UdpSocket
+    print!
+    println!
+    eprint!
+    eprintln!
+    dbg!
+    anstream               command
+    anstyle                sink
+    arrayvec               flow
+    clap                   command main
+    community_id           finding
+    crossbeam_channel      pipeline
+    etherparse             decode
+    flate2                 source
+    foldhash               flow
+    hashbrown              flow
+    httparse               proto
+    indicatif              command
+    jiff                   time
+    md5                    proto
+    rustix                 source
+    serde_json             sink
+    sha2                   proto finding
+    signal_hook            command
+    strsim                 config
+    tls_parser             proto
+    toml                   config command
+    zstd                   source
+";
+
+/// The rows of a table: a name, and what stands behind it.
+fn rows(table: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {
+    table.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        Some((words.next()?, words.collect()))
+    })
+}
+
+#[test]
+fn modules_name_only_what_they_may() {
+    let files = source::files();
+    let paths = files
+        .iter()
+        .flat_map(|file| file.paths.iter().map(move |path| (file, path)));
+    let wrong: Vec<String> = paths
+        .filter(|(file, path)| !may_name(file, &path.text))
+        .map(|(file, path)| format!("src/{}.rs:{} names {}", file.name, path.line, path.text))
+        .collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_module_has_a_row_and_every_row_a_module() {
+    let mut modules: Vec<String> = source::files()
+        .iter()
+        .map(|file| file.top().to_owned())
+        .collect();
+    modules.dedup();
+    modules.retain(|module| module != "lib");
+    let mut named: Vec<&str> = rows(MAY_NAME).map(|(name, _)| name).collect();
+    named.retain(|name| !name.contains("::"));
+    named.sort_unstable();
+    assert_eq!(modules, named);
+}
+
+/// A test that finds nothing wrong must be able to find something.
+#[test]
+fn what_is_forbidden_is_found() {
+    let cases = [
+        ("detect/socks_proxy", "use crate::flow::Flow;"),
+        (
+            "detect/socks_proxy",
+            "use crate::{facts, decode::{self, Segment}};",
+        ),
+        ("detect/socks_proxy", "fn f(_: &crate::decode::Segment) {}"),
+        ("detect/socks_proxy", "use super::super::flow;"),
+        (
+            "detect/socks_proxy",
+            "#[cfg(test)] mod tests {} use crate::flow::Flow;",
+        ),
+        ("proto/cursor", "use super::half::Half;"),
+        ("flow/tcp", "use crate::facts::{Ending, FlowFacts};"),
+        ("shard", "fn f() { std::thread::spawn(|| ()); }"),
+        ("shard", "use std::{mem, fs};"),
+        ("shard", "fn f() { crate::sink::A != 1 }"),
+        ("sink/text", "fn f() { println!(\"{}\", 1); }"),
+        ("sink/text", "use std::io; fn f() { io::stdout(); }"),
+        ("finding/mod", "#[derive(Clone, clap::ValueEnum)] enum A {}"),
+        ("time", "use std::time::Instant as Now;"),
+    ];
+    for (name, text) in cases {
+        assert!(!is_clean(name, text), "{name}: {text}");
+    }
+}
+
+#[test]
+fn what_is_allowed_is_left_alone() {
+    let cases = [
+        (
+            "detect/socks_proxy",
+            "use super::tunnel; use self::x; use crate::detect::y;",
+        ),
+        (
+            "detect/socks_proxy",
+            "#[cfg(test)] mod tests { use crate::flow::Flow; }",
+        ),
+        (
+            "detect/socks_proxy",
+            "#[cfg(test)] use crate::flow::Flow; struct A;",
+        ),
+        (
+            "detect/socks_proxy",
+            "/* crate::flow */ const A: &str = \"crate::flow\";",
+        ),
+        ("proto/tls/hello", "use super::super::half::Half;"),
+        ("flow/tcp", "use crate::facts::{Ending, FlowId};"),
+        ("shard", "fn f() { crate::flow::A != 1 }"),
+        ("command/replay", "use std::io; fn f() { io::stdout(); }"),
+        ("source/file", "use std::fs::File;"),
+    ];
+    for (name, text) in cases {
+        assert!(is_clean(name, text), "{name}: {text}");
+    }
+}
+
+fn is_clean(name: &str, text: &str) -> bool {
+    let file = source::File::read(name, text);
+    file.paths.iter().all(|path| may_name(&file, &path.text))
+}
+
+fn may_name(file: &source::File, path: &str) -> bool {
+    match path.strip_prefix("crate::") {
+        Some(path) => keeps_to_its_row(&file.module(), path),
+        None => rows(ONLY_IN)
+            .filter(|(door, _)| is_below(path, door))
+            .all(|(_, homes)| homes.contains(&file.top())),
+    }
+}
+
+fn keeps_to_its_row(module: &str, path: &str) -> bool {
+    let row = rows(MAY_NAME)
+        .filter(|(name, _)| is_below(module, name))
+        .max_by_key(|(name, _)| name.len());
+    row.is_none_or(|(name, may)| is_below(path, name) || may.iter().any(|may| is_below(path, may)))
+}
+
+/// Whether a path is another one or something in it.
+fn is_below(path: &str, other: &str) -> bool {
+    path.strip_prefix(other)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
