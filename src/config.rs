@@ -10,6 +10,7 @@ use crate::correlate::{self, Ordered};
 use crate::decode::FragmentLimits;
 use crate::detect::Tuning;
 use crate::flow::table::Timeouts;
+use crate::pipeline::memory_bound;
 use crate::shard::{self, SHARDS, Shard};
 use crate::time::Span;
 
@@ -197,7 +198,7 @@ impl Default for Fragments {
 impl Default for Findings {
     fn default() -> Self {
         Self {
-            max: Number::new(8_192),
+            max: Number::new(4_096),
             remembered: Number::new(4_096),
             names: Number::new(65_536),
         }
@@ -259,6 +260,7 @@ impl Config {
         correlate::Limits {
             findings: self.findings.max.count(),
             remembered: self.findings.remembered.count(),
+            flows: self.flows.max.count(),
             names: self.findings.names.count(),
         }
     }
@@ -289,7 +291,7 @@ impl Config {
                 "findings and correlation",
                 Ordered::memory_bound(self.correlation_limits()),
             ),
-            ("reading and batches", BUFFERS),
+            ("batches", memory_bound(self.pipeline.workers.count())),
         ]
     }
 }
@@ -344,9 +346,6 @@ fn nearest_key(message: &str) -> Option<String> {
         .min()
         .map(|(_, key)| key.to_owned())
 }
-
-/// The reader's window, the batches that may wait for workers, and what decompression keeps.
-const BUFFERS: usize = 64 << 20;
 
 #[cfg(test)]
 mod tests {

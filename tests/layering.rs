@@ -13,7 +13,7 @@ const MAY_NAME: &str = "
     decode         time proto::cursor source::Frame source::LinkType
     flow           time decode proto facts::FlowId facts::Ending
     proto
-    facts          time proto decode::Endpoint decode::Label decode::Transport
+    facts          time proto decode::Address decode::Endpoint decode::Label decode::Transport
     evidence       time proto facts decode::Address decode::Endpoint decode::Transport
     detect         proto facts evidence finding::attack
     shard          time decode flow proto facts evidence detect
@@ -21,7 +21,7 @@ const MAY_NAME: &str = "
     finding        time proto::target facts evidence detect decode::Address decode::Endpoint decode::Transport
     pipeline       time source decode shard correlate finding config
     sink           source evidence finding pipeline::Account
-    config         time decode::FragmentLimits flow::table::Timeouts detect::Tuning shard correlate
+    config         time decode::FragmentLimits flow::table::Timeouts detect::Tuning shard correlate pipeline::memory_bound
     command        source detect finding pipeline sink config
     main           command
 ";
@@ -57,6 +57,7 @@ const ONLY_IN: &str = "
     foldhash               flow
     hashbrown              flow
     httparse               proto
+    memchr                 proto
     indicatif              command
     jiff                   time
     md5                    proto

@@ -44,6 +44,10 @@ fn print(out: &mut impl Write, config: &crate::config::Config) -> io::Result<()>
         "# memory is bounded by {} MiB, whatever is read:",
         mebibytes(total)
     )?;
+    writeln!(
+        out,
+        "# and for each capture that is open at once 17 MiB, or 145 MiB where it is zstd"
+    )?;
     for (what, bytes) in bounds {
         writeln!(out, "#   {:>6} MiB  {what}", mebibytes(bytes))?;
     }

@@ -33,6 +33,8 @@ pub struct Ordered {
 pub struct Limits {
     /// Findings that are still being added to.
     pub findings: usize,
+    /// Flows that may be open at once.
+    pub flows: usize,
     /// Flows that a correlator remembers for another one to come.
     pub remembered: usize,
     /// Addresses whose names are remembered.
@@ -111,6 +113,7 @@ impl Ordered {
     /// An upper bound of the bytes of memory it holds.
     pub fn memory_bound(limits: Limits) -> usize {
         limits.findings * Findings::FINDING_BYTES
+            + limits.flows * Findings::OPEN_BYTES
             + limits.names * Names::ENTRY_BYTES
             + limits.remembered * (Associations::ENTRY_BYTES + Proxies::ENTRY_BYTES)
     }

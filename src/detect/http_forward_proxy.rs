@@ -17,8 +17,8 @@
 //! ## Quiet when
 //!
 //! The URI names the server itself, which every origin server must accept. The answer bears no mark of a proxy: a web
-//! server answers scanners with a page of its own whatever they ask for. A CDN or reverse proxy that marks its errors
-//! with `Via` alone is no forward proxy.
+//! server answers scanners with a page of its own whatever they ask for. A CDN's `Via` or `X-Cache` is no mark, nor
+//! are they on an error: reverse proxies set them too.
 //!
 //! ## Misses
 //!

@@ -107,11 +107,20 @@ pub(super) fn outcome(http: &Http) -> String {
     }
 }
 
-/// Whether the answer came from or through a proxy.
+/// Whether the answer came from or through a proxy. `Via` and `X-Cache` of a content delivery network say nothing: its
+/// edges are reverse proxies, and some clients send them whole URIs.
 pub(super) fn has_proxy_mark(http: &Http) -> bool {
     http.response.as_ref().is_some_and(|response| {
-        response.via.is_some() || response.x_cache.is_some() || answers_as_proxy(response)
+        let passed = [&response.via, &response.x_cache];
+        let mut passed = passed.into_iter().flatten().peekable();
+        let by_proxy = passed.peek().is_some() && !passed.any(|mark| names_cdn(mark));
+        by_proxy || answers_as_proxy(response)
     })
+}
+
+fn names_cdn(mark: &str) -> bool {
+    let mark = mark.to_ascii_lowercase();
+    CDNS.iter().any(|cdn| mark.contains(cdn))
 }
 
 /// Whether a forward proxy speaks in its own name. `Via` and `X-Cache` are also set by CDNs and reverse proxies.
@@ -152,6 +161,16 @@ pub(super) fn marks(http: &Http) -> Vec<String> {
     marks
 }
 
+const CDNS: [&str; 8] = [
+    "akamai",
+    "cdn",
+    "cloudflare",
+    "cloudfront",
+    "fastly",
+    "google",
+    "varnish",
+    "vegur",
+];
 const PROXIES: [&str; 5] = [
     "squid",
     "tinyproxy",

@@ -131,8 +131,11 @@ impl Findings {
             .collect()
     }
 
-    /// An upper bound of the bytes of memory that one finding and its open sessions need.
-    pub const FINDING_BYTES: usize = 19 * 1024;
+    /// An upper bound of the bytes of memory that one finding needs: tallies full of the longest names.
+    pub const FINDING_BYTES: usize = 64 * 1024;
+
+    /// An upper bound of the bytes of memory that one open session needs.
+    pub const OPEN_BYTES: usize = 4 * size_of::<(FlowId, Subject)>();
 }
 
 impl Draft {

@@ -150,3 +150,5 @@ impl Stage {
 
 /// How many frames lie between two moments at which time is told to all shards.
 const BATCH_FRAMES: usize = 256;
+
+pub use workers::memory_bound;

@@ -135,6 +135,10 @@ impl Batch {
         });
     }
 
+    fn is_full(&self) -> bool {
+        self.bytes.len() >= BATCH_BYTES
+    }
+
     fn clear(&mut self) {
         self.bytes.clear();
         self.segments.clear();
@@ -162,7 +166,7 @@ fn read(
             .collect();
         for _ in 0..BATCH_FRAMES {
             last = !front.next(|moment, segment| hand_out(&mut round, moment, segment))?;
-            if last {
+            if last || round.iter().any(Batch::is_full) {
                 break;
             }
         }
@@ -246,5 +250,14 @@ fn merge(
     Ok((stage.finish(), total))
 }
 
+/// An upper bound of the bytes of memory that the batches of this many workers hold.
+pub fn memory_bound(workers: usize) -> usize {
+    let fullest = 2 * BATCH_BYTES + BATCH_FRAMES * size_of::<Packed>();
+    workers * (QUEUED + 2) * fullest
+}
+
 /// Batches that may wait for one worker.
 const QUEUED: usize = 8;
+
+/// Payload bytes that end a round early.
+const BATCH_BYTES: usize = 256 * 1024;
