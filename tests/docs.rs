@@ -70,6 +70,26 @@ fn architecture_names_every_module() {
 }
 
 #[test]
+fn every_dependency_has_a_reason() {
+    let reasons = read(&root().join("docs/decisions/0001-dependencies.md"));
+    let manifest: toml::Table = read(&root().join("Cargo.toml"))
+        .parse()
+        .unwrap_or_else(|error| panic!("Cargo.toml: {error}"));
+    for section in ["dependencies", "dev-dependencies"] {
+        let names = manifest.get(section).and_then(toml::Value::as_table);
+        for name in names.into_iter().flat_map(toml::Table::keys) {
+            let is_named = reasons
+                .split(|c: char| !(c.is_alphanumeric() || "-_".contains(c)))
+                .any(|word| word == name);
+            assert!(
+                is_named,
+                "docs/decisions/0001-dependencies.md is silent about {name}"
+            );
+        }
+    }
+}
+
+#[test]
 fn links_lead_somewhere() {
     for document in documents() {
         let folder = document.parent().unwrap_or(root());
