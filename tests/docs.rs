@@ -1,0 +1,243 @@
+//! The documents say what the program does: generated pages are fresh, shown output is real, links lead somewhere.
+//!
+//! `BLESS=1 cargo test --test docs` renews what is generated.
+
+#![cfg(test)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use hopscope::detect::DETECTORS;
+
+#[test]
+fn detector_pages_are_their_module_docs() {
+    for detector in &DETECTORS {
+        let page = root().join(format!("docs/detectors/{}.md", detector.name));
+        renew_or_compare(&page, &detector.page());
+    }
+}
+
+#[test]
+fn every_detector_has_a_page_a_place_in_readme_and_a_key() {
+    let names: Vec<&str> = DETECTORS.iter().map(|detector| detector.name).collect();
+    let readme = read(&root().join("README.md"));
+    let config = read(&root().join("config/hopscope.toml"));
+    assert!(
+        readme.contains("(config/hopscope.toml)"),
+        "README.md does not name it"
+    );
+    for name in &names {
+        assert!(
+            readme.contains(&format!("docs/detectors/{name}.md")),
+            "README.md: {name}"
+        );
+        assert!(
+            config.contains(&format!("[detectors.{name}]")),
+            "config/hopscope.toml: {name}"
+        );
+    }
+    for page in files_in(&root().join("docs/detectors")) {
+        let name = page
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .unwrap_or_default();
+        assert!(names.contains(&name), "{} has no detector", page.display());
+    }
+}
+
+#[test]
+fn shown_output_is_what_the_program_prints() {
+    for document in documents() {
+        let text = read(&document);
+        let shown: String = split_at_consoles(&text).map(Part::today).collect();
+        renew_or_compare(&document, &shown);
+    }
+}
+
+#[test]
+fn architecture_names_every_module() {
+    let architecture = read(&root().join("docs/architecture.md"));
+    let mut missing = files_in(&root().join("src"));
+    missing.retain(|path| {
+        let name = path.strip_prefix(root()).unwrap_or(path).to_string_lossy();
+        !architecture.contains(&format!("`{name}"))
+    });
+    assert!(
+        missing.is_empty(),
+        "docs/architecture.md is silent about {missing:?}"
+    );
+}
+
+#[test]
+fn every_dependency_has_a_reason() {
+    let reasons = read(&root().join("docs/decisions/0001-dependencies.md"));
+    let manifest: toml::Table = read(&root().join("Cargo.toml"))
+        .parse()
+        .unwrap_or_else(|error| panic!("Cargo.toml: {error}"));
+    for section in ["dependencies", "dev-dependencies"] {
+        let names = manifest.get(section).and_then(toml::Value::as_table);
+        for name in names.into_iter().flat_map(toml::Table::keys) {
+            let is_named = reasons
+                .split(|c: char| !(c.is_alphanumeric() || "-_".contains(c)))
+                .any(|word| word == name);
+            assert!(
+                is_named,
+                "docs/decisions/0001-dependencies.md is silent about {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for document in documents() {
+        let folder = document.parent().unwrap_or(root());
+        for link in links(&read(&document)) {
+            let target = link.split('#').next().unwrap_or_default();
+            let is_local = !target.is_empty() && !target.contains("://");
+            assert!(
+                !is_local || folder.join(target).exists(),
+                "{}: {link} leads nowhere",
+                document.display()
+            );
+        }
+    }
+}
+
+/// A document in pieces: prose, and console blocks that show a run of the program.
+enum Part<'a> {
+    Prose(&'a str),
+    /// The command line behind `$ hopscope `.
+    Run(&'a str),
+}
+
+impl Part<'_> {
+    /// The piece with what the program prints today.
+    fn today(self) -> String {
+        match self {
+            Self::Prose(text) => text.to_owned(),
+            Self::Run(line) => format!("{CONSOLE}{line}\n{}{FENCE}", output(line)),
+        }
+    }
+}
+
+fn split_at_consoles(text: &str) -> impl Iterator<Item = Part<'_>> {
+    let mut pieces = text.split(CONSOLE);
+    let first = pieces.next().map(Part::Prose);
+    let rest = pieces.flat_map(|piece| {
+        let (run, prose) = piece.split_once(FENCE).unwrap_or((piece, ""));
+        let line = run.lines().next().unwrap_or_default();
+        [Part::Run(line), Part::Prose(prose)]
+    });
+    first.into_iter().chain(rest)
+}
+
+/// What a command prints on a terminal. Behind a pipe into `jq '{key, …}'`, those keys of its first line.
+fn output(line: &str) -> String {
+    let (command, filter) = line.split_once(" | jq ").unwrap_or((line, ""));
+    let mut words: Vec<&str> = command.split(' ').collect();
+    if words.first() == Some(&"replay") && !words.contains(&"--format") {
+        words.extend(["--format", "text"]);
+    }
+    let printed = run(&words);
+    if filter.is_empty() {
+        return printed;
+    }
+    let keys = filter.trim_matches(['\'', '{', '}']).split(", ");
+    chosen(printed.lines().next().unwrap_or_default(), keys)
+}
+
+fn run(words: &[&str]) -> String {
+    let ran = Command::new(env!("CARGO_BIN_EXE_hopscope"))
+        .args(words)
+        .current_dir(root())
+        .output();
+    let ran = ran.unwrap_or_else(|error| panic!("hopscope does not start: {error}"));
+    [ran.stdout, ran.stderr]
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .concat()
+}
+
+/// Some keys of a JSON object, in their order and laid out as jq does.
+fn chosen<'a>(object: &str, keys: impl Iterator<Item = &'a str>) -> String {
+    let object: serde_json::Value =
+        serde_json::from_str(object).unwrap_or_else(|error| panic!("{error} in {object}"));
+    let lines: Vec<String> = keys
+        .map(|key| {
+            let value = serde_json::to_string_pretty(&object[key]).unwrap_or_default();
+            format!("  \"{key}\": {}", value.replace('\n', "\n  "))
+        })
+        .collect();
+    format!("{{\n{}\n}}\n", lines.join(",\n"))
+}
+
+/// Writes the file if the run is to bless it, else holds it against what it should be.
+fn renew_or_compare(path: &Path, wanted: &str) {
+    if blesses() {
+        fs::write(path, wanted).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+    let found = fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        found == wanted,
+        "{} is stale; renew it with BLESS=1 cargo test --test docs\n{}",
+        path.display(),
+        first_difference(&found, wanted)
+    );
+}
+
+fn first_difference(found: &str, wanted: &str) -> String {
+    let lines = found.lines().chain([""]).zip(wanted.lines().chain([""]));
+    let differing = lines
+        .enumerate()
+        .find(|(_, (found, wanted))| found != wanted);
+    differing.map_or_else(
+        || "one is longer".to_owned(),
+        |(at, (found, wanted))| format!("line {}\n- {found}\n+ {wanted}", at + 1),
+    )
+}
+
+fn blesses() -> bool {
+    std::env::var_os("BLESS").is_some()
+}
+
+/// The Markdown files that people wrote.
+fn documents() -> Vec<PathBuf> {
+    [
+        "",
+        "docs",
+        "docs/decisions",
+        "docs/detectors",
+        "testdata/pcaps",
+    ]
+    .iter()
+    .flat_map(|folder| files_in(&root().join(folder)))
+    .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+    .collect()
+}
+
+/// The targets of `[text](target)`.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(')').map(|(target, _)| target))
+}
+
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+const CONSOLE: &str = "```console\n$ hopscope ";
+const FENCE: &str = "```\n";
