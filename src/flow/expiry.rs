@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub struct Wheel {
     slots: Rings,
-    /// The next second to come up. `None` before the first schedule.
+    /// The next second to come up. `None` before time was told or anything scheduled.
     current: Option<i64>,
     /// The beginning of that second: before it, nothing is due.
     next: Timestamp,
@@ -72,7 +72,7 @@ impl Wheel {
 
     fn turn(&mut self, now: Timestamp) -> Option<Due> {
         let now = now.seconds();
-        let mut current = self.current?;
+        let mut current = self.current.unwrap_or(now);
         while current <= now && self.waiting > 0 {
             if let Some(node) = self.slots.first(slot_of(current)) {
                 self.current = Some(current);
@@ -150,6 +150,15 @@ mod tests {
         assert_eq!(run(1), run(4_000));
         assert_eq!(run(1), run(37).into_iter().collect::<Vec<_>>());
         assert_eq!(run(1).len(), 9);
+    }
+
+    #[test]
+    fn a_later_flow_may_come_up_before_the_first_one() {
+        let mut wheel = Wheel::new();
+        assert_eq!(wheel.pop_due(at(100, 0)), None);
+        wheel.schedule(0, at(130, 0));
+        wheel.schedule(1, at(110, 0));
+        assert_eq!(drain(&mut wheel, at(140, 0)), [(1, 110), (0, 130)]);
     }
 
     #[test]
