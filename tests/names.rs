@@ -1,28 +1,13 @@
 //! Names that DNS answers gave are shown on findings, whatever the number of workers.
 #![cfg(test)]
 
+#[path = "support/replay.rs"]
+mod replay;
+
 use std::net::IpAddr;
-use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 
-use hopscope::config::Config;
 use hopscope::finding::Finding;
-use hopscope::pipeline::{self, Run};
-use hopscope::source::{Captures, Inputs};
-
-fn findings(capture: &str, workers: usize, config: &str) -> Vec<Finding> {
-    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "testdata/pcaps", capture]
-        .iter()
-        .collect();
-    let mut captures = Captures::open(Inputs::collect(&[path]).unwrap()).unwrap();
-    let run = Run {
-        config: &config.parse::<Config>().unwrap(),
-        workers,
-        stop: &AtomicBool::new(false),
-        progress: &mut |_| {},
-    };
-    pipeline::run(&mut captures, run).unwrap().findings
-}
+use replay::findings;
 
 #[test]
 fn a_finding_names_its_server_and_its_target() {

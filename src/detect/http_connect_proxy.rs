@@ -7,6 +7,8 @@
 //! A CONNECT request with its authority (RFC 9110, section 9.3.6) and the server's answer, on any port, also behind a
 //! refusal for want of credentials on the same connection, behind a PROXY protocol header, and with any 2xx status.
 //! What follows is probed again: the finding names the protocol inside and further proxies asked for in the tunnel.
+//! The same over HTTP/2 in the clear (RFC 9113, section 8.5), and its `connect-udp` and `connect-ip` (RFC 9298, 9484),
+//! among the first eight requests of a connection.
 //!
 //! ## Means
 //!
@@ -18,17 +20,19 @@
 //! ## Quiet when
 //!
 //! A web server refuses a CONNECT (400, 405, 501, also 403 or 503 without a mark of a proxy): that is a scan. A server
-//! answers a CONNECT with a page. Other protocols have a command of that name (NATS), or the text stands in a body.
+//! answers a CONNECT with a page. An HTTP/2 CONNECT opens a WebSocket. Other protocols have a command of that name (NATS), or the text stands in a body.
 //!
 //! ## Misses
 //!
-//! CONNECT inside TLS (an HTTPS proxy), and over HTTP/2 and HTTP/3. A session whose handshake was not captured. A proxy
+//! CONNECT inside TLS (an HTTPS proxy, most HTTP/2) and over HTTP/3; over HTTP/2 all tunnels of a connection but one,
+//! and of what they carry all but the first frame either way. A session whose handshake was not captured. A proxy
 //! that refuses everybody without showing what it is.
 
 use super::tunnel;
-use crate::evidence::{Certainty, Evidence, RelayExchange};
+use crate::evidence::{Certainty, Evidence, RelayExchange, UNSEEN};
 use crate::facts::FlowFacts;
 use crate::proto::http::{Http, Response};
+use crate::proto::http2::{Http2, Request, Tunnel};
 use crate::proto::stack::{Layer, Protocol};
 
 /// The detector's name.
@@ -36,6 +40,10 @@ pub const NAME: &str = "http-connect-proxy";
 
 /// Looks for CONNECT exchanges with the other end of the flow itself; the one that got furthest speaks for the flow.
 pub fn inspect(facts: &FlowFacts) -> Option<Evidence> {
+    inspect1(facts).or_else(|| inspect2(facts))
+}
+
+fn inspect1(facts: &FlowFacts) -> Option<Evidence> {
     let (certainty, at, layer, http) = facts
         .layers
         .iter()
@@ -49,6 +57,56 @@ pub fn inspect(facts: &FlowFacts) -> Option<Evidence> {
     let mut exchange = exchange(http);
     tunnel::describe(&mut exchange, &facts.layers, at);
     Some(tunnel::evidence(NAME, certainty, facts, layer, exchange))
+}
+
+/// The same over HTTP/2, where the tunnel is one stream of the connection.
+fn inspect2(facts: &FlowFacts) -> Option<Evidence> {
+    let (at, layer, http, request) = facts.layers.iter().enumerate().find_map(|(at, layer)| {
+        let Protocol::Http2(http) = &layer.protocol else {
+            return None;
+        };
+        let request = http.connect().filter(|_| layer.depth == 0)?;
+        Some((at, layer, http, request))
+    })?;
+    let certainty = certainty2(http, request)?;
+    let mut exchange = exchange2(http, request)?;
+    tunnel::describe(&mut exchange, &facts.layers, at);
+    Some(tunnel::evidence(NAME, certainty, facts, layer, exchange))
+}
+
+fn certainty2(http: &Http2, request: &Request) -> Option<Certainty> {
+    let used = |tunnel: &Tunnel| tunnel.client_spoke && tunnel.server_spoke;
+    let names_proxy = request.server.as_deref().is_some_and(tunnel::names_proxy);
+    match (&http.tunnel, request.status?) {
+        (Some(tunnel), _) if used(tunnel) => Some(Certainty::Proven),
+        (Some(_), _) => Some(Certainty::Probable),
+        (None, 407) => Some(Certainty::Proven),
+        (None, _) if names_proxy || request.via.is_some() => Some(Certainty::Probable),
+        (None, _) => None,
+    }
+}
+
+/// The exchange of a CONNECT to a host; of those that name a protocol, MASQUE (RFC 9298) has a target.
+fn exchange2(http: &Http2, request: &Request) -> Option<RelayExchange> {
+    let (command, target) = match request.protocol.as_deref() {
+        None => ("connect", request.target()),
+        Some("connect-udp") => ("connect-udp", request.udp_target()),
+        Some("connect-ip") => ("connect-ip", None),
+        Some(_) => return None,
+    };
+    let via = request.via.iter().map(|via| format!("Via: {via}"));
+    Some(RelayExchange {
+        protocol: "http2-connect",
+        command: Some(command.to_owned()),
+        authentication: request.proxy_authorization.then_some("proxy-authorization"),
+        outcome: request
+            .status
+            .map_or(UNSEEN.to_owned(), |status| format!("status {status}")),
+        opened: http.tunnel.is_some(),
+        target,
+        marks: via.collect(),
+        ..RelayExchange::default()
+    })
 }
 
 fn connect(layer: &Layer) -> Option<&Http> {

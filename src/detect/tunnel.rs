@@ -25,6 +25,7 @@ fn hop(layer: &Layer) -> Option<Hop> {
         Protocol::Socks5(socks) => ("socks5", socks.target.clone()),
         Protocol::Socks4(socks) => (layer.protocol.name(), socks.target.clone()),
         Protocol::Http(http) => ("http-connect", connect_target(http)?),
+        Protocol::Http2(http) => ("http-connect", Some(http.connect()?.target()?)),
         _ => return None,
     };
     Some(Hop { protocol, target })
@@ -52,6 +53,9 @@ fn inner(layer: &Layer) -> Option<Inner> {
             inner.hassh = ssh.hassh();
         }
         Protocol::Http(http) if !http.is_connect() => inner.name = http.host.clone(),
+        Protocol::Http2(http) if http.connect().is_none() => {
+            inner.name = http.requests.first().and_then(|r| r.authority.clone());
+        }
         _ => return None,
     }
     Some(inner)
@@ -133,7 +137,7 @@ pub(super) fn answers_as_proxy(response: &Response) -> bool {
 }
 
 /// `Server` of an answer that a proxy wrote itself.
-fn names_proxy(server: &str) -> bool {
+pub(super) fn names_proxy(server: &str) -> bool {
     let server = server.to_ascii_lowercase();
     PROXIES.iter().any(|proxy| server.starts_with(proxy))
 }

@@ -61,6 +61,7 @@ fn word(protocol: &str) -> &str {
         "socks4a" => "SOCKS4a",
         "socks5" => "SOCKS5",
         "http-connect" => "HTTP CONNECT",
+        "http2-connect" => "HTTP/2 CONNECT",
         "http-forward" => "HTTP forward proxying",
         other => other,
     }

@@ -117,6 +117,16 @@ impl Http {
         self.is_connect() && (self.response.is_none() || self.is_tunnel())
     }
 
+    /// Whether the connection goes on as HTTP/2 in the clear (RFC 7540, section 3.2).
+    pub fn switches_to_http2(&self) -> bool {
+        let switched = self
+            .response
+            .as_ref()
+            .is_some_and(|response| response.status == 101);
+        let upgrade = self.upgrade.as_ref().filter(|_| switched);
+        upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("h2c"))
+    }
+
     /// Whether it asks for a tunnel.
     pub fn is_connect(&self) -> bool {
         self.form == Form::Authority

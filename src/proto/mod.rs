@@ -19,6 +19,7 @@ pub mod cursor;
 pub mod dns;
 pub mod half;
 pub mod http;
+pub mod http2;
 pub mod ja3;
 pub mod ja4;
 pub mod proxy_protocol;

@@ -3,13 +3,14 @@
 //! `CONNECT → TLS`, `SOCKS5 → CONNECT → SSH` and `PROXY → CONNECT` come out as stacks. Nothing here knows a port.
 
 use super::http::{self, Http};
+use super::http2::{self, First, Http2};
 use super::proxy_protocol::{self, ProxyProtocol};
 use super::socks_udp::{self, SocksUdp};
 use super::socks4::{self, Socks4};
 use super::socks5::{self, Socks5};
 use super::ssh::{self, Ssh};
 use super::tls::{self, Tls};
-use super::{Answer, Exchange, Need, Prefix, Reading, Side};
+use super::{Answer, End, Exchange, Need, Prefix, Reading, Side};
 
 /// The layers read so far and what is still worth asking.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ pub enum Protocol {
     Socks4(Box<Socks4>),
     /// One HTTP/1 exchange.
     Http(Box<Http>),
+    /// The beginning of an HTTP/2 connection.
+    Http2(Box<Http2>),
     /// A PROXY protocol header.
     Proxy(ProxyProtocol),
     /// A TLS handshake.
@@ -212,7 +215,8 @@ impl Stack {
         }
     }
 
-    fn take(&mut self, candidate: Candidate, reading: Reading<Protocol>) {
+    fn take(&mut self, candidate: Candidate, mut reading: Reading<Protocol>) {
+        let within = reading.layer.take_within();
         self.client_at = self.client_at.saturating_add(reading.client);
         self.server_at = self.server_at.saturating_add(reading.server);
         self.asked = None;
@@ -223,6 +227,9 @@ impl Stack {
             depth: self.depth,
             ends: (self.client_at, self.server_at),
         });
+        if let Some(first) = within {
+            self.read_within(&first, candidate.server);
+        }
         match next {
             Next::Tunnel => {
                 self.depth = self.depth.saturating_add(1);
@@ -233,6 +240,22 @@ impl Stack {
             Next::Nothing => self.settled = true,
         }
         self.settled |= self.layers.len() >= MOST_LAYERS;
+    }
+
+    /// Reads what a layer carries apart from the stream itself.
+    fn read_within(&mut self, first: &First, server: Side) {
+        let room = MOST_LAYERS.saturating_sub(self.layers.len());
+        if room == 0 || usize::from(self.depth) >= MOST_LAYERS {
+            return;
+        }
+        let mut inner = Self {
+            depth: self.depth.saturating_add(1),
+            candidates: Candidates::served_by(server),
+            ..Self::new(false)
+        };
+        inner.probe(&Within { first, server });
+        self.layers
+            .extend(inner.into_layers().into_iter().take(room));
     }
 
     /// The layers read so far, outermost first.
@@ -249,6 +272,30 @@ impl Stack {
     pub fn allocated(&self) -> usize {
         let layers = self.layers.iter().map(|layer| layer.protocol.most_bytes());
         layers.sum()
+    }
+}
+
+/// The first bytes of a tunnel inside a layer: all that will be known of it.
+struct Within<'a> {
+    first: &'a First,
+    server: Side,
+}
+
+impl Heads for Within<'_> {
+    fn prefix(&self, side: Side, from: usize) -> Prefix<'_> {
+        let bytes = if side == self.server {
+            &self.first.server
+        } else {
+            &self.first.client
+        };
+        Prefix {
+            bytes: bytes.get(from..).unwrap_or_default(),
+            end: End::Closed,
+        }
+    }
+
+    fn preamble(&self) -> Option<usize> {
+        Some(0)
     }
 }
 
@@ -271,8 +318,17 @@ impl Protocol {
             Self::Socks4(socks) if socks.is_open() => Next::Tunnel,
             Self::Http(http) if http.may_be_tunnel() => Next::Tunnel,
             Self::Http(http) if http.asks_relay() && !http.ends_stream => Next::Request,
+            Self::Http(http) if http.switches_to_http2() => Next::Behind,
             Self::Proxy(_) => Next::Behind,
             _ => Next::Nothing,
+        }
+    }
+
+    /// The first bytes of a tunnel that shares its stream with others.
+    fn take_within(&mut self) -> Option<First> {
+        match self {
+            Self::Http2(http2) => http2.take_first(),
+            _ => None,
         }
     }
 
@@ -280,6 +336,7 @@ impl Protocol {
     const fn most_bytes(&self) -> usize {
         match self {
             Self::Ssh(_) => Ssh::MOST_BYTES,
+            Self::Http2(_) => Http2::MOST_BYTES,
             _ => LAYER_BYTES,
         }
     }
@@ -291,6 +348,7 @@ impl Protocol {
             Self::Socks4(socks) if socks.is_4a => "socks4a",
             Self::Socks4(_) => "socks4",
             Self::Http(_) => "http",
+            Self::Http2(_) => "http2",
             Self::Proxy(_) => "proxy-protocol",
             Self::Tls(_) => "tls",
             Self::Ssh(_) => "ssh",
@@ -319,12 +377,14 @@ enum Parser {
     Socks5,
     Socks4,
     Proxy,
+    Http2,
 }
 
 impl Parser {
     fn parse(self, exchange: &Exchange<'_>) -> Answer<Protocol> {
         match self {
             Self::Http => http::parse(exchange).map(|http| Protocol::Http(Box::new(http))),
+            Self::Http2 => http2::parse(exchange).map(|http| Protocol::Http2(Box::new(http))),
             Self::Tls => tls::parse(exchange).map(|tls| Protocol::Tls(Box::new(tls))),
             Self::Ssh => ssh::parse(exchange).map(|ssh| Protocol::Ssh(Box::new(ssh))),
             Self::Socks5 => socks5::parse(exchange).map(|socks| Protocol::Socks5(Box::new(socks))),
@@ -414,13 +474,14 @@ fn swap(answer: Answer<Protocol>, hello: usize) -> Answer<Protocol> {
 }
 
 /// In the order they are asked: the commonest first.
-const CANDIDATES: [Candidate; 12] = [
+const CANDIDATES: [Candidate; 13] = [
     Candidate::of(Parser::Tls, Side::Server),
     Candidate::of(Parser::Http, Side::Server),
     Candidate::of(Parser::Ssh, Side::Server),
     Candidate::of(Parser::Socks5, Side::Server),
     Candidate::of(Parser::Socks4, Side::Server),
     Candidate::of(Parser::Proxy, Side::Server),
+    Candidate::of(Parser::Http2, Side::Server),
     Candidate::of(Parser::Socks5, Side::Client),
     Candidate::of(Parser::Socks4, Side::Client),
     Candidate::of(Parser::Tls, Side::Client),

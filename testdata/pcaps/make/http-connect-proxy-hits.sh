@@ -125,4 +125,20 @@ END
     has " 3128 $(hex 'PROXY TCP4 10.9.1.10 10.9.2.20 ')"; has ' 3128 0d0a0d0a000d0a515549540a2111'; has "3128 [0-9]+ $OK11"
 }
 
+nghttpx_up() { # a forward proxy for HTTP/2 in the clear, before a squid on the same host
+    squid_up rly 127.0.0.1:3128
+    spawn rly nghttpx --conf=/dev/null --http2-proxy --no-ocsp --single-process -f "$RLY,3000;no-tls" -b 127.0.0.1,3128
+    up rly 3000
+}
+
+hit_nghttpx_h2c() { # an ordinary request, then CONNECT on the next stream; TLS, plain HTTP inside, a refusal
+    net_up; web_up; nghttpx_up
+    record
+    on cli python3 "$TOOLS/http2.py" tls $RLY 3000 web.example.test:443
+    on cli python3 "$TOOLS/http2.py" tls $RLY 3000 web.example.test:25
+    save
+    has_http2 3000 'http2.headers.method == "CONNECT"'; has_http2 3000 'http2.headers.status == 403'
+    has_http2 3000 'http2.headers.status == 200 && http2.streamid == 3'; has '160303[0-9a-f]{4}02'
+}
+
 scenarios "$@"

@@ -64,4 +64,26 @@ miss_unanswered() { # CONNECT to something that never answers
     has " 8080 $(hex 'CONNECT web.example.test:80')"; lacks '^8080 '
 }
 
+miss_nginx_h2c() { # a web server over HTTP/2 in the clear, then a scan of it
+    net_up; web_up
+    sed -e 's/listen 80 default_server/listen 8080 http2 default_server/' -e '/listen \[::\]/s/listen \[::\]:80[^;]*;//' \
+        -e 's|pid .*nginx.pid|pid nginx2.pid|' -e 's/listen 443 ssl[^;]*;//; s/listen 80;/listen 8080 http2;/' "$W/nginx.conf" >"$W/nginx2.conf"
+    spawn web nginx -e stderr -p "$W" -c "$W/nginx2.conf"; up web 8080
+    record
+    curl_ cli --http2-prior-knowledge http://web.example.test:8080/
+    curl_ cli --http2-prior-knowledge -d a=1 http://web.example.test:8080/
+    on cli python3 "$TOOLS/http2.py" http $WEB 8080 web.example.test:80
+    save
+    has_http2 8080 'http2.headers.method == "CONNECT"'; has_http2 8080 'http2.headers.status == 200'
+}
+
+miss_h2c_websocket() { # CONNECT with :protocol websocket is an ordinary WebSocket
+    net_up; spawn web python3 "$TOOLS/http2.py" serve $WEB 8080; up web 8080
+    record
+    on cli python3 "$TOOLS/http2.py" websocket $WEB 8080
+    on cli python3 "$TOOLS/http2.py" http $WEB 8080 web.example.test:80
+    save
+    has_http2 8080 'http2.headers.method == "CONNECT" && http2.headers.path == "/chat"'; has_text hello
+}
+
 scenarios "$@"

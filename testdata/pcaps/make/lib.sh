@@ -241,6 +241,9 @@ has() { # REGEX over `segments`: the capture must contain it
     segments >"$W/segments"
     grep -Eq -- "$1" "$W/segments" || { cat "$W/segments"; die "$PCAP lacks $1"; }
 }
+has_http2() { # PORT FILTER : frames in the clear
+    tshark -r "$PCAP" -d "tcp.port==$1,http2" -Y "$2" 2>/dev/null | grep -q . || die "$PCAP lacks $2"
+}
 lacks() { segments >"$W/segments"; if grep -Eq -- "$1" "$W/segments"; then die "$PCAP has $1"; fi; }
 hex() { printf '%s' "$1" | od -An -v -tx1 | tr -d ' \n'; }
 has_text() { has "$(hex "$1")"; }
