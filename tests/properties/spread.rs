@@ -51,7 +51,7 @@ fn flows_that_differ_in_one_part_spread_over_all_shards() {
                 ),
             };
             let segment = between(client, from, server, to);
-            flows[usize::from(shard::owner(&segment))] += 1;
+            flows[usize::from(shard::Route::of(&segment).shard)] += 1;
         }
         let mean = u32::from(FLOWS / SHARDS);
         let even = mean / 3..=mean * 3;
@@ -72,7 +72,10 @@ fn both_directions_of_a_flow_meet_in_one_shard() {
         assert_eq!(key.end(sender), there.source);
         assert_eq!(key.end(answerer), back.source);
         assert_eq!(key.transport(), Transport::UDP);
-        assert_eq!(shard::owner(&there), shard::owner(&back));
+        assert_eq!(
+            shard::Route::of(&there).shard,
+            shard::Route::of(&back).shard
+        );
     });
 }
 

@@ -28,7 +28,8 @@ fn at(seconds: i64) -> Timestamp {
 fn flow(number: u16, established: bool, now: Timestamp) -> Flow {
     let (client, server) = (endpoint(1, number), endpoint(2, 80));
     let syn = tcp(client, server, SYN);
-    let mut flow = Flow::open(FlowId(number.into()), &syn, now);
+    let (key, sender) = FlowKey::of(&syn);
+    let mut flow = Flow::open(FlowId(number.into()), key, sender, &syn, now);
     flow.observe(Side::Client, &syn, now);
     if established {
         flow.observe(Side::Server, &tcp(server, client, SYN | ACK), now);
