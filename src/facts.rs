@@ -1,6 +1,6 @@
 //! Facts: what is true of a flow, as one plain record. Nothing else leaves a shard.
 
-use crate::decode::{Address, Endpoint, Label, Transport};
+use crate::decode::{Endpoint, Label, Transport};
 use crate::proto::dns::Named;
 use crate::proto::stack::Layer;
 use crate::time::Timestamp;
@@ -51,7 +51,7 @@ pub struct Traffic {
 #[derive(Clone, Debug)]
 pub struct Answers {
     /// To whom it was sent.
-    pub asker: Address,
+    pub asker: Endpoint,
     /// The addresses, and the name that was asked for.
     pub named: Vec<Named>,
 }

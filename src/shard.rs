@@ -349,7 +349,7 @@ impl Shard {
         }
         let named = dns::answers(segment.payload);
         if !named.is_empty() {
-            let asker = segment.destination.address;
+            let asker = segment.destination;
             events.push(Report::Answers(Answers { asker, named }));
         }
     }

@@ -38,7 +38,7 @@ impl Names {
             known.retain(|known| known.until > now && *known.name != **name);
             known.truncate(NAMES_EACH - 1);
             let until = now + Span::from_seconds(i64::from(*ttl).clamp(HOUR, WEEK));
-            let (name, asker) = (name.as_str().into(), answers.asker);
+            let (name, asker) = (name.as_str().into(), answers.asker.address);
             known.insert(0, Known { name, asker, until });
             self.known.insert(address, known);
         }
@@ -96,6 +96,7 @@ const WEEK: i64 = 604_800;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::Endpoint;
 
     const ANNA: Address = Address::from_bits(1);
     const BERT: Address = Address::from_bits(2);
@@ -108,6 +109,10 @@ mod tests {
     fn answer(asker: Address, name: &str, address: Address, ttl: u32) -> Answers {
         let (name, ip) = (name.to_owned(), address.ip());
         let named = vec![Named { name, ip, ttl }];
+        let asker = Endpoint {
+            address: asker,
+            port: 53_000,
+        };
         Answers { asker, named }
     }
 
