@@ -10,6 +10,8 @@
 
 pub mod time;
 
+pub mod toml_file;
+
 pub mod source;
 
 pub mod decode;
