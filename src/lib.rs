@@ -38,4 +38,6 @@ pub mod sink;
 
 pub mod config;
 
+pub mod check;
+
 pub mod command;
