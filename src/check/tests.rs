@@ -275,3 +275,21 @@ fn what_cannot_be_read_ends_the_check() {
         assert!(error.to_string().contains(part), "{error}");
     }
 }
+
+#[test]
+fn the_examples_of_the_documentation_are_right() {
+    let page = include_str!("../../docs/check.md");
+    let examples: Vec<&str> = page
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|text| text.split("```").next())
+        .collect();
+    let scratch = scratch("check-documentation");
+    scratch.file("hit.expect.toml", examples[0].as_bytes());
+    scratch.file("check.toml", examples[1].as_bytes());
+    assert_eq!(examples.len(), 2);
+    check(&scratch, Mode::Judge)
+        .checked()
+        .filter(|checked| checked.subject.parent() == Some(scratch.path()))
+        .for_each(|checked| assert!(checked.outcome.is_ok(), "{:?}", checked.outcome));
+}
