@@ -298,9 +298,6 @@ impl std::str::FromStr for Config {
     }
 }
 
-/// The reader's window, the batches that may wait for workers, and what decompression keeps.
-const BUFFERS: usize = 64 << 20;
-
 #[cfg(test)]
 mod tests {
     use super::*;
