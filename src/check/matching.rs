@@ -122,6 +122,11 @@ impl Term {
         }
     }
 
+    /// Where it looks.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Its key as it is written: a path and the operator's name.
     pub fn key(&self) -> String {
         match self.operator {

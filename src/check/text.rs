@@ -128,12 +128,12 @@ fn compared(out: &mut impl Write, nearest: &Nearest, paint: Paint) -> io::Result
     let width = nearest.terms.iter().map(|term| term.key.len()).max();
     let width = width.unwrap_or_default();
     for Compared { key, wanted, found } in &nearest.terms {
-        let line = |value: &str| format!("{key:<width$}  {value}");
+        let line = |key: &str, value: &str| format!("{key:<width$}  {value}");
         match found {
-            None => writeln!(out, "      {}", line(wanted))?,
-            Some(found) => {
-                marked(out, "    -", &line(wanted), paint.expected)?;
-                marked(out, "    +", &line(found), paint.found)?;
+            None => writeln!(out, "      {}", line(key, wanted))?,
+            Some((path, found)) => {
+                marked(out, "    -", &line(key, wanted), paint.expected)?;
+                marked(out, "    +", &line(path, found), paint.found)?;
             }
         }
     }

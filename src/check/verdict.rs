@@ -52,8 +52,8 @@ pub struct Compared {
     pub key: String,
     /// What was expected.
     pub wanted: String,
-    /// What was found instead; none where the term holds.
-    pub found: Option<String>,
+    /// What was found instead, with the path to it; none where the term holds.
+    pub found: Option<(String, String)>,
 }
 
 impl Expectation {
@@ -126,7 +126,7 @@ impl Compared {
         Self {
             key: term.key(),
             wanted: plain(&term.value()),
-            found: (!term.holds(finding)).then_some(found),
+            found: (!term.holds(finding)).then(|| (term.path().to_string(), found)),
         }
     }
 }
@@ -192,16 +192,16 @@ mod tests {
         };
         assert_eq!(nearest.name, "2");
         let told = |compared: &Compared| {
-            let found = compared.found.clone().unwrap_or_default();
-            format!("{} {} {found}", compared.key, compared.wanted)
+            let (path, found) = compared.found.clone().unwrap_or_default();
+            format!("{} {} {path} {found}", compared.key, compared.wanted)
         };
         let terms: Vec<String> = nearest.terms.iter().map(told).collect();
         assert_eq!(
             terms,
             [
-                "client.ip 10.0.0.2 ",
-                "server.port 7 2",
-                "has-key relay (nothing)"
+                "client.ip 10.0.0.2  ",
+                "server.port 7 server.port 2",
+                "has-key relay relay (nothing)"
             ]
         );
     }
