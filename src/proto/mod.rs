@@ -20,7 +20,9 @@ pub mod half;
 pub mod http;
 pub mod ja3;
 pub mod ja4;
+pub mod middle;
 pub mod proxy_protocol;
+pub mod smux;
 pub mod socks4;
 pub mod socks5;
 pub mod socks_udp;
@@ -31,6 +33,8 @@ pub mod text;
 pub mod tls;
 #[cfg(test)]
 pub mod truncation;
+pub mod websocket;
+pub mod yamux;
 
 /// One direction of a stream, as far as its bytes are known in order.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +112,16 @@ pub enum Side {
     Client,
     /// The side that was called.
     Server,
+}
+
+impl Side {
+    /// The side across.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
 }
 
 /// What a parser says of an exchange.
