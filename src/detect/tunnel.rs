@@ -25,6 +25,7 @@ fn hop(layer: &Layer) -> Option<Hop> {
         Protocol::Socks5(socks) => ("socks5", socks.target.clone()),
         Protocol::Socks4(socks) => (layer.protocol.name(), socks.target.clone()),
         Protocol::Http(http) => ("http-connect", connect_target(http)?),
+        Protocol::Penguin(penguin) => ("penguin", penguin.target.clone()),
         _ => return None,
     };
     Some(Hop { protocol, target })
@@ -52,6 +53,7 @@ fn inner(layer: &Layer) -> Option<Inner> {
         }
         Protocol::Ssh(ssh) => inner.name.clone_from(&ssh.server_banner),
         Protocol::Http(http) if !http.is_connect() => inner.name = http.host.clone(),
+        Protocol::Yamux(_) | Protocol::Smux(_) => {}
         _ => return None,
     }
     Some(inner)

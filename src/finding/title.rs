@@ -60,6 +60,7 @@ fn word(protocol: &str) -> &str {
         "socks5" => "SOCKS5",
         "http-connect" => "HTTP CONNECT",
         "http-forward" => "HTTP forward proxying",
+        "websocket" => "a WebSocket tunnel",
         other => other,
     }
 }
