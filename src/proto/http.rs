@@ -161,21 +161,36 @@ impl Http {
     }
 }
 
-/// Reads one request and its response. A response alone is *no*.
+/// Reads one request and, where it asks for more than a page of the server's own, its response. A response alone is
+/// *no*.
 pub fn parse(exchange: &Exchange<'_>) -> Answer<Http> {
-    match read(exchange) {
+    answer(read(exchange, is_ordinary))
+}
+
+/// Reads one request and its response, whatever it asks for.
+pub fn parse_exchange(exchange: &Exchange<'_>) -> Answer<Http> {
+    answer(read(exchange, |_| false))
+}
+
+fn answer(read: Result<Reading<Http>, Stop>) -> Answer<Http> {
+    match read {
         Ok(reading) => Answer::Yes(reading),
         Err(Stop::More(need)) => Answer::More(need),
         Err(Stop::No | Stop::Ended) => Answer::No,
     }
 }
 
-fn read(exchange: &Exchange<'_>) -> Result<Reading<Http>, Stop> {
+type Request<'a> = Head<'a, RequestLine>;
+
+fn read(
+    exchange: &Exchange<'_>,
+    is_enough: impl Fn(&Request<'_>) -> bool,
+) -> Result<Reading<Http>, Stop> {
     let mut client = Half::new(Side::Client, exchange.client);
     let mut server = Half::new(Side::Server, exchange.server);
     ensure(!exchange.client.is_unseen())?;
     let request = Head::<RequestLine>::read(&mut client)?;
-    if is_ordinary(&request) {
+    if is_enough(&request) {
         return Ok(Http::new(&request, None, true).reading(0, 0));
     }
     let answer = head::behind_blank_lines(server.rest());
@@ -199,7 +214,7 @@ fn read(exchange: &Exchange<'_>) -> Result<Reading<Http>, Stop> {
 
 /// Whether a request is for the server's own pages and stays HTTP. Its answer cannot make it anything else, and there
 /// are very many of them.
-fn is_ordinary(request: &Head<'_, RequestLine>) -> bool {
+fn is_ordinary(request: &Request<'_>) -> bool {
     let own = matches!(request.line.form, Form::Origin | Form::Asterisk);
     own && request.line.is_telling && !request.fields.has("upgrade")
 }

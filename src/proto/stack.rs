@@ -458,6 +458,7 @@ enum Parser {
     Socks4,
     Proxy,
     Http2,
+    HttpExchange,
     WebSocket,
     PickedUpWebSocket,
     Yamux,
@@ -475,6 +476,8 @@ enum Place {
     Upgraded,
     /// At the start of a flow whose beginning was not seen.
     PickedUp,
+    /// The same, but not in what the messages of a WebSocket carry.
+    Outside,
     /// In what the messages of a WebSocket carry.
     Inside,
     /// The same, where the beginning was not seen.
@@ -486,7 +489,8 @@ impl Parser {
         match self {
             Self::WebSocket => Place::Upgraded,
             Self::PickedUpWebSocket => Place::PickedUp,
-            Self::Yamux | Self::Smux => Place::Inside,
+            Self::Http => Place::Outside,
+            Self::HttpExchange | Self::Yamux | Self::Smux => Place::Inside,
             Self::TlsRecords | Self::SshPackets => Place::InsideMiddle,
             _ => Place::Anywhere,
         }
@@ -495,6 +499,9 @@ impl Parser {
     fn parse(self, exchange: &Exchange<'_>) -> Answer<Protocol> {
         match self {
             Self::Http => http::parse(exchange).map(|http| Protocol::Http(Box::new(http))),
+            Self::HttpExchange => {
+                http::parse_exchange(exchange).map(|http| Protocol::Http(Box::new(http)))
+            }
             Self::Http2 => http2::parse(exchange).map(|http| Protocol::Http2(Box::new(http))),
             Self::Tls => tls::parse(exchange).map(|tls| Protocol::Tls(Box::new(tls))),
             Self::Ssh => ssh::parse(exchange).map(|ssh| Protocol::Ssh(Box::new(ssh))),
@@ -524,7 +531,7 @@ impl Candidates {
     /// to serve. Where it is a guess who opened, every parser both ways.
     fn first(either_way: bool) -> Self {
         Self::of(|candidate| match candidate.parser.place() {
-            Place::Anywhere => either_way || candidate.is_usual(),
+            Place::Anywhere | Place::Outside => either_way || candidate.is_usual(),
             place => either_way && place == Place::PickedUp,
         })
     }
@@ -541,7 +548,8 @@ impl Candidates {
     /// Every parser, behind a layer that this side serves.
     fn served_by(server: Side) -> Self {
         Self::of(|candidate| {
-            candidate.server == server && candidate.parser.place() == Place::Anywhere
+            let place = candidate.parser.place();
+            candidate.server == server && matches!(place, Place::Anywhere | Place::Outside)
         })
     }
 
@@ -625,7 +633,7 @@ fn swap(answer: Answer<Protocol>, hello: usize) -> Answer<Protocol> {
 }
 
 /// In the order they are asked: the commonest first.
-const CANDIDATES: [Candidate; 21] = [
+const CANDIDATES: [Candidate; 22] = [
     Candidate::of(Parser::WebSocket, Side::Server),
     Candidate::of(Parser::WebSocket, Side::Client),
     Candidate::of(Parser::Tls, Side::Server),
@@ -643,6 +651,7 @@ const CANDIDATES: [Candidate; 21] = [
     Candidate::of(Parser::Proxy, Side::Client),
     Candidate::of(Parser::PickedUpWebSocket, Side::Server),
     Candidate::of(Parser::PickedUpWebSocket, Side::Client),
+    Candidate::of(Parser::HttpExchange, Side::Server),
     Candidate::of(Parser::Yamux, Side::Server),
     Candidate::of(Parser::Smux, Side::Server),
     Candidate::of(Parser::TlsRecords, Side::Server),
