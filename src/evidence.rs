@@ -1,5 +1,8 @@
 //! Evidence: what a detector or correlator concludes from facts, with the facts it stood on.
 
+#[cfg(test)]
+pub(crate) mod samples;
+
 use crate::decode::{Address, Endpoint, Transport};
 use crate::facts::{FlowFacts, FlowId, Quality};
 use crate::proto::target::Target;

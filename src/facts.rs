@@ -1,5 +1,8 @@
 //! Facts: what is true of a flow, as one plain record. Nothing else leaves a shard.
 
+#[cfg(test)]
+pub(crate) mod samples;
+
 use crate::decode::{Endpoint, Label, Transport};
 use crate::proto::dns::Named;
 use crate::proto::stack::Layer;

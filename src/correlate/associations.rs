@@ -107,3 +107,152 @@ fn relay_of(socks: &Socks5, server: Address) -> Option<Endpoint> {
         port: *port,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::samples::{endpoint, flow, layer};
+    use crate::proto::socks5::{Reply, Stage};
+
+    /// A UDP ASSOCIATE that was answered with this code and address.
+    fn associate(id: u64, code: u8, bound: &str) -> FlowFacts {
+        let (host, port) = bound.rsplit_once(':').unwrap();
+        let bound = Target {
+            host: Host::from_text(host.as_bytes()).unwrap(),
+            port: port.parse().unwrap(),
+        };
+        let socks = Socks5 {
+            command: Some(Command::UdpAssociate),
+            reply: Some(Reply {
+                code,
+                bound: Some(bound),
+            }),
+            stage: Stage::Answered,
+            ..Socks5::default()
+        };
+        FlowFacts {
+            id: FlowId(id),
+            ..flow(vec![layer(Protocol::Socks5(Box::new(socks)))])
+        }
+    }
+
+    fn datagrams(client: &str, server: &str) -> FlowFacts {
+        FlowFacts {
+            client: endpoint(client),
+            server: endpoint(server),
+            transport: Transport::UDP,
+            ..flow(Vec::new())
+        }
+    }
+
+    const CONTROL: Option<FlowId> = Some(FlowId(7));
+
+    /// The control session is between 10.0.0.1 and 10.0.0.2.
+    #[test]
+    fn datagrams_belong_to_the_session_that_asked_for_them() {
+        let cases = [
+            (
+                0,
+                "10.0.0.2:5000",
+                "10.0.0.1:6000",
+                "10.0.0.2:5000",
+                CONTROL,
+            ),
+            (
+                0,
+                "10.0.0.2:5000",
+                "10.0.0.2:5000",
+                "10.0.0.1:6000",
+                CONTROL,
+            ),
+            (
+                0,
+                "10.0.0.9:5000",
+                "10.0.0.1:6000",
+                "10.0.0.9:5000",
+                CONTROL,
+            ),
+            (0, "0.0.0.0:5000", "10.0.0.1:6000", "10.0.0.2:5000", CONTROL),
+            (0, "[::]:5000", "10.0.0.1:6000", "10.0.0.2:5000", CONTROL),
+            (
+                0,
+                "relay.test:5000",
+                "10.0.0.1:6000",
+                "10.0.0.2:5000",
+                CONTROL,
+            ),
+            (0, "10.0.0.2:5000", "10.0.0.1:6000", "10.0.0.2:5001", None),
+            (0, "10.0.0.2:5000", "10.0.0.3:6000", "10.0.0.2:5000", None),
+            (0, "10.0.0.9:5000", "10.0.0.1:6000", "10.0.0.2:5000", None),
+            (1, "10.0.0.2:5000", "10.0.0.1:6000", "10.0.0.2:5000", None),
+        ];
+        for (code, bound, client, server, expected) in cases {
+            let mut associations = Associations::new(4);
+            associations.announce(&associate(7, code, bound));
+            let control = associations.control_of(&datagrams(client, server));
+            assert_eq!(control, expected, "{code} {bound}: {client} to {server}");
+        }
+    }
+
+    #[test]
+    fn only_datagrams_belong_to_an_association() {
+        let mut associations = Associations::new(4);
+        associations.announce(&associate(7, 0, "10.0.0.2:5000"));
+        let stream = FlowFacts {
+            transport: Transport::TCP,
+            ..datagrams("10.0.0.1:6000", "10.0.0.2:5000")
+        };
+        assert_eq!(associations.control_of(&stream), None);
+    }
+
+    #[test]
+    fn other_requests_announce_nothing() {
+        let mut associations = Associations::new(4);
+        let mut facts = associate(7, 0, "10.0.0.2:5000");
+        if let Protocol::Socks5(socks) = &mut facts.layers[0].protocol {
+            socks.command = Some(Command::Connect);
+        }
+        associations.announce(&facts);
+        let mut facts = associate(7, 0, "10.0.0.2:5000");
+        facts.layers[0].depth = 1;
+        associations.announce(&facts);
+        let datagrams = datagrams("10.0.0.1:6000", "10.0.0.2:5000");
+        assert_eq!(associations.control_of(&datagrams), None);
+    }
+
+    #[test]
+    fn a_host_that_connects_out_to_serve_announces_its_own_address() {
+        let mut associations = Associations::new(4);
+        let mut facts = associate(7, 0, "0.0.0.0:5000");
+        facts.layers[0].server = Side::Client;
+        associations.announce(&facts);
+        let datagrams = datagrams("10.0.0.2:6000", "10.0.0.1:5000");
+        assert_eq!(associations.control_of(&datagrams), CONTROL);
+    }
+
+    #[test]
+    fn an_association_ends_with_its_session_and_not_with_an_older_one() {
+        let datagrams = datagrams("10.0.0.1:6000", "10.0.0.2:5000");
+        let mut associations = Associations::new(4);
+        associations.announce(&associate(6, 0, "10.0.0.2:5000"));
+        associations.announce(&associate(7, 0, "10.0.0.2:5000"));
+        for (ended, left) in [(6, CONTROL), (8, CONTROL), (7, None), (7, None)] {
+            associations.forget(FlowId(ended));
+            assert_eq!(associations.control_of(&datagrams), left, "{ended}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_association_gives_way() {
+        let mut associations = Associations::new(2);
+        for port in 1..=3 {
+            associations.announce(&associate(port, 0, &format!("10.0.0.2:{port}")));
+        }
+        let control = |port: u64| {
+            let relay = format!("10.0.0.2:{port}");
+            associations.control_of(&datagrams("10.0.0.1:6000", &relay))
+        };
+        let expected = [None, Some(FlowId(2)), Some(FlowId(3))];
+        assert_eq!([1, 2, 3].map(control), expected);
+    }
+}

@@ -118,3 +118,117 @@ impl Ordered {
             + limits.remembered * (Associations::ENTRY_BYTES + Proxies::ENTRY_BYTES)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::Transport;
+    use crate::evidence::samples::evidence;
+    use crate::facts::FlowId;
+    use crate::facts::samples::{end, endpoint, flow, layer};
+    use crate::proto::socks_udp::SocksUdp;
+    use crate::proto::socks5::{Command, Reply, Socks5, Stage};
+    use crate::proto::stack::Protocol;
+    use crate::proto::target::Target;
+
+    const NOW: Timestamp = Timestamp::from_parts(150, 0);
+
+    fn ordered(findings: usize) -> Ordered {
+        Ordered::new(Limits {
+            findings,
+            flows: 8,
+            remembered: 8,
+            names: 8,
+        })
+    }
+
+    /// A session that asked for an association at 10.0.0.2:5000.
+    fn control() -> FlowFacts {
+        let socks = Socks5 {
+            command: Some(Command::UdpAssociate),
+            reply: Some(Reply {
+                code: 0,
+                bound: Target::from_authority(b"10.0.0.2:5000"),
+            }),
+            stage: Stage::Answered,
+            ..Socks5::default()
+        };
+        flow(vec![layer(Protocol::Socks5(Box::new(socks)))])
+    }
+
+    fn datagrams(client: &str) -> FlowFacts {
+        let datagram = SocksUdp {
+            target: Target::from_authority(b"10.0.0.53:53").unwrap(),
+            header_bytes: 10,
+            fragment: 0,
+        };
+        FlowFacts {
+            id: FlowId(2),
+            client: endpoint(client),
+            server: endpoint("10.0.0.2:5000"),
+            transport: Transport::UDP,
+            ..flow(vec![layer(Protocol::SocksUdp(Box::new(datagram)))])
+        }
+    }
+
+    #[test]
+    fn datagrams_of_an_association_join_its_finding() {
+        for (client, sessions, target) in [
+            ("10.0.0.1:6000", 2, Some("10.0.0.53:53")),
+            ("10.0.0.9:6000", 1, None),
+        ] {
+            let mut ordered = ordered(8);
+            ordered.flow(&control(), vec![evidence(1, Certainty::Proven)], NOW);
+            ordered.flow(&datagrams(client), Vec::new(), NOW);
+            let findings = ordered.finish();
+            let told = findings[0].target.as_ref().map(ToString::to_string);
+            assert_eq!((findings.len(), findings[0].sessions), (1, sessions));
+            assert_eq!(told.as_deref(), target);
+        }
+    }
+
+    #[test]
+    fn an_association_is_over_with_its_session() {
+        let mut ordered = ordered(8);
+        ordered.flow(&control(), vec![evidence(1, Certainty::Proven)], NOW);
+        ordered.ended(&end(FlowId(1)));
+        ordered.flow(&datagrams("10.0.0.1:6000"), Vec::new(), NOW);
+        assert_eq!(ordered.finish()[0].sessions, 1);
+    }
+
+    #[test]
+    fn a_hint_alone_is_no_finding() {
+        let mut ordered = ordered(8);
+        let facts = flow(Vec::new());
+        let hint = evidence(1, Certainty::Hint).over("http-forward");
+        ordered.flow(&facts, vec![hint], NOW);
+        assert!(ordered.finish().is_empty());
+    }
+
+    #[test]
+    fn a_hint_that_is_backed_keeps_the_end_of_its_flow() {
+        let mut ordered = ordered(8);
+        let facts = flow(Vec::new());
+        let hint = evidence(1, Certainty::Hint).over("http-forward");
+        let proof = evidence(2, Certainty::Proven).over("http-forward");
+        ordered.flow(&facts, vec![hint], NOW);
+        ordered.ended(&end(FlowId(1)));
+        ordered.flow(&facts, vec![proof], NOW);
+        ordered.ended(&end(FlowId(2)));
+        let findings = ordered.finish();
+        assert_eq!((findings.len(), findings[0].sessions), (1, 2));
+        assert_eq!(findings[0].status, crate::finding::Status::Closed);
+    }
+
+    #[test]
+    fn what_makes_room_is_given_out_once() {
+        let mut ordered = ordered(1);
+        let facts = flow(Vec::new());
+        for client in ["10.0.0.1:1", "10.0.0.3:1"] {
+            ordered.flow(&facts, vec![evidence(1, Certainty::Proven).by(client)], NOW);
+        }
+        assert_eq!(ordered.take_displaced().len(), 1);
+        assert!(ordered.take_displaced().is_empty());
+        assert_eq!(ordered.finish().len(), 1);
+    }
+}

@@ -101,3 +101,96 @@ fn is_http(evidence: &Evidence) -> bool {
 }
 
 const HINTS_EACH: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::samples::evidence;
+    use crate::facts::samples::end;
+    use Certainty::{Hint, Possible, Probable, Proven};
+
+    fn forward(flow: u64, certainty: Certainty) -> Evidence {
+        evidence(flow, certainty).over("http-forward")
+    }
+
+    /// The flows that count now, and how sure they are.
+    fn weighed(proxies: &mut Proxies, evidence: Evidence) -> Vec<(u64, Certainty)> {
+        let counts = proxies.weigh(evidence);
+        let counts = counts.iter().map(|weighed| &weighed.evidence);
+        counts
+            .map(|evidence| (evidence.session.id.0, evidence.certainty))
+            .collect()
+    }
+
+    #[test]
+    fn a_hint_counts_where_the_server_is_a_proven_proxy() {
+        let elsewhere = || forward(1, Proven).at("10.0.0.9:1080");
+        let cases: [(Evidence, &[(u64, Certainty)]); 6] = [
+            (forward(1, Proven), &[(2, Probable)]),
+            (forward(1, Probable), &[(2, Probable)]),
+            (evidence(1, Proven).over("http-connect"), &[(2, Probable)]),
+            (forward(1, Possible), &[]),
+            (evidence(1, Proven).over("socks5"), &[]),
+            (elsewhere(), &[]),
+        ];
+        for (first, expected) in cases {
+            let case = format!("{first:?}");
+            let (known, itself) = (first.clone(), (1, first.certainty));
+            let mut proxies = Proxies::new(4);
+            assert_eq!(weighed(&mut proxies, first), [itself], "{case}");
+            assert_eq!(weighed(&mut proxies, forward(2, Hint)), expected, "{case}");
+
+            let mut the_other_way_round = Proxies::new(4);
+            assert_eq!(weighed(&mut the_other_way_round, forward(2, Hint)), []);
+            let together = [&[itself], expected].concat();
+            assert_eq!(weighed(&mut the_other_way_round, known), together, "{case}");
+        }
+    }
+
+    #[test]
+    fn hints_count_once() {
+        let mut proxies = Proxies::new(4);
+        weighed(&mut proxies, forward(2, Hint));
+        assert_eq!(weighed(&mut proxies, forward(1, Proven)).len(), 2);
+        assert_eq!(weighed(&mut proxies, forward(3, Proven)).len(), 1);
+    }
+
+    #[test]
+    fn a_hint_brings_the_end_of_its_flow() {
+        let mut proxies = Proxies::new(4);
+        for flow in 1..=3 {
+            weighed(&mut proxies, forward(flow, Hint));
+        }
+        proxies.ended(&end(FlowId(2)));
+        let counts = proxies.weigh(forward(4, Proven));
+        let ends = counts.iter().map(|weighed| weighed.end.map(|end| end.id.0));
+        assert_eq!(ends.collect::<Vec<_>>(), [None, None, Some(2), None]);
+    }
+
+    #[test]
+    fn so_many_hints_wait_and_no_more() {
+        let mut proxies = Proxies::new(1);
+        for flow in 0..20 {
+            weighed(&mut proxies, forward(flow, Hint));
+        }
+        assert_eq!(
+            weighed(&mut proxies, forward(99, Proven)).len(),
+            1 + HINTS_EACH
+        );
+
+        let mut proxies = Proxies::new(1);
+        weighed(&mut proxies, forward(1, Hint));
+        weighed(&mut proxies, forward(2, Hint).at("10.0.0.9:1080"));
+        assert_eq!(weighed(&mut proxies, forward(3, Proven)), [(3, Proven)]);
+    }
+
+    #[test]
+    fn so_many_proofs_are_remembered_and_no_more() {
+        let mut proxies = Proxies::new(1);
+        weighed(&mut proxies, forward(1, Proven));
+        weighed(&mut proxies, forward(2, Proven).at("10.0.0.9:1080"));
+        assert_eq!(weighed(&mut proxies, forward(3, Hint)), []);
+        let other = forward(4, Hint).at("10.0.0.9:1080");
+        assert_eq!(weighed(&mut proxies, other), [(4, Probable)]);
+    }
+}

@@ -28,6 +28,8 @@ mod transport;
 mod walk;
 
 #[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
 mod tests;
 
 pub use address::{Address, Endpoint};

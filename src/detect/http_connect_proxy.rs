@@ -151,3 +151,174 @@ fn exchange(http: &Http) -> RelayExchange {
         ..RelayExchange::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Quality;
+    use crate::facts::samples::spoken;
+    use Certainty::{Probable, Proven};
+
+    type Judgement = Option<(Certainty, &'static str, bool)>;
+
+    fn assert_judged(facts: &FlowFacts, expected: Judgement, case: &str) {
+        let evidence = inspect(facts);
+        let judged = evidence.as_ref().map(|evidence| {
+            let exchange = &evidence.exchange;
+            (
+                evidence.certainty,
+                exchange.outcome.as_str(),
+                exchange.opened,
+            )
+        });
+        assert_eq!(judged, expected, "{case}");
+    }
+
+    #[test]
+    fn the_answer_decides() {
+        let cases: [(&str, &str, Judgement); 19] = [
+            ("", "200 OK\r\n\r\n", Some((Probable, "status 200", true))),
+            (
+                "hello",
+                "200 OK\r\n\r\n",
+                Some((Probable, "status 200", true)),
+            ),
+            (
+                "",
+                "200 OK\r\n\r\nhello",
+                Some((Probable, "status 200", true)),
+            ),
+            (
+                "hello",
+                "200 OK\r\n\r\nhello",
+                Some((Proven, "status 200", true)),
+            ),
+            (
+                "hello",
+                "299 Fine\r\n\r\nhello",
+                Some((Proven, "status 299", true)),
+            ),
+            ("hello", "200 OK\r\nContent-Length: 5\r\n\r\nhello", None),
+            ("", "407 Who\r\n\r\n", Some((Proven, "status 407", false))),
+            ("", "400 Bad Request\r\n\r\n", None),
+            ("", "400 Bad Request\r\nServer: nginx\r\n\r\n", None),
+            ("", "403 Forbidden\r\n\r\n", None),
+            ("", "405 Not Allowed\r\n\r\n", None),
+            ("", "501 What\r\n\r\n", None),
+            ("", "301 There\r\nLocation: /\r\n\r\n", None),
+            (
+                "",
+                "403 No\r\nVia: 1.1 relay\r\n\r\n",
+                Some((Probable, "status 403", false)),
+            ),
+            (
+                "",
+                "403 No\r\nX-Cache: MISS from relay\r\n\r\n",
+                Some((Probable, "status 403", false)),
+            ),
+            (
+                "",
+                "502 No\r\nProxy-Agent: tiny/1\r\n\r\n",
+                Some((Probable, "status 502", false)),
+            ),
+            (
+                "",
+                "503 No\r\nX-Squid-Error: ERR 0\r\n\r\n",
+                Some((Probable, "status 503", false)),
+            ),
+            (
+                "",
+                "503 No\r\nProxy-Connection: close\r\n\r\n",
+                Some((Probable, "status 503", false)),
+            ),
+            (
+                "",
+                "403 No\r\nServer: Squid/5.7\r\n\r\n",
+                Some((Probable, "status 403", false)),
+            ),
+        ];
+        for (carried, answer, expected) in cases {
+            let client = format!("CONNECT a.test:443 HTTP/1.1\r\n\r\n{carried}");
+            let server = format!("HTTP/1.1 {answer}");
+            let facts = spoken(client.as_bytes(), server.as_bytes());
+            assert_judged(&facts, expected, answer);
+        }
+    }
+
+    #[test]
+    fn without_an_answer_what_follows_decides() {
+        const CONNECT: &[u8] = b"CONNECT a.test:22 HTTP/1.1\r\n\r\n";
+        const BANNER: &[u8] = b"SSH-2.0-OpenSSH_9.2\r\n";
+        let [one_sided, gaps] = [(true, false), (false, true)].map(|(one_sided, gaps)| Quality {
+            one_sided,
+            gaps,
+            ..Quality::default()
+        });
+        let unseen = Some((Probable, "answer not seen", false));
+        let cases = [
+            ("alone", CONNECT.to_vec(), one_sided, None),
+            (
+                "SSH, one side",
+                [CONNECT, BANNER].concat(),
+                one_sided,
+                unseen,
+            ),
+            ("SSH, a gap", [CONNECT, BANNER].concat(), gaps, unseen),
+            (
+                "SSH, a server that is silent",
+                [CONNECT, BANNER].concat(),
+                Quality::default(),
+                None,
+            ),
+        ];
+        for (case, client, quality, expected) in cases {
+            let facts = FlowFacts {
+                quality,
+                ..spoken(&client, b"")
+            };
+            assert_judged(&facts, expected, case);
+        }
+    }
+
+    #[test]
+    fn the_request_that_got_furthest_speaks() {
+        let asked = "CONNECT a.test:443 HTTP/1.1\r\n";
+        let client = format!("{asked}\r\n{asked}Proxy-Authorization: Basic YTpi\r\n\r\n");
+        let refused = "HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n";
+        let server = format!("{refused}HTTP/1.1 200 OK\r\n\r\n");
+        let evidence = inspect(&spoken(client.as_bytes(), server.as_bytes())).unwrap();
+        assert_eq!(evidence.exchange.outcome, "status 200");
+        assert_eq!(
+            evidence.exchange.authentication,
+            Some("proxy-authorization")
+        );
+        assert_eq!(evidence.exchange.target.unwrap().to_string(), "a.test:443");
+        assert_eq!(evidence.relay, crate::decode::Address::v4([10, 0, 0, 2]));
+    }
+
+    #[test]
+    fn other_requests_are_none_of_it() {
+        let cases: [(&[u8], &[u8]); 4] = [
+            (
+                b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n",
+                b"HTTP/1.1 200 OK\r\n\r\n",
+            ),
+            (
+                b"GET http://a.test/ HTTP/1.1\r\n\r\n",
+                b"HTTP/1.1 407 Who\r\n\r\n",
+            ),
+            (
+                b"CONNECT {\"verbose\":false}\r\nPING\r\n",
+                b"INFO {}\r\n+OK\r\nPONG\r\n",
+            ),
+            (b"", b""),
+        ];
+        for (client, server) in cases {
+            assert_judged(
+                &spoken(client, server),
+                None,
+                &String::from_utf8_lossy(client),
+            );
+        }
+    }
+}

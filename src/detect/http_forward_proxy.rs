@@ -94,3 +94,100 @@ fn exchange(http: &Http) -> RelayExchange {
         ..RelayExchange::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::samples::spoken;
+    use Certainty::{Hint, Probable, Proven};
+
+    #[test]
+    fn the_answer_decides() {
+        let cases: [(&str, Certainty, bool); 14] = [
+            ("", Hint, false),
+            ("200 OK\r\n\r\n", Hint, true),
+            ("200 OK\r\nVia: 1.1 relay\r\n\r\n", Proven, true),
+            ("200 OK\r\nX-Cache: HIT from relay\r\n\r\n", Proven, true),
+            (
+                "200 OK\r\nProxy-Connection: keep-alive\r\n\r\n",
+                Proven,
+                true,
+            ),
+            ("304 Not Modified\r\nVia: 1.1 relay\r\n\r\n", Proven, true),
+            ("407 Who\r\n\r\n", Proven, false),
+            ("404 No\r\n\r\n", Hint, false),
+            ("404 No\r\nVia: 1.1 cdn\r\n\r\n", Hint, false),
+            ("502 No\r\nX-Cache: Error from cdn\r\n\r\n", Hint, false),
+            ("503 No\r\nX-Squid-Error: ERR 0\r\n\r\n", Probable, false),
+            ("502 No\r\nProxy-Agent: tiny/1\r\n\r\n", Probable, false),
+            (
+                "401 Who\r\nProxy-Authenticate: Basic\r\n\r\n",
+                Probable,
+                false,
+            ),
+            ("500 No\r\nServer: tinyproxy/1.11\r\n\r\n", Probable, false),
+        ];
+        for (answer, certainty, opened) in cases {
+            let server = format!("HTTP/1.1 {answer}");
+            let server = if answer.is_empty() { "" } else { &server };
+            let facts = spoken(b"GET http://a.test/ HTTP/1.1\r\n\r\n", server.as_bytes());
+            let evidence = inspect(&facts).unwrap();
+            let judged = (evidence.certainty, evidence.exchange.opened);
+            assert_eq!(judged, (certainty, opened), "{answer}");
+        }
+    }
+
+    #[test]
+    fn the_request_decides_whether_there_is_a_case() {
+        const MARKED: &[u8] = b"HTTP/1.1 200 OK\r\nVia: 1.1 relay\r\n\r\n";
+        let cases = [
+            ("GET http://a.test/ HTTP/1.1", Some(("get", "a.test:80"))),
+            (
+                "POST http://a.test:8080/x HTTP/1.1",
+                Some(("post", "a.test:8080")),
+            ),
+            ("GET https://a.test/ HTTP/1.1", Some(("get", "a.test:443"))),
+            (
+                "GET http://10.0.0.3/ HTTP/1.1",
+                Some(("get", "10.0.0.3:80")),
+            ),
+            ("GET http://10.0.0.2/ HTTP/1.1", None),
+            ("GET http://10.0.0.2:99/ HTTP/1.1", None),
+            ("GET / HTTP/1.1", None),
+            ("OPTIONS * HTTP/1.1", None),
+            ("CONNECT a.test:443 HTTP/1.1", None),
+        ];
+        for (line, expected) in cases {
+            let client = format!("{line}\r\n\r\n");
+            let exchange = inspect(&spoken(client.as_bytes(), MARKED)).map(|e| e.exchange);
+            let asked = exchange.map(|exchange| {
+                let target = exchange.target.map(|target| target.to_string());
+                (exchange.command.unwrap(), target.unwrap())
+            });
+            let expected =
+                expected.map(|(command, target)| (command.to_owned(), target.to_owned()));
+            assert_eq!(asked, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_surest_request_speaks_and_quotes_its_marks() {
+        let asked = "GET http://a.test/ HTTP/1.1\r\nProxy-Connection: keep-alive\r\n";
+        let client = format!("{asked}\r\n{asked}Proxy-Authorization: Basic YTpi\r\n\r\n");
+        let server = "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n\
+                      HTTP/1.1 200 OK\r\nVia: 1.1 relay\r\nX-Cache: MISS\r\nContent-Length: 0\r\n\r\n";
+        let evidence = inspect(&spoken(client.as_bytes(), server.as_bytes())).unwrap();
+        assert_eq!(evidence.certainty, Proven);
+        assert_eq!(evidence.exchange.outcome, "status 200");
+        assert_eq!(
+            evidence.exchange.authentication,
+            Some("proxy-authorization")
+        );
+        let marks = [
+            "client sent Proxy-Connection",
+            "Via: 1.1 relay",
+            "X-Cache: MISS",
+        ];
+        assert_eq!(evidence.exchange.marks, marks);
+    }
+}

@@ -184,3 +184,94 @@ const PROXIES: [&str; 5] = [
     "mikrotik httpproxy",
     "mitmproxy",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::samples::spoken;
+
+    /// What the client and the server say.
+    type Said = [&'static [u8]; 2];
+
+    /// A SOCKS5 exchange that opens a stream.
+    const SOCKS: Said = [
+        b"\x05\x01\0\x05\x01\0\x03\x06a.test\0\x50",
+        b"\x05\0\x05\0\0\x01\0\0\0\0\0\0",
+    ];
+    const CONNECT: Said = [
+        b"CONNECT b.test:22 HTTP/1.1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+    ];
+    const SSH: Said = [b"SSH-2.0-client\r\n", b"SSH-2.0-server\r\n"];
+    const WEB: Said = [
+        b"GET / HTTP/1.1\r\nHost: c.test\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+    ];
+    const NOISE: Said = [b"\xff\xfehello", b"\xff\xfehello"];
+
+    fn said(layers: &[Said]) -> FlowFacts {
+        let [client, server] = [0, 1].map(|side| {
+            let said: Vec<&[u8]> = layers.iter().map(|layer| layer[side]).collect();
+            said.concat()
+        });
+        spoken(&client, &server)
+    }
+
+    #[test]
+    fn what_is_spoken_through_a_relay_is_named() {
+        type Inside = Option<(&'static str, Option<&'static str>)>;
+        let cases: [(&[Said], &[&str], Inside); 7] = [
+            (&[SOCKS], &[], None),
+            (&[SOCKS, NOISE], &[], None),
+            (&[SOCKS, SSH], &[], Some(("ssh", Some("SSH-2.0-server")))),
+            (&[SOCKS, WEB], &[], Some(("http", Some("c.test")))),
+            (
+                &[SOCKS, CONNECT, SSH],
+                &["http-connect b.test:22"],
+                Some(("ssh", Some("SSH-2.0-server"))),
+            ),
+            (&[SOCKS, CONNECT], &["http-connect b.test:22"], None),
+            (
+                &[SOCKS, SOCKS, CONNECT, WEB],
+                &["socks5 a.test:80", "http-connect b.test:22"],
+                Some(("http", Some("c.test"))),
+            ),
+        ];
+        for (layers, hops, inside) in cases {
+            let facts = said(layers);
+            let mut exchange = RelayExchange::default();
+            describe(&mut exchange, &facts.layers, 0);
+            let told: Vec<String> = exchange
+                .hops
+                .iter()
+                .map(|hop| format!("{} {}", hop.protocol, hop.target.as_ref().unwrap()))
+                .collect();
+            assert_eq!(told, hops, "{:?}", facts.layers);
+            let inner = exchange.inner.as_ref();
+            assert_eq!(
+                inner.map(|inner| (inner.protocol, inner.name.as_deref())),
+                inside
+            );
+        }
+    }
+
+    #[test]
+    fn what_went_through_is_told_by_side() {
+        let cases: [(&[u8], &[u8], bool, bool); 4] = [
+            (b"", b"", false, false),
+            (b"x", b"", true, false),
+            (b"", b"x", false, true),
+            (b"x", b"x", true, true),
+        ];
+        for (client, server, by_client, by_server) in cases {
+            let facts = said(&[CONNECT, [client, server]]);
+            assert_eq!(
+                carried(&facts, 0),
+                Carried {
+                    by_client,
+                    by_server
+                }
+            );
+        }
+    }
+}

@@ -310,7 +310,12 @@ fn transport_name(transport: Transport) -> &'static str {
 /// Community ID v1 with seed 0 (<https://github.com/corelight/community-id-spec>).
 fn community_id(session: &Session) -> Option<String> {
     let (client, server) = (session.client, session.server);
-    let ports = (Some(client.port), Some(server.port));
+    let ports = match session.transport {
+        Transport::TCP | Transport::UDP | Transport::SCTP => (Some(client.port), Some(server.port)),
+        // It is made of type and code, which a session does not keep.
+        Transport::ICMP | Transport::ICMPV6 => return None,
+        _ => (None, None),
+    };
     community_id::calculate_community_id(
         0,
         client.address.ip(),
@@ -325,3 +330,332 @@ fn community_id(session: &Session) -> Option<String> {
 
 const SCHEMA: u8 = 1;
 const FLOWS_LISTED: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::samples::evidence;
+    use crate::facts::Traffic;
+    use crate::facts::samples::{end, endpoint, flow};
+    use Certainty::{Possible, Probable, Proven};
+
+    const NOW: Timestamp = Timestamp::from_parts(150, 0);
+
+    fn findings(evidence: impl IntoIterator<Item = Evidence>) -> Vec<Finding> {
+        let mut findings = Findings::new(10);
+        for evidence in evidence {
+            assert!(findings.add(&evidence, NOW).is_none());
+        }
+        findings.finish()
+    }
+
+    fn finding(evidence: impl IntoIterator<Item = Evidence>) -> Finding {
+        let [finding] = <[Finding; 1]>::try_from(findings(evidence)).unwrap();
+        finding
+    }
+
+    /// Which findings the evidence makes, by the numbers of their sessions.
+    #[test]
+    fn sessions_of_one_client_server_and_detector_are_one_finding() {
+        let other_detector = || Evidence {
+            detector: "http-connect-proxy",
+            ..evidence(2, Proven)
+        };
+        let cases: [(Evidence, &[u64]); 6] = [
+            (evidence(2, Proven), &[2]),
+            (evidence(2, Possible).by("10.0.0.1:9"), &[2]),
+            (evidence(2, Proven).by("10.0.0.3:40000"), &[1, 1]),
+            (evidence(2, Proven).at("10.0.0.3:1080"), &[1, 1]),
+            (evidence(2, Proven).at("10.0.0.2:1081"), &[1, 1]),
+            (other_detector(), &[1, 1]),
+        ];
+        for (second, expected) in cases {
+            let case = format!("{second:?}");
+            let findings = findings([evidence(1, Proven), second]);
+            let sessions: Vec<u64> = findings.iter().map(|finding| finding.sessions).collect();
+            assert_eq!(sessions, expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn the_surest_session_and_its_direction_decide_the_severity() {
+        let reverse = |certainty| {
+            let mut evidence = evidence(1, certainty);
+            evidence.exchange.reverse = true;
+            evidence
+        };
+        let cases = [
+            (vec![evidence(1, Possible)], Possible, Severity::Low),
+            (vec![evidence(1, Probable)], Probable, Severity::Medium),
+            (vec![evidence(1, Proven)], Proven, Severity::Medium),
+            (
+                vec![evidence(1, Proven), evidence(2, Possible)],
+                Proven,
+                Severity::Medium,
+            ),
+            (
+                vec![evidence(1, Possible), evidence(2, Probable)],
+                Probable,
+                Severity::Medium,
+            ),
+            (vec![reverse(Possible)], Possible, Severity::Low),
+            (vec![reverse(Proven)], Proven, Severity::High),
+        ];
+        for (evidence, certainty, severity) in cases {
+            let finding = finding(evidence);
+            assert_eq!((finding.certainty, finding.severity), (certainty, severity));
+            assert_eq!(
+                finding.confidence.to_bits(),
+                certainty.confidence().to_bits()
+            );
+        }
+    }
+
+    /// Golden values: an id is the same in every version, or consumers lose their state.
+    #[test]
+    fn an_id_says_what_the_finding_is_about_and_nothing_else() {
+        let first = evidence(1, Proven);
+        let cases = [
+            (first.clone(), "6ce7fc502e3c42a0"),
+            (first.clone().by("10.0.0.1:9"), "6ce7fc502e3c42a0"),
+            (evidence(9, Possible), "6ce7fc502e3c42a0"),
+            (first.clone().by("10.0.0.3:40000"), "52db77506e475d97"),
+            (first.clone().at("10.0.0.2:1081"), "7ea5ce16e6afed0b"),
+            (first.clone().at("[2001:db8::2]:1080"), "3dd3d90f7e3aec65"),
+        ];
+        for (evidence, id) in cases {
+            assert_eq!(finding([evidence]).id, id);
+        }
+    }
+
+    #[test]
+    fn the_oldest_finding_is_given_out_when_another_needs_its_place() {
+        let mut findings = Findings::new(2);
+        let from = |host: u8| evidence(host.into(), Proven).by(&format!("10.0.0.{host}:9"));
+        let given: Vec<Option<String>> = [1, 2, 1, 3, 1]
+            .map(|host| {
+                findings
+                    .add(&from(host), NOW)
+                    .map(|finding| finding.client.ip.to_string())
+            })
+            .to_vec();
+        let expected = [None, None, None, Some("10.0.0.1"), Some("10.0.0.2")];
+        assert_eq!(given, expected.map(|ip| ip.map(str::to_owned)));
+        let left: Vec<String> = findings
+            .finish()
+            .iter()
+            .map(|f| f.client.ip.to_string())
+            .collect();
+        assert_eq!(left, ["10.0.0.3", "10.0.0.1"]);
+    }
+
+    #[test]
+    fn a_finding_is_closed_when_every_session_is_over() {
+        for (ended, status) in [
+            (vec![], Status::New),
+            (vec![1], Status::New),
+            (vec![2, 9], Status::New),
+            (vec![1, 2], Status::Closed),
+            (vec![1, 1, 9], Status::New),
+        ] {
+            let mut findings = Findings::new(1);
+            findings.add(&evidence(1, Proven), NOW);
+            findings.add(&evidence(2, Proven), NOW);
+            ended
+                .iter()
+                .for_each(|&flow| findings.end(&end(FlowId(flow))));
+            assert_eq!(findings.finish()[0].status, status, "{ended:?}");
+        }
+    }
+
+    #[test]
+    fn an_end_brings_traffic_time_and_quality() {
+        let mut findings = Findings::new(1);
+        findings.add(&evidence(1, Proven), NOW);
+        findings.end(&FlowEnd {
+            traffic: Traffic {
+                client_bytes: 3,
+                server_bytes: 4,
+                ..Traffic::default()
+            },
+            quality: Quality {
+                gaps: true,
+                one_sided: true,
+                ..Quality::default()
+            },
+            ..end(FlowId(1))
+        });
+        let finding = &findings.finish()[0];
+        assert_eq!(
+            (finding.evidence.client_bytes, finding.evidence.server_bytes),
+            (3, 4)
+        );
+        assert_eq!(finding.first_seen, Timestamp::from_parts(100, 0));
+        assert_eq!(finding.last_seen, end(FlowId(1)).last_seen);
+        assert_eq!(finding.raised, NOW);
+        assert!(finding.quality.gaps && finding.quality.one_sided);
+    }
+
+    /// While a session goes on, its other side may still speak.
+    #[test]
+    fn one_side_alone_is_told_only_when_the_session_is_over() {
+        let mut early = evidence(1, Proven);
+        early.session.quality = Quality {
+            one_sided: true,
+            truncated: true,
+            ..Quality::default()
+        };
+        let quality = finding([early]).quality;
+        assert!(quality.truncated && !quality.one_sided);
+    }
+
+    #[test]
+    fn datagrams_join_the_finding_of_their_session() {
+        let mut findings = Findings::new(1);
+        findings.add(&evidence(1, Proven), NOW);
+        let mut datagrams = Session::from(&flow(Vec::new()));
+        datagrams.id = FlowId(2);
+        datagrams.transport = Transport::UDP;
+        datagrams.server = endpoint("10.0.0.2:5000");
+        let target = Target::from_authority(b"a.test:53");
+        findings.join(FlowId(1), &datagrams, target.as_ref());
+        findings.join(FlowId(99), &datagrams, None);
+        findings.end(&end(FlowId(1)));
+        let finding = &findings.finish()[0];
+        assert_eq!((finding.sessions, finding.status), (2, Status::New));
+        assert_eq!(finding.target, target);
+        let transports: Vec<&str> = finding.flows.iter().map(|flow| flow.transport).collect();
+        assert_eq!(transports, ["tcp", "udp"]);
+    }
+
+    #[test]
+    fn the_first_sessions_are_listed_and_every_server() {
+        let finding = finding((1..=20).map(|flow| evidence(flow, Proven)));
+        assert_eq!((finding.sessions, finding.flows.len()), (20, FLOWS_LISTED));
+        let mut findings = Findings::new(1);
+        (1..=20).for_each(|flow| drop(findings.add(&evidence(flow, Proven), NOW)));
+        let mut other = Session::from(&flow(Vec::new()));
+        other.server = endpoint("10.0.0.2:5000");
+        findings.join(FlowId(1), &other, None);
+        let flows = &findings.finish()[0].flows;
+        assert_eq!(flows.len(), FLOWS_LISTED);
+        assert_eq!(flows.last().unwrap().server.port, Some(5000));
+    }
+
+    #[test]
+    fn a_client_has_a_port_where_there_is_one_session() {
+        assert_eq!(finding([evidence(1, Proven)]).client.port, Some(40_000));
+        assert_eq!(
+            finding([1, 2].map(|flow| evidence(flow, Proven)))
+                .client
+                .port,
+            None
+        );
+    }
+
+    /// The vectors of the specification, seed 0.
+    #[test]
+    fn community_ids_are_those_of_the_specification() {
+        const RSVP: Transport = Transport(46);
+        let [one, two] = ["1.2.3.4:1122", "5.6.7.8:3344"];
+        let [six, seven] = [
+            "[fe80:1:203:405:607:809:a0b:c0d]:0",
+            "[fe80:1011:1213:1415:1617:1819:1a1b:1c1d]:0",
+        ];
+        let cases = [
+            (
+                one,
+                two,
+                Transport::TCP,
+                Some("1:wCb3OG7yAFWelaUydu0D+125CLM="),
+            ),
+            (
+                two,
+                one,
+                Transport::TCP,
+                Some("1:wCb3OG7yAFWelaUydu0D+125CLM="),
+            ),
+            (
+                one,
+                two,
+                Transport::UDP,
+                Some("1:0Mu9InQx6z4ZiCZM/7HXi2WMhOg="),
+            ),
+            (
+                two,
+                one,
+                Transport::UDP,
+                Some("1:0Mu9InQx6z4ZiCZM/7HXi2WMhOg="),
+            ),
+            (
+                one,
+                two,
+                Transport::SCTP,
+                Some("1:EKt4MsxuyaE6mL+hmrEkQ9csDD8="),
+            ),
+            (
+                "10.0.0.1:1122",
+                "10.0.0.1:3344",
+                Transport::TCP,
+                Some("1:J1rd4IrTIH34H+/DB8Md19QOWkg="),
+            ),
+            (
+                "10.0.0.1:3344",
+                "10.0.0.1:1122",
+                Transport::TCP,
+                Some("1:J1rd4IrTIH34H+/DB8Md19QOWkg="),
+            ),
+            (one, two, RSVP, Some("1:ikv3kmf89luf73WPz1jOs49S768=")),
+            (seven, six, RSVP, Some("1:wQ/2mwrnXP4lmJcHdGL5ePjR+e0=")),
+            (one, two, Transport::ICMP, None),
+            (six, seven, Transport::ICMPV6, None),
+        ];
+        for (client, server, transport, id) in cases {
+            let mut session = Session::from(&flow(Vec::new()));
+            (session.client, session.server) = (endpoint(client), endpoint(server));
+            session.transport = transport;
+            assert_eq!(
+                community_id(&session).as_deref(),
+                id,
+                "{client} {server} {transport:?}"
+            );
+            assert_eq!(FlowLine::from(&session).community_id.as_deref(), id);
+        }
+    }
+
+    /// A session keeps no ICMP type; where it is known one day, the library is right about ways that have no answer:
+    /// their ends are not put in order.
+    #[test]
+    fn the_library_knows_one_way_icmp() {
+        let id = |from: &str, to: &str, kind| {
+            let [from, to] = [from, to].map(|ip| ip.parse().unwrap());
+            let protocol = if matches!(from, std::net::IpAddr::V4(_)) {
+                1
+            } else {
+                58
+            };
+            community_id::calculate_community_id(0, from, to, Some(kind), Some(0), protocol, false)
+        };
+        let [one, two] = ["1.2.3.4", "5.6.7.8"];
+        let [six, seven] = [
+            "fe80:1:203:405:607:809:a0b:c0d",
+            "fe80:1011:1213:1415:1617:1819:1a1b:1c1d",
+        ];
+        let cases = [
+            (one, two, 8, "1:crodRHL2FEsHjbv3UkRrfbs4bZ0="),
+            (two, one, 0, "1:crodRHL2FEsHjbv3UkRrfbs4bZ0="),
+            (one, two, 11, "1:f/YiSyWqczrTgfUCZlBUnvHRcPk="),
+            (two, one, 11, "1:1Vae9INpTJ+fZaSmjhtK/hyOPac="),
+            (six, seven, 128, "1:0bf7hyMJUwt3fMED7z8LIfRpBeo="),
+            (seven, six, 129, "1:0bf7hyMJUwt3fMED7z8LIfRpBeo="),
+            (six, seven, 146, "1:fYC8+pz24E+EhANP1EZhpX0Dw10="),
+        ];
+        for (from, to, kind, expected) in cases {
+            assert_eq!(
+                id(from, to, kind).as_deref(),
+                Ok(expected),
+                "{from} {to} {kind}"
+            );
+        }
+    }
+}

@@ -78,3 +78,114 @@ fn destinations(evidence: &RelaySummary, target: Option<String>) -> String {
         more => format!(", for {target} and {more} more targets"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::samples::evidence;
+    use crate::evidence::{Certainty, RelayExchange};
+
+    fn exchange(protocol: &'static str, outcome: &str, target: &str) -> RelayExchange {
+        RelayExchange {
+            protocol,
+            outcome: outcome.to_owned(),
+            opened: outcome == "succeeded",
+            target: Target::from_authority(target.as_bytes()),
+            ..RelayExchange::default()
+        }
+    }
+
+    fn title(server: &str, exchanges: &[RelayExchange]) -> String {
+        let evidence = evidence(1, Certainty::Proven).at(server);
+        let mut summary = RelaySummary::default();
+        exchanges.iter().for_each(|exchange| summary.add(exchange));
+        let target = exchanges
+            .iter()
+            .find_map(|exchange| exchange.target.as_ref());
+        let names = Names::default();
+        of(&evidence.session, evidence.relay, &summary, target, &names)
+    }
+
+    #[test]
+    fn says_who_relays_for_whom_by_what_and_to_where() {
+        let socks = |outcome, target| exchange("socks5", outcome, target);
+        let cases: [(&[RelayExchange], &str); 8] = [
+            (
+                &[socks("succeeded", "a.test:80")],
+                "10.0.0.2:1080 serves SOCKS5 to 10.0.0.1, for a.test:80",
+            ),
+            (
+                &[
+                    socks("succeeded", "a.test:80"),
+                    socks("succeeded", "a.test:80"),
+                ],
+                "10.0.0.2:1080 serves SOCKS5 to 10.0.0.1, for a.test:80",
+            ),
+            (
+                &[
+                    socks("connection refused", "a.test:80"),
+                    socks("succeeded", "b.test:80"),
+                ],
+                "10.0.0.2:1080 serves SOCKS5 to 10.0.0.1, for a.test:80 and 1 more target",
+            ),
+            (
+                &["a.test:1", "a.test:2", "a.test:3"]
+                    .map(|target| socks("connection refused", target)),
+                "10.0.0.2:1080 refuses SOCKS5 to 10.0.0.1, for a.test:1 and 2 more targets",
+            ),
+            (
+                &[socks(UNSEEN, "a.test:80")],
+                "10.0.0.2:1080 is asked for SOCKS5 by 10.0.0.1, for a.test:80",
+            ),
+            (
+                &[socks(UNSEEN, "")],
+                "10.0.0.2:1080 is asked for SOCKS5 by 10.0.0.1",
+            ),
+            (
+                &[socks(UNSEEN, ""), socks("authentication failed", "")],
+                "10.0.0.2:1080 refuses SOCKS5 to 10.0.0.1",
+            ),
+            (
+                &[
+                    exchange("socks4", "succeeded", ""),
+                    exchange("socks4a", "succeeded", ""),
+                ],
+                "10.0.0.2:1080 serves SOCKS4 and SOCKS4a to 10.0.0.1",
+            ),
+        ];
+        for (exchanges, expected) in cases {
+            assert_eq!(title("10.0.0.2:1080", exchanges), expected);
+        }
+    }
+
+    #[test]
+    fn every_protocol_is_written_as_people_write_it() {
+        for (protocol, word) in [
+            ("socks4", "SOCKS4"),
+            ("socks4a", "SOCKS4a"),
+            ("socks5", "SOCKS5"),
+            ("http-connect", "HTTP CONNECT"),
+            ("http-forward", "HTTP forward proxying"),
+        ] {
+            let title = title("[2001:db8::2]:8080", &[exchange(protocol, "succeeded", "")]);
+            assert_eq!(
+                title,
+                format!("[2001:db8::2]:8080 serves {word} to 10.0.0.1")
+            );
+        }
+    }
+
+    #[test]
+    fn a_host_that_connects_out_is_called_so() {
+        let mut evidence = evidence(1, Certainty::Proven);
+        evidence.exchange.reverse = true;
+        let mut summary = RelaySummary::default();
+        summary.add(&evidence.exchange);
+        let relay = evidence.session.client.address;
+        let title = of(&evidence.session, relay, &summary, None, &Names::default());
+        assert_eq!(
+            title,
+            "10.0.0.1 connects out and serves SOCKS5 to 10.0.0.2 on port 1080"
+        );
+    }
+}

@@ -59,3 +59,76 @@ const REMEMBERED: usize = 4;
 
 /// A copy takes the length of a queue; a retransmission waits for the least timeout in use, 200 ms (Linux).
 const WINDOW: Tick = tick(Timestamp::from_nanos(Span::from_millis(50).nanos()));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::samples::udp;
+
+    const MILLISECOND: i64 = 1_000_000;
+
+    fn segment(copy_digest: u32) -> Segment<'static> {
+        Segment {
+            copy_digest,
+            copy_telling: true,
+            ..udp("10.0.0.1:1", "10.0.0.2:2", b"")
+        }
+    }
+
+    /// Digest and milliseconds of each segment, and whether it is a copy.
+    #[test]
+    fn a_copy_comes_soon_and_a_retransmission_does_not() {
+        let cases: [&[(u32, i64, bool)]; 8] = [
+            &[(2, 0, false), (2, 0, true)],
+            &[(2, 0, false), (2, 49, true)],
+            &[(2, 0, false), (2, 60, false)],
+            &[(2, 0, false), (2, 49, true), (2, 60, false), (2, 70, true)],
+            &[(2, 0, false), (4, 0, false), (2, 1, true), (4, 1, true)],
+            &[(0, 0, false), (0, 1, true)],
+            &[(2, -10, false), (2, 10, true)],
+            // The clock of ticks turns over every three days.
+            &[
+                (2, (1 << 48) / MILLISECOND - 20, false),
+                (2, (1 << 48) / MILLISECOND + 20, true),
+            ],
+        ];
+        for segments in cases {
+            let mut copies = Copies::default();
+            for (at, &(digest, millis, expected)) in segments.iter().enumerate() {
+                let time = Timestamp::from_nanos(millis * MILLISECOND);
+                let copy = copies.is_copy(&segment(digest), time);
+                assert_eq!(copy, expected, "segment {at} of {segments:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn as_many_packets_are_remembered_as_there_are_places() {
+        for (between, expected) in [(REMEMBERED - 1, true), (REMEMBERED, false)] {
+            let mut copies = Copies::default();
+            let now = Timestamp::from_nanos(0);
+            assert!(!copies.is_copy(&segment(2), now));
+            for other in 0..between {
+                assert!(!copies.is_copy(&segment(100 + 2 * other as u32), now));
+            }
+            assert_eq!(copies.is_copy(&segment(2), now), expected, "{between}");
+        }
+    }
+
+    #[test]
+    fn a_digest_that_tells_nothing_makes_no_copy() {
+        let silent = Segment {
+            copy_telling: false,
+            ..segment(2)
+        };
+        let mut copies = Copies::default();
+        let now = Timestamp::from_nanos(0);
+        assert!(!copies.is_copy(&silent, now) && !copies.is_copy(&silent, now));
+    }
+
+    #[test]
+    fn an_empty_memory_knows_no_digest() {
+        let now = Timestamp::from_nanos(0);
+        assert!((0..16).all(|digest| !Copies::default().is_copy(&segment(digest), now)));
+    }
+}

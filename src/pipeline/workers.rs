@@ -261,3 +261,131 @@ const QUEUED: usize = 8;
 
 /// Payload bytes that end a round early.
 const BATCH_BYTES: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::source::samples::{PcapFile, Scratch};
+    use crate::source::{Captures, Inputs};
+    use std::sync::atomic::AtomicBool;
+
+    /// Where a lane dies, if it does.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Death {
+        Segment,
+        Advance,
+        Finish,
+    }
+
+    /// A lane that counts its segments and dies where it is told to.
+    struct Mortal {
+        death: Option<Death>,
+        segments: u64,
+    }
+
+    impl Mortal {
+        fn meet(&self, place: Death) {
+            assert!(
+                self.death != Some(place),
+                "a worker dies here, as it is told to"
+            );
+        }
+    }
+
+    impl Lane for Mortal {
+        fn segment(&mut self, _: Moment, _: &Route, _: &Segment<'_>, _: &mut Vec<Event>) {
+            self.meet(Death::Segment);
+            self.segments += 1;
+        }
+
+        fn advance(&mut self, _: Timestamp, _: &mut Vec<Event>) {
+            self.meet(Death::Advance);
+        }
+
+        fn finish(&mut self, _: Timestamp, _: &mut Vec<Event>) -> ShardCounts {
+            self.meet(Death::Finish);
+            ShardCounts {
+                flows: self.segments,
+                ..ShardCounts::default()
+            }
+        }
+    }
+
+    /// Datagrams between so many pairs of ports that every shard gets some, in more rounds than may be queued.
+    const FRAMES: u64 = BATCH_FRAMES as u64 * 4 * QUEUED as u64;
+
+    fn datagrams() -> Vec<u8> {
+        let mut file = PcapFile::usual();
+        for frame in 0..FRAMES {
+            let port = (1_024 + frame % 4_096) as u16;
+            let ends = [10, 0, 0, 1, 10, 0, 0, 2];
+            let ip = [0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0];
+            let udp = [port.to_be_bytes(), 53u16.to_be_bytes(), [0, 8], [0, 0]];
+            let bytes = [&[0; 12][..], &[8, 0], &ip, &ends, udp.as_flattened()].concat();
+            file = file.record(frame as u32, 0, &bytes, 42);
+        }
+        file.bytes
+    }
+
+    fn run(workers: usize, lane: impl Fn(u16) -> Mortal) -> Result<u64, RunError> {
+        let scratch = Scratch::new(&format!("workers-{:?}", thread::current().name()));
+        let capture = scratch.file("datagrams.pcap", &datagrams());
+        let mut captures = Captures::open(Inputs::collect(&[capture]).unwrap()).unwrap();
+        let config = Config::default();
+        let stop = AtomicBool::new(false);
+        let mut run = Run {
+            config: &config,
+            workers,
+            stop: &stop,
+            progress: &mut |_| {},
+        };
+        let mut front = Front::new(&mut captures, &config, &stop);
+        let (_, counts) = pump(&mut front, Stage::new(&config), &mut run, lane)?;
+        Ok(counts.flows)
+    }
+
+    fn immortal(_: u16) -> Mortal {
+        Mortal {
+            death: None,
+            segments: 0,
+        }
+    }
+
+    #[test]
+    fn every_segment_reaches_a_lane() {
+        for workers in [1, 3, 64, 200] {
+            assert_eq!(run(workers, immortal).unwrap(), FRAMES, "{workers} workers");
+        }
+    }
+
+    #[test]
+    fn a_worker_that_dies_ends_the_run_with_an_error() {
+        for death in [Death::Segment, Death::Advance, Death::Finish] {
+            for (workers, mortal) in [(1, 0), (2, 0), (2, 1), (8, 5), (64, 63)] {
+                let ended = run(workers, |number| Mortal {
+                    death: (number == mortal).then_some(death),
+                    segments: 0,
+                });
+                assert!(
+                    matches!(ended, Err(RunError::WorkerDied)),
+                    "{death:?}, {workers} workers"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn shards_are_dealt_out_in_turn_and_each_once() {
+        for workers in [1, 2, 7, 64] {
+            let hands = deal(workers, |number| number);
+            assert_eq!(hands.len(), workers);
+            for (worker, hand) in hands.iter().enumerate() {
+                let numbers: Vec<u16> = (worker as u16..SHARDS).step_by(workers).collect();
+                assert_eq!(*hand, numbers);
+            }
+        }
+        assert_eq!(deal(0, |number| number).len(), 1);
+        assert_eq!(deal(1_000, |number| number).len(), usize::from(SHARDS));
+    }
+}
