@@ -126,7 +126,7 @@ impl Http {
         let switched = self
             .response
             .as_ref()
-            .is_some_and(|response| response.status == 101);
+            .is_some_and(|response| response.status == SWITCHING);
         let upgrade = self.upgrade.as_ref().filter(|_| switched);
         upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("h2c"))
     }
@@ -202,13 +202,7 @@ fn read(
     let passed = passed.transpose()?;
     let answers_on = passed.as_ref().is_some_and(Passed::is_endless);
     let ends_stream = !request.end_known || asked == Extent::Endless || answers_on;
-    let handshake = passed
-        .as_ref()
-        .and_then(|passed| Handshake::read(&request, &passed.head));
-    let layer = Http {
-        websocket: handshake.map(Box::new),
-        ..Http::new(&request, passed, ends_stream)
-    };
+    let layer = Http::new(&request, passed, ends_stream);
     Ok(layer.reading(client.position(), server.position()))
 }
 
@@ -285,7 +279,10 @@ impl Http {
             user_agent: fields.short("user-agent"),
             connection: fields.short("connection"),
             upgrade: fields.short("upgrade"),
-            websocket: None,
+            websocket: passed
+                .as_ref()
+                .and_then(|passed| Handshake::read(request, &passed.head))
+                .map(Box::new),
             proxy_connection: fields.has("proxy-connection"),
             proxy_authorization: fields.has("proxy-authorization"),
             forwarded: FORWARDED.iter().any(|name| fields.has(name)),
@@ -653,10 +650,10 @@ mod tests {
     #[test]
     fn reads_every_truncation_of_a_websocket_handshake() {
         let switched = |handshake| Http {
+            host: Some("a".into()),
             upgrade: Some("WebSocket".into()),
             connection: Some("Upgrade".into()),
             websocket: Some(Box::new(handshake)),
-            host: Some("a".into()),
             response: Some(response(101, Content::None)),
             ..request("GET", Form::Origin, "")
         };

@@ -241,13 +241,13 @@ impl Stack {
         }
     }
 
-    fn take(&mut self, candidate: Candidate, mut reading: Reading<Protocol>) {
-        let within = reading.layer.take_within();
+    fn take(&mut self, candidate: Candidate, reading: Reading<Protocol>) {
         self.client_at = self.client_at.saturating_add(reading.client);
         self.server_at = self.server_at.saturating_add(reading.server);
         self.asked = None;
         let mut protocol = reading.layer;
         let next = protocol.next();
+        let within = protocol.take_within();
         let inside = protocol.take_inside();
         self.layers.push(Layer {
             protocol,
@@ -295,8 +295,9 @@ impl Stack {
 
     /// Takes in the layers that were read in what the last one carries for its client and its `server`.
     fn take_inside(&mut self, inside: Vec<Layer>, server: Side) {
+        let room = MOST_LAYERS.saturating_sub(self.layers.len());
         let depth = self.depth.saturating_add(1);
-        let placed = inside.into_iter().map(|layer| Layer {
+        let placed = inside.into_iter().take(room).map(|layer| Layer {
             server: if server == Side::Server {
                 layer.server
             } else {
