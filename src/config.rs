@@ -2,7 +2,7 @@
 //!
 //! `config/hopscope.toml` shows every key with its default. A key that is not known is an error.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,7 @@ use crate::flow::table::Timeouts;
 use crate::pipeline::memory_bound;
 use crate::shard::{self, SHARDS, Shard};
 use crate::time::Span;
+use crate::toml_file::{self, Fault, FileError, TomlFile};
 
 /// What is in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -217,18 +218,11 @@ impl Config {
     /// # Errors
     ///
     /// If the file cannot be read, or says something that is not known.
-    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let Some(path) = path else {
-            return Ok(Self::default());
-        };
-        let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable {
-            path: path.to_owned(),
-            cause,
-        })?;
-        text.parse().map_err(|fault| ConfigError::Wrong {
-            path: path.to_owned(),
-            fault,
-        })
+    pub fn load(path: Option<&Path>) -> Result<Self, FileError> {
+        path.map_or_else(
+            || Ok(Self::default()),
+            |path| TomlFile::read("the configuration", path)?.parse(),
+        )
     }
 
     /// The caps of one shard.
@@ -300,51 +294,8 @@ impl std::str::FromStr for Config {
     type Err = Fault;
 
     fn from_str(text: &str) -> Result<Self, Fault> {
-        toml::from_str(text).map_err(|error| Fault {
-            nearest: nearest_key(error.message()),
-            error: Box::new(error),
-        })
+        toml_file::parse(text)
     }
-}
-
-/// Why there is no configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("the configuration {} cannot be read: {cause}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system says.
-        cause: std::io::Error,
-    },
-    /// The file says something that is not known.
-    #[error("the configuration {} is wrong: {fault}", path.display())]
-    Wrong {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        fault: Fault,
-    },
-}
-
-/// What is wrong in a configuration: line, column, the line itself with a caret, and the nearest key that is known.
-#[derive(Debug, thiserror::Error)]
-#[error("{error}{}", nearest.as_ref().map_or(String::new(), |key| format!("did you mean `{key}`?")))]
-pub struct Fault {
-    error: Box<toml::de::Error>,
-    nearest: Option<String>,
-}
-
-/// The known key that is most like the unknown one, read from the parser's own list of what it expected.
-fn nearest_key(message: &str) -> Option<String> {
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let unknown = message.contains("unknown field").then(|| quoted.next())??;
-    quoted
-        .map(|key| (strsim::damerau_levenshtein(unknown, key), key))
-        .filter(|(distance, key)| *distance <= key.len().div_ceil(2))
-        .min()
-        .map(|(_, key)| key.to_owned())
 }
 
 #[cfg(test)]

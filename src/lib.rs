@@ -10,6 +10,8 @@
 
 pub mod time;
 
+pub mod toml_file;
+
 pub mod source;
 
 pub mod decode;
@@ -35,5 +37,7 @@ pub mod pipeline;
 pub mod sink;
 
 pub mod config;
+
+pub mod check;
 
 pub mod command;

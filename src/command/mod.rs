@@ -1,5 +1,6 @@
 //! Commands: what a user types, and what it means.
 
+mod check;
 mod config;
 mod detectors;
 mod replay;
@@ -21,6 +22,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Replay(replay::Replay),
+    Check(check::Check),
     Detectors(detectors::Detectors),
     Config(config::Config),
 }
@@ -30,6 +32,7 @@ impl Arguments {
     pub fn run(self) -> ExitCode {
         let ended = match self.command {
             Command::Replay(replay) => replay.run(),
+            Command::Check(check) => check.run(),
             Command::Detectors(detectors) => detectors.run(),
             Command::Config(config) => config.run(),
         };
@@ -49,9 +52,9 @@ impl Arguments {
 enum Exit {
     /// Done, and nothing unexpected.
     Done = 0,
-    /// Findings at or above `--fail-on`.
+    /// Findings at or above `--fail-on`, or expectations that are not met.
     Findings = 1,
-    /// Unusable arguments or configuration.
+    /// Unusable arguments, configuration or expectations.
     Usage = 2,
     /// Unreadable input, or an output that failed.
     Input = 3,
@@ -95,7 +98,7 @@ fn written(result: io::Result<()>) -> Result<(), Failure> {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done, nothing unexpected
-  1  findings at or above --fail-on
-  2  unusable arguments or configuration
+  1  findings at or above --fail-on, or expectations that are not met
+  2  unusable arguments, configuration or expectations
   3  unreadable input, or an output that failed
   4  a worker died";

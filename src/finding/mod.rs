@@ -1,6 +1,7 @@
 //! Findings: what an analyst reads. Schema 1, one JSON object each.
 
 pub mod attack;
+pub mod keys;
 pub mod lifecycle;
 pub mod names;
 pub mod summary;

@@ -107,7 +107,7 @@ pub fn parse(exchange: &Exchange<'_>) -> Answer<Socks5> {
 mod tests {
     use super::*;
     use crate::proto::truncation::{Sample, Settled, exchange};
-    use crate::proto::{End, Prefix, Reading};
+    use crate::proto::{End, Need, Prefix, Reading};
 
     fn target(text: &str) -> Option<Target> {
         Target::from_authority(text.as_bytes())
@@ -377,7 +377,8 @@ mod tests {
             method: Some(0xff),
             ..Socks5::default()
         };
-        check(
+        check_settled(
+            Settled::AtTheEnd,
             "refused",
             [b"\x05\x02\0\x01", b""],
             [b"\x05\xff", b""],
@@ -547,6 +548,34 @@ mod tests {
         }
         let unanswered = exchange(Prefix::closed(greeting), Prefix::closed(b""));
         assert_eq!(parse(&unanswered), Answer::No);
+    }
+
+    /// What the other side still says may speak against a greeting and a choice, whatever ended on this one.
+    #[test]
+    fn a_greeting_and_a_choice_wait_for_the_end_of_both_sides() {
+        let cut = |bytes| Prefix {
+            bytes,
+            end: End::Cut {
+                missing: 10,
+                then: b"",
+            },
+        };
+        let greeting = Prefix::open(b"\x05\x01\0");
+        let none = Prefix::open(b"\x05\0");
+        let more = |side, total| Answer::More(Need::of(side, total));
+        let cases = [
+            (cut(b"\x05\x01\0"), none, more(Side::Server, 3)),
+            (greeting, Prefix::open(b"\x05\xff"), more(Side::Server, 3)),
+            (greeting, cut(b"\x05\xff"), more(Side::Client, 4)),
+            (greeting, cut(b"\x05\0"), more(Side::Client, 4)),
+        ];
+        for (client, server, answer) in cases {
+            assert_eq!(
+                parse(&exchange(client, server)),
+                answer,
+                "{client:02x?} {server:02x?}"
+            );
+        }
     }
 
     #[test]

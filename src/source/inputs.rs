@@ -149,7 +149,11 @@ fn open_if_file(name: &str, path: &Path) -> Result<Option<Capture>, SourceError>
 }
 
 /// Everything in and below `directory` that is not a directory, sorted by path.
-fn files_below(directory: &Path) -> Result<Vec<PathBuf>, SourceError> {
+///
+/// # Errors
+///
+/// If a directory may not be read.
+pub fn files_below(directory: &Path) -> Result<Vec<PathBuf>, SourceError> {
     let mut files = Vec::new();
     let mut directories = vec![directory.to_owned()];
     while let Some(directory) = directories.pop() {

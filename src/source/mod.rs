@@ -37,7 +37,7 @@ pub use account::{Cut, Damage, Listing, Loss, SourceAccount, Stranger};
 pub use compression::Compression;
 pub use error::SourceError;
 pub use foreign::{Content, Foreign};
-pub use inputs::{Input, Inputs};
+pub use inputs::{Input, Inputs, files_below};
 pub use merge::Captures;
 
 use crate::time::Timestamp;

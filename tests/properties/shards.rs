@@ -71,6 +71,7 @@ fn text(event: &Event) -> String {
     let report = match &event.report {
         Report::Flow(facts, _) => format!("Flow({:?})", facts.id),
         Report::Ended(end) => format!("Ended({:?} {:?})", end.id, end.last_seen),
+        Report::Answers(answers) => format!("Answers({answers:?})"),
     };
     format!("{:?} {report}", event.order)
 }

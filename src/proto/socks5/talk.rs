@@ -262,21 +262,41 @@ impl<'a> Talk<'a> {
     }
 
     fn verdict(self) -> Answer<Socks5> {
-        if !self.is_enough() {
-            return Answer::No;
+        match self.suffices() {
+            Ok(()) => Answer::Yes(Reading {
+                layer: self.layer,
+                client: self.client.position(),
+                server: self.server.position(),
+            }),
+            Err(Stop::More(need)) => Answer::More(need),
+            Err(Stop::No | Stop::Ended) => Answer::No,
         }
-        Answer::Yes(Reading {
-            layer: self.layer,
-            client: self.client.position(),
-            server: self.server.position(),
-        })
     }
 
-    /// A greeting and a choice alone are few bytes: nothing else may speak against them.
-    fn is_enough(&self) -> bool {
-        let short = self.layer.methods.len() <= MOST_METHODS_ALONE;
-        let silent = self.layer.opaque || self.server.rest().is_empty();
-        self.is_known && (self.layer.stage > Stage::Chosen || (short && silent))
+    /// A greeting and a choice alone are few bytes: nothing that follows may speak against them.
+    fn suffices(&self) -> Result<(), Stop> {
+        ensure(self.is_known)?;
+        if self.layer.stage > Stage::Chosen {
+            return Ok(());
+        }
+        ensure(self.layer.methods.len() <= MOST_METHODS_ALONE)?;
+        if self.layer.opaque {
+            return Ok(());
+        }
+        ensure(self.server.rest().is_empty())?;
+        says_no_more(&self.server)?;
+        if self.client.rest().is_empty() {
+            says_no_more(&self.client)?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits for the end of a side of which all is read.
+fn says_no_more(half: &Half<'_>) -> Result<(), Stop> {
+    match half.short(1) {
+        Stop::Ended => Ok(()),
+        more => Err(more),
     }
 }
 
