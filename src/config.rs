@@ -99,6 +99,8 @@ pub struct Detectors {
     pub http_connect_proxy: Switch,
     /// HTTP requests in absolute form.
     pub http_forward_proxy: Switch,
+    /// Tunnels in WebSockets.
+    pub websocket_tunnel: Switch,
 }
 
 /// Whether a detector speaks.
@@ -265,11 +267,13 @@ impl Config {
             socks_proxy,
             http_connect_proxy,
             http_forward_proxy,
+            websocket_tunnel,
         } = &self.detectors;
         Tuning {
             socks_proxy: socks_proxy.enabled,
             http_connect_proxy: http_connect_proxy.enabled,
             http_forward_proxy: http_forward_proxy.enabled,
+            websocket_tunnel: websocket_tunnel.enabled,
         }
     }
 

@@ -85,7 +85,8 @@ pub const UNSEEN: &str = "answer not seen";
 /// What a client asked of a relay in one session, and what came of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RelayExchange {
-    /// The relay's protocol: `socks4`, `socks4a`, `socks5`, `http-connect`, `http2-connect`, `http-forward`.
+    /// The relay's protocol: `socks4`, `socks4a`, `socks5`, `http-connect`, `http2-connect`, `http-forward`,
+    /// `websocket`.
     pub protocol: &'static str,
     /// What was asked for: `connect`, `bind`, `udp-associate`, or an HTTP method.
     pub command: Option<String>,

@@ -8,6 +8,7 @@ mod source;
 /// everything below it; a module may always name what is below itself.
 const MAY_NAME: &str = "
     time
+    toml_file
     proto::cursor
     source         time proto::cursor
     decode         time proto::cursor source::Frame source::LinkType
@@ -21,19 +22,20 @@ const MAY_NAME: &str = "
     finding        time proto::target facts evidence detect decode::Address decode::Endpoint decode::Transport
     pipeline       time source decode shard correlate finding config
     sink           source evidence finding pipeline::Account
-    config         time decode::FragmentLimits flow::table::Timeouts detect::Tuning shard correlate pipeline::memory_bound
-    command        source detect finding pipeline sink config
+    config         time decode::FragmentLimits flow::table::Timeouts detect::Tuning shard correlate pipeline::memory_bound toml_file
+    check          source detect finding pipeline config toml_file
+    command        source detect finding pipeline sink config check
     main           command
 ";
 
 /// What stands in these modules and nowhere else: the doors to the machine, and the types of other people's libraries.
 const ONLY_IN: &str = "
-    std::fs                source config
+    std::fs                source toml_file check
     std::io::stdin         source
     std::io::stdout        command
     std::io::stderr        command
     std::thread            pipeline
-    std::sync              source pipeline command
+    std::sync              source pipeline check command
     std::process           command main
     std::os                source command
     std::time
@@ -47,7 +49,7 @@ const ONLY_IN: &str = "
     eprintln!
     dbg!
     anstream               command
-    anstyle                sink
+    anstyle                sink check
     arrayvec               flow
     clap                   command main
     community_id           finding
@@ -62,12 +64,12 @@ const ONLY_IN: &str = "
     jiff                   time
     md5                    proto
     rustix                 source
-    serde_json             sink
+    serde_json             sink check
     sha2                   proto finding
     signal_hook            command
-    strsim                 config
+    strsim                 toml_file
     tls_parser             proto
-    toml                   config command
+    toml                   toml_file check command
     zstd                   source
 ";
 

@@ -7,6 +7,7 @@ pub mod http_connect_proxy;
 pub mod http_forward_proxy;
 pub mod socks_proxy;
 mod tunnel;
+pub mod websocket_tunnel;
 
 use crate::evidence::Evidence;
 use crate::facts::FlowFacts;
@@ -21,12 +22,16 @@ pub struct Tuning {
     pub http_connect_proxy: bool,
     /// `http-forward-proxy`.
     pub http_forward_proxy: bool,
+    /// `websocket-tunnel`.
+    pub websocket_tunnel: bool,
 }
 
 /// A detector of single flows.
 pub struct Detector {
     /// Its name in findings, configuration and documentation.
     pub name: &'static str,
+    /// How what it finds relays: `proxy` for whom it is asked to, `tunnel` in another protocol.
+    pub mechanism: &'static str,
     /// What its findings are in MITRE ATT&CK.
     pub attack: &'static [Attack],
     inspect: fn(&FlowFacts) -> Option<Evidence>,
@@ -36,9 +41,10 @@ pub struct Detector {
 }
 
 /// Every detector, in the order they are asked and documented.
-pub static DETECTORS: [Detector; 3] = [
+pub static DETECTORS: [Detector; 4] = [
     Detector {
         name: socks_proxy::NAME,
+        mechanism: "proxy",
         attack: &[
             attack::PROXY,
             attack::INTERNAL_PROXY,
@@ -50,6 +56,7 @@ pub static DETECTORS: [Detector; 3] = [
     },
     Detector {
         name: http_connect_proxy::NAME,
+        mechanism: "proxy",
         attack: &[
             attack::PROXY,
             attack::INTERNAL_PROXY,
@@ -61,6 +68,7 @@ pub static DETECTORS: [Detector; 3] = [
     },
     Detector {
         name: http_forward_proxy::NAME,
+        mechanism: "proxy",
         attack: &[
             attack::PROXY,
             attack::INTERNAL_PROXY,
@@ -69,6 +77,18 @@ pub static DETECTORS: [Detector; 3] = [
         inspect: http_forward_proxy::inspect,
         enabled: |tuning| tuning.http_forward_proxy,
         source: include_str!("http_forward_proxy.rs"),
+    },
+    Detector {
+        name: websocket_tunnel::NAME,
+        mechanism: "tunnel",
+        attack: &[
+            attack::PROTOCOL_TUNNELING,
+            attack::WEB_PROTOCOLS,
+            attack::PROXY,
+        ],
+        inspect: websocket_tunnel::inspect,
+        enabled: |tuning| tuning.websocket_tunnel,
+        source: include_str!("websocket_tunnel.rs"),
     },
 ];
 

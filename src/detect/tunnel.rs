@@ -26,6 +26,7 @@ fn hop(layer: &Layer) -> Option<Hop> {
         Protocol::Socks4(socks) => (layer.protocol.name(), socks.target.clone()),
         Protocol::Http(http) => ("http-connect", connect_target(http)?),
         Protocol::Http2(http) => ("http-connect", Some(http.connect()?.target()?)),
+        Protocol::Penguin(penguin) => ("penguin", penguin.target.clone()),
         _ => return None,
     };
     Some(Hop { protocol, target })
@@ -56,6 +57,7 @@ fn inner(layer: &Layer) -> Option<Inner> {
         Protocol::Http2(http) if http.connect().is_none() => {
             inner.name = http.requests.first().and_then(|r| r.authority.clone());
         }
+        Protocol::Yamux(_) | Protocol::Smux(_) => {}
         _ => return None,
     }
     Some(inner)

@@ -31,3 +31,7 @@ pub const INTERNAL_PROXY: Attack = Attack::new("T1090.001", "DET0075", "AN0205")
 pub const EXTERNAL_PROXY: Attack = Attack::new("T1090.002", "DET0325", "AN0923");
 /// T1090.003, Multi-hop Proxy, on Linux.
 pub const MULTI_HOP_PROXY: Attack = Attack::new("T1090.003", "DET0359", "AN1021");
+/// T1572, Protocol Tunneling, on Linux.
+pub const PROTOCOL_TUNNELING: Attack = Attack::new("T1572", "DET0538", "AN1484");
+/// T1071.001, Web Protocols, on Linux.
+pub const WEB_PROTOCOLS: Attack = Attack::new("T1071.001", "DET0027", "AN0076");

@@ -250,7 +250,7 @@ impl Draft {
             sessions: self.sessions,
             flows: self.flows,
             relay: Some(self.relay.ip()),
-            mechanism: Some("proxy"),
+            mechanism: detector.map(|detector| detector.mechanism),
             target: self.target,
             names: self.names,
             attack: detector.map_or_else(Vec::new, |d| d.attack.to_vec()),

@@ -63,6 +63,7 @@ fn word(protocol: &str) -> &str {
         "http-connect" => "HTTP CONNECT",
         "http2-connect" => "HTTP/2 CONNECT",
         "http-forward" => "HTTP forward proxying",
+        "websocket" => "a WebSocket tunnel",
         other => other,
     }
 }

@@ -6,11 +6,13 @@
 mod body;
 mod head;
 mod line;
+pub mod upgrade;
 
 pub use body::Content;
 use body::Extent;
 use head::Head;
 use line::{RequestLine, StartLine, StatusLine};
+use upgrade::Handshake;
 
 use super::half::{Half, Stop, ensure};
 use super::target::{Host, Target};
@@ -35,6 +37,8 @@ pub struct Http {
     pub connection: Option<String>,
     /// `Upgrade`.
     pub upgrade: Option<String>,
+    /// The handshake of a WebSocket, where the server switched to it and both heads are whole.
+    pub websocket: Option<Box<Handshake>>,
     /// Whether the client sent `Proxy-Connection`, as clients do that know they talk to a proxy.
     pub proxy_connection: bool,
     /// Whether the client sent `Proxy-Authorization`.
@@ -137,6 +141,16 @@ impl Http {
         matches!(self.form, Form::Authority | Form::Absolute(_))
     }
 
+    /// Whether a WebSocket was asked for and not granted, so that the client may ask again.
+    pub fn was_denied_websocket(&self) -> bool {
+        let is_asked = self
+            .upgrade
+            .as_deref()
+            .is_some_and(upgrade::names_websocket);
+        let status = self.response.as_ref().map(|response| response.status);
+        is_asked && status.is_some_and(|status| status != SWITCHING)
+    }
+
     /// Whether `Host` names the target's host, and its port if it names one. `None` where either is missing.
     pub fn host_agrees(&self) -> Option<bool> {
         let (target, host) = (self.target.as_ref()?, self.host.as_ref()?);
@@ -147,21 +161,36 @@ impl Http {
     }
 }
 
-/// Reads one request and its response. A response alone is *no*.
+/// Reads one request and, where it asks for more than a page of the server's own, its response. A response alone is
+/// *no*.
 pub fn parse(exchange: &Exchange<'_>) -> Answer<Http> {
-    match read(exchange) {
+    answer(read(exchange, is_ordinary))
+}
+
+/// Reads one request and its response, whatever it asks for.
+pub fn parse_exchange(exchange: &Exchange<'_>) -> Answer<Http> {
+    answer(read(exchange, |_| false))
+}
+
+fn answer(read: Result<Reading<Http>, Stop>) -> Answer<Http> {
+    match read {
         Ok(reading) => Answer::Yes(reading),
         Err(Stop::More(need)) => Answer::More(need),
         Err(Stop::No | Stop::Ended) => Answer::No,
     }
 }
 
-fn read(exchange: &Exchange<'_>) -> Result<Reading<Http>, Stop> {
+type Request<'a> = Head<'a, RequestLine>;
+
+fn read(
+    exchange: &Exchange<'_>,
+    is_enough: impl Fn(&Request<'_>) -> bool,
+) -> Result<Reading<Http>, Stop> {
     let mut client = Half::new(Side::Client, exchange.client);
     let mut server = Half::new(Side::Server, exchange.server);
     ensure(!exchange.client.is_unseen())?;
     let request = Head::<RequestLine>::read(&mut client)?;
-    if is_ordinary(&request) {
+    if is_enough(&request) {
         return Ok(Http::new(&request, None, true).reading(0, 0));
     }
     let answer = head::behind_blank_lines(server.rest());
@@ -173,13 +202,19 @@ fn read(exchange: &Exchange<'_>) -> Result<Reading<Http>, Stop> {
     let passed = passed.transpose()?;
     let answers_on = passed.as_ref().is_some_and(Passed::is_endless);
     let ends_stream = !request.end_known || asked == Extent::Endless || answers_on;
-    let layer = Http::new(&request, passed, ends_stream);
+    let handshake = passed
+        .as_ref()
+        .and_then(|passed| Handshake::read(&request, &passed.head));
+    let layer = Http {
+        websocket: handshake.map(Box::new),
+        ..Http::new(&request, passed, ends_stream)
+    };
     Ok(layer.reading(client.position(), server.position()))
 }
 
 /// Whether a request is for the server's own pages and stays HTTP. Its answer cannot make it anything else, and there
 /// are very many of them.
-fn is_ordinary(request: &Head<'_, RequestLine>) -> bool {
+fn is_ordinary(request: &Request<'_>) -> bool {
     let own = matches!(request.line.form, Form::Origin | Form::Asterisk);
     own && request.line.is_telling && !request.fields.has("upgrade")
 }
@@ -250,6 +285,7 @@ impl Http {
             user_agent: fields.short("user-agent"),
             connection: fields.short("connection"),
             upgrade: fields.short("upgrade"),
+            websocket: None,
             proxy_connection: fields.has("proxy-connection"),
             proxy_authorization: fields.has("proxy-authorization"),
             forwarded: FORWARDED.iter().any(|name| fields.has(name)),
@@ -289,10 +325,13 @@ impl Response {
     }
 }
 
+/// The status of a server that goes on in another protocol, RFC 9110, section 15.2.2.
+const SWITCHING: u16 = 101;
 const FORWARDED: [&str; 3] = ["via", "forwarded", "x-forwarded-for"];
 
 #[cfg(test)]
 mod tests {
+    use super::upgrade::Acceptance;
     use super::*;
     use crate::proto::truncation::{Sample, Settled, exchange};
     use crate::proto::{End, Prefix};
@@ -307,6 +346,7 @@ mod tests {
             user_agent: None,
             connection: None,
             upgrade: None,
+            websocket: None,
             proxy_connection: false,
             proxy_authorization: false,
             forwarded: false,
@@ -531,16 +571,13 @@ mod tests {
         check(
             "an upgrade",
             [
-                b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
-                b"\x81\x80",
+                b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+                b"PRI * HTTP/2.0",
             ],
-            [
-                b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n",
-                b"\x81\x01",
-            ],
+            [b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n", b"\0\0"],
             Http {
                 host: Some("a".into()),
-                upgrade: Some("websocket".into()),
+                upgrade: Some("h2c".into()),
                 connection: Some("Upgrade".into()),
                 response: Some(response(101, Content::None)),
                 ..request("GET", Form::Origin, "")
@@ -593,6 +630,105 @@ mod tests {
                     "{name}"
                 );
             }
+        }
+    }
+
+    const UPGRADE: &[u8] =
+        b"GET /ws?a=b HTTP/1.1\r\nHost: a\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n\
+          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: a, b\r\nOrigin: c\r\n\r\n";
+
+    fn handshake(acceptance: Acceptance) -> Handshake {
+        Handshake {
+            path: "/ws".into(),
+            offered: vec!["a".into(), "b".into()],
+            chosen: None,
+            has_origin: true,
+            agent: None,
+            deflates: false,
+            acceptance,
+            route: None,
+        }
+    }
+
+    #[test]
+    fn reads_every_truncation_of_a_websocket_handshake() {
+        let switched = |handshake| Http {
+            upgrade: Some("WebSocket".into()),
+            connection: Some("Upgrade".into()),
+            websocket: Some(Box::new(handshake)),
+            host: Some("a".into()),
+            response: Some(response(101, Content::None)),
+            ..request("GET", Form::Origin, "")
+        };
+        check(
+            "the key of the RFC",
+            [UPGRADE, b"\x81\x80"],
+            [
+                b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\
+                  Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: b\r\n\
+                  Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+                b"\x81\x01",
+            ],
+            switched(Handshake {
+                chosen: Some("b".into()),
+                deflates: true,
+                ..handshake(Acceptance::Right)
+            }),
+        );
+        check(
+            "a key of its own",
+            [UPGRADE, b"\0"],
+            [
+                b"HTTP/1.1 101 Switching\r\nSec-WebSocket-Accept: AAAA\r\n\r\n",
+                b"\0",
+            ],
+            switched(handshake(Acceptance::Wrong)),
+        );
+        check(
+            "no key",
+            [UPGRADE, b"\0"],
+            [b"HTTP/1.1 101 Switching\r\n\r\n", b"\0"],
+            switched(handshake(Acceptance::Missing)),
+        );
+    }
+
+    #[test]
+    fn no_handshake_is_read_where_one_could_be_wrong() {
+        let cases: [(&[u8], &[u8]); 4] = [
+            (UPGRADE, b"HTTP/1.1 101 S\r\nUpgrade: h2c\r\n\r\n"),
+            (UPGRADE, b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+            (GET, b"HTTP/1.1 101 Switching\r\n\r\n"),
+            (
+                b"GET / HTTP/1.1\r\nUpgrade: WebSocket\r\nSec-WebSocket-Key1: 1 2\r\n\r\n",
+                b"HTTP/1.1 101 Switching\r\n\r\n",
+            ),
+        ];
+        for (client, server) in cases {
+            let seen = read(Prefix::closed(client), Prefix::closed(server)).unwrap();
+            assert_eq!(seen.layer.websocket, None);
+        }
+        let cut_answer = cut(b"HTTP/1.1 101 Switching\r\nUpgr", 100, b"\x82");
+        let seen = read(Prefix::closed(UPGRADE), cut_answer).unwrap();
+        assert_eq!(seen.layer.websocket, None);
+        let cut_request = cut(b"GET /ws HTTP/1.1\r\nUpgrade: websock", 100, b"\x82");
+        let server = Prefix::closed(b"HTTP/1.1 101 Switching\r\n\r\n");
+        assert_eq!(read(cut_request, server).unwrap().layer.websocket, None);
+    }
+
+    #[test]
+    fn a_websocket_may_be_denied() {
+        let cases: [(&[u8], &[u8], bool); 3] = [
+            (
+                UPGRADE,
+                b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n",
+                true,
+            ),
+            (UPGRADE, b"HTTP/1.1 101 Switching\r\n\r\n", false),
+            (GET, b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", false),
+        ];
+        for (client, server, denied) in cases {
+            let seen = read(Prefix::closed(client), Prefix::closed(server)).unwrap();
+            assert_eq!(seen.layer.was_denied_websocket(), denied);
         }
     }
 

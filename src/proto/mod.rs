@@ -22,7 +22,9 @@ pub mod http;
 pub mod http2;
 pub mod ja3;
 pub mod ja4;
+pub mod middle;
 pub mod proxy_protocol;
+pub mod smux;
 pub mod socks4;
 pub mod socks5;
 pub mod socks_udp;
@@ -33,6 +35,8 @@ pub mod text;
 pub mod tls;
 #[cfg(test)]
 pub mod truncation;
+pub mod websocket;
+pub mod yamux;
 
 /// One direction of a stream, as far as its bytes are known in order.
 #[derive(Clone, Copy, Debug)]
@@ -110,6 +114,16 @@ pub enum Side {
     Client,
     /// The side that was called.
     Server,
+}
+
+impl Side {
+    /// The side across.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
 }
 
 /// What a parser says of an exchange.

@@ -11,7 +11,7 @@ use super::{Answer, Exchange, Need, Prefix, Reading, Side};
 use kexinit::{Kexinit, Negotiated};
 
 /// An SSH session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ssh {
     /// The client's identification, such as `SSH-2.0-OpenSSH_9.2p1 Debian-2`, without its line end. `None` where it
     /// was not captured; a part of it where the capture cut it.
@@ -209,6 +209,8 @@ fn names_version(line: &[u8]) -> bool {
     words.until(b'-');
     match words.until(b'-') {
         Some(b"2.0") => true,
+        // chisel puts its own version where RFC 4253 wants the protocol's.
+        Some(b"chisel") => true,
         Some([b'1', b'.', minor @ ..]) => !minor.is_empty() && minor.iter().all(u8::is_ascii_digit),
         _ => false,
     }
@@ -350,7 +352,8 @@ mod tests {
 
     #[test]
     fn versions_and_line_ends() {
-        let cases: [(&[u8], Option<&str>); 9] = [
+        let cases: [(&[u8], Option<&str>); 10] = [
+            (b"SSH-chisel-v3-client\r\n", Some("SSH-chisel-v3-client")),
             (
                 b"SSH-2.0-dropbear_2022.83\r\n",
                 Some("SSH-2.0-dropbear_2022.83"),

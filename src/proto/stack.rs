@@ -2,15 +2,19 @@
 //!
 //! `CONNECT → TLS`, `SOCKS5 → CONNECT → SSH` and `PROXY → CONNECT` come out as stacks. Nothing here knows a port.
 
+use super::http::upgrade::Acceptance;
 use super::http::{self, Http};
 use super::http2::{self, First, Http2};
 use super::proxy_protocol::{self, ProxyProtocol};
+use super::smux::{self, Smux};
 use super::socks_udp::{self, SocksUdp};
 use super::socks4::{self, Socks4};
 use super::socks5::{self, Socks5};
 use super::ssh::{self, Ssh};
 use super::tls::{self, Tls};
-use super::{Answer, End, Exchange, Need, Prefix, Reading, Side};
+use super::websocket::{self, Penguin, WebSocket};
+use super::yamux::{self, Yamux};
+use super::{Answer, End, Exchange, Need, Prefix, Reading, Side, middle};
 
 /// The layers read so far and what is still worth asking.
 #[derive(Debug)]
@@ -35,7 +39,7 @@ pub struct Layer {
     pub server: Side,
     /// How many tunnels it was said through: 0 is spoken with the other end of the stream itself.
     pub depth: u8,
-    /// Where it ends in what the opener and the called side sent.
+    /// Where it ends in what the opener and the called side sent, or in what a WebSocket's messages carry.
     pub ends: (usize, usize),
 }
 
@@ -58,6 +62,14 @@ pub enum Protocol {
     Ssh(Box<Ssh>),
     /// The header that SOCKS5 puts before each relayed datagram.
     SocksUdp(Box<SocksUdp>),
+    /// Frames of a WebSocket.
+    WebSocket(Box<WebSocket>),
+    /// Streams multiplexed by yamux.
+    Yamux(Yamux),
+    /// Streams multiplexed by smux.
+    Smux(Smux),
+    /// Streams multiplexed by rusty-penguin.
+    Penguin(Box<Penguin>),
 }
 
 /// What asking brought.
@@ -90,12 +102,26 @@ impl Stack {
     /// Nothing read yet. `either_way` says that it is a guess which side opened, so that each parser is tried with
     /// both sides as its client.
     pub fn new(either_way: bool) -> Self {
+        Self::among(Candidates::first(either_way))
+    }
+
+    /// Nothing read yet of the stream that the messages of a WebSocket carry.
+    pub fn inside() -> Self {
+        Self::among(Candidates::inside(false))
+    }
+
+    /// The same for a stream that was picked up in its middle, but where a message begins.
+    pub fn inside_middle() -> Self {
+        Self::among(Candidates::inside(true))
+    }
+
+    fn among(candidates: Candidates) -> Self {
         Self {
             layers: Vec::new(),
             client_at: 0,
             server_at: 0,
             depth: 0,
-            candidates: Candidates::first(either_way),
+            candidates,
             settled: false,
             asked: None,
         }
@@ -220,13 +246,16 @@ impl Stack {
         self.client_at = self.client_at.saturating_add(reading.client);
         self.server_at = self.server_at.saturating_add(reading.server);
         self.asked = None;
-        let next = reading.layer.next();
+        let mut protocol = reading.layer;
+        let next = protocol.next();
+        let inside = protocol.take_inside();
         self.layers.push(Layer {
-            protocol: reading.layer,
+            protocol,
             server: candidate.server,
             depth: self.depth,
             ends: (self.client_at, self.server_at),
         });
+        self.take_inside(inside, candidate.server);
         if let Some(first) = within {
             self.read_within(&first, candidate.server);
         }
@@ -234,6 +263,12 @@ impl Stack {
             Next::Tunnel => {
                 self.depth = self.depth.saturating_add(1);
                 self.candidates = Candidates::served_by(candidate.server);
+            }
+            Next::Frames => self.candidates = Candidates::upgraded(candidate.server),
+            Next::FramesOrTunnel => {
+                self.depth = self.depth.saturating_add(1);
+                self.candidates = Candidates::upgraded(candidate.server)
+                    .or(Candidates::served_by(candidate.server));
             }
             Next::Behind => self.candidates = Candidates::served_by(candidate.server),
             Next::Request => self.candidates = Candidates::only(candidate),
@@ -256,6 +291,21 @@ impl Stack {
         inner.probe(&Within { first, server });
         self.layers
             .extend(inner.into_layers().into_iter().take(room));
+    }
+
+    /// Takes in the layers that were read in what the last one carries for its client and its `server`.
+    fn take_inside(&mut self, inside: Vec<Layer>, server: Side) {
+        let depth = self.depth.saturating_add(1);
+        let placed = inside.into_iter().map(|layer| Layer {
+            server: if server == Side::Server {
+                layer.server
+            } else {
+                layer.server.other()
+            },
+            depth: depth.saturating_add(layer.depth),
+            ..layer
+        });
+        self.layers.extend(placed);
     }
 
     /// The layers read so far, outermost first.
@@ -307,6 +357,10 @@ enum Next {
     Behind,
     /// Another exchange of the same protocol.
     Request,
+    /// Frames of a WebSocket.
+    Frames,
+    /// Frames of a WebSocket, or bytes for somebody else that only look as if they were.
+    FramesOrTunnel,
     /// Nothing that could be read.
     Nothing,
 }
@@ -317,10 +371,17 @@ impl Protocol {
             Self::Socks5(socks) if socks.carries_stream() => Next::Tunnel,
             Self::Socks4(socks) if socks.is_open() => Next::Tunnel,
             Self::Http(http) if http.may_be_tunnel() => Next::Tunnel,
-            Self::Http(http) if http.asks_relay() && !http.ends_stream => Next::Request,
-            Self::Http(http) if http.switches_to_http2() => Next::Behind,
+            Self::Http(http) => http_next(http),
             Self::Proxy(_) => Next::Behind,
             _ => Next::Nothing,
+        }
+    }
+
+    /// Takes away what was read in the messages that it carries.
+    fn take_inside(&mut self) -> Vec<Layer> {
+        match self {
+            Self::WebSocket(websocket) => std::mem::take(&mut websocket.inside),
+            _ => Vec::new(),
         }
     }
 
@@ -353,7 +414,26 @@ impl Protocol {
             Self::Tls(_) => "tls",
             Self::Ssh(_) => "ssh",
             Self::SocksUdp(_) => "socks5-udp",
+            Self::WebSocket(_) => "websocket",
+            Self::Yamux(_) => "yamux",
+            Self::Smux(_) => "smux",
+            Self::Penguin(_) => "penguin",
         }
+    }
+}
+
+fn http_next(http: &Http) -> Next {
+    let acceptance = http
+        .websocket
+        .as_ref()
+        .map(|websocket| websocket.acceptance);
+    match acceptance {
+        _ if http.ends_stream => Next::Nothing,
+        _ if http.switches_to_http2() => Next::Behind,
+        Some(Acceptance::Right) => Next::Frames,
+        Some(Acceptance::Wrong | Acceptance::Missing) => Next::FramesOrTunnel,
+        None if http.asks_relay() || http.was_denied_websocket() => Next::Request,
+        None => Next::Nothing,
     }
 }
 
@@ -378,36 +458,110 @@ enum Parser {
     Socks4,
     Proxy,
     Http2,
+    HttpExchange,
+    WebSocket,
+    PickedUpWebSocket,
+    Yamux,
+    Smux,
+    TlsRecords,
+    SshPackets,
+}
+
+/// Where a parser is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// At the start of a stream and behind any layer.
+    Anywhere,
+    /// Behind a switch to its protocol.
+    Upgraded,
+    /// At the start of a flow whose beginning was not seen.
+    PickedUp,
+    /// The same, but not in what the messages of a WebSocket carry.
+    Outside,
+    /// In what the messages of a WebSocket carry.
+    Inside,
+    /// The same, where the beginning was not seen.
+    InsideMiddle,
 }
 
 impl Parser {
+    fn place(self) -> Place {
+        match self {
+            Self::WebSocket => Place::Upgraded,
+            Self::PickedUpWebSocket => Place::PickedUp,
+            Self::Http => Place::Outside,
+            Self::HttpExchange | Self::Yamux | Self::Smux => Place::Inside,
+            Self::TlsRecords | Self::SshPackets => Place::InsideMiddle,
+            _ => Place::Anywhere,
+        }
+    }
+
     fn parse(self, exchange: &Exchange<'_>) -> Answer<Protocol> {
         match self {
             Self::Http => http::parse(exchange).map(|http| Protocol::Http(Box::new(http))),
+            Self::HttpExchange => {
+                http::parse_exchange(exchange).map(|http| Protocol::Http(Box::new(http)))
+            }
             Self::Http2 => http2::parse(exchange).map(|http| Protocol::Http2(Box::new(http))),
             Self::Tls => tls::parse(exchange).map(|tls| Protocol::Tls(Box::new(tls))),
             Self::Ssh => ssh::parse(exchange).map(|ssh| Protocol::Ssh(Box::new(ssh))),
             Self::Socks5 => socks5::parse(exchange).map(|socks| Protocol::Socks5(Box::new(socks))),
             Self::Socks4 => socks4::parse(exchange).map(|socks| Protocol::Socks4(Box::new(socks))),
             Self::Proxy => proxy_protocol::parse(exchange).map(Protocol::Proxy),
+            Self::WebSocket => websocket::parse(exchange).map(boxed_websocket),
+            Self::PickedUpWebSocket => websocket::pick_up(exchange).map(boxed_websocket),
+            Self::Yamux => yamux::parse(exchange).map(Protocol::Yamux),
+            Self::Smux => smux::parse(exchange).map(Protocol::Smux),
+            Self::TlsRecords => middle::tls(exchange).map(|tls| Protocol::Tls(Box::new(tls))),
+            Self::SshPackets => middle::ssh(exchange).map(|ssh| Protocol::Ssh(Box::new(ssh))),
         }
     }
 }
 
+fn boxed_websocket(websocket: WebSocket) -> Protocol {
+    Protocol::WebSocket(Box::new(websocket))
+}
+
 /// A set of entries of [`CANDIDATES`], by their place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Candidates(u16);
+struct Candidates(u32);
 
 impl Candidates {
     /// Every parser with the called side as server, and SOCKS also with the opener as server: a host may connect out
     /// to serve. Where it is a guess who opened, every parser both ways.
     fn first(either_way: bool) -> Self {
-        Self::of(|candidate| either_way || candidate.server == Side::Server || candidate.is_socks())
+        Self::of(|candidate| match candidate.parser.place() {
+            Place::Anywhere | Place::Outside => either_way || candidate.is_usual(),
+            place => either_way && place == Place::PickedUp,
+        })
+    }
+
+    /// What a WebSocket's messages may carry, perhaps from the middle on.
+    fn inside(middle: bool) -> Self {
+        Self::of(|candidate| match candidate.parser.place() {
+            Place::Anywhere => candidate.is_usual(),
+            Place::Inside => true,
+            place => middle && place == Place::InsideMiddle,
+        })
     }
 
     /// Every parser, behind a layer that this side serves.
     fn served_by(server: Side) -> Self {
-        Self::of(|candidate| candidate.server == server)
+        Self::of(|candidate| {
+            let place = candidate.parser.place();
+            candidate.server == server && matches!(place, Place::Anywhere | Place::Outside)
+        })
+    }
+
+    /// Behind a switch of protocols by this side.
+    fn upgraded(server: Side) -> Self {
+        Self::of(|candidate| {
+            candidate.server == server && candidate.parser.place() == Place::Upgraded
+        })
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     fn of(wanted: impl Fn(&Candidate) -> bool) -> Self {
@@ -439,11 +593,16 @@ impl Candidate {
         Self { parser, server }
     }
 
-    fn bit(self) -> u16 {
-        1 << (self.parser as u16 * 2 + u16::from(self.server == Side::Client))
+    fn bit(self) -> u32 {
+        1 << (self.parser as u32 * 2 + u32::from(self.server == Side::Client))
     }
 
-    fn is_socks(self) -> bool {
+    /// Whether the called side would serve, or an opener that serves is to be reckoned with.
+    fn is_usual(&self) -> bool {
+        self.server == Side::Server || self.is_socks()
+    }
+
+    fn is_socks(&self) -> bool {
         matches!(self.parser, Parser::Socks5 | Parser::Socks4)
     }
 }
@@ -474,7 +633,9 @@ fn swap(answer: Answer<Protocol>, hello: usize) -> Answer<Protocol> {
 }
 
 /// In the order they are asked: the commonest first.
-const CANDIDATES: [Candidate; 13] = [
+const CANDIDATES: [Candidate; 22] = [
+    Candidate::of(Parser::WebSocket, Side::Server),
+    Candidate::of(Parser::WebSocket, Side::Client),
     Candidate::of(Parser::Tls, Side::Server),
     Candidate::of(Parser::Http, Side::Server),
     Candidate::of(Parser::Ssh, Side::Server),
@@ -488,6 +649,13 @@ const CANDIDATES: [Candidate; 13] = [
     Candidate::of(Parser::Http, Side::Client),
     Candidate::of(Parser::Ssh, Side::Client),
     Candidate::of(Parser::Proxy, Side::Client),
+    Candidate::of(Parser::PickedUpWebSocket, Side::Server),
+    Candidate::of(Parser::PickedUpWebSocket, Side::Client),
+    Candidate::of(Parser::HttpExchange, Side::Server),
+    Candidate::of(Parser::Yamux, Side::Server),
+    Candidate::of(Parser::Smux, Side::Server),
+    Candidate::of(Parser::TlsRecords, Side::Server),
+    Candidate::of(Parser::SshPackets, Side::Server),
 ];
 
 const MOST_LAYERS: usize = 8;

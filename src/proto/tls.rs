@@ -21,7 +21,7 @@ use opening::Opening;
 
 /// A TLS handshake, as far as it was seen in the clear. Where the capture kept a few bytes a packet, nothing may be
 /// left of it but the fact that both sides began one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tls {
     /// The first ClientHello. `None` where it was not captured as far as its random.
     pub client_hello: Option<ClientHello>,

@@ -24,6 +24,7 @@ const TUNING: Tuning = Tuning {
     socks_proxy: true,
     http_connect_proxy: true,
     http_forward_proxy: true,
+    websocket_tunnel: true,
 };
 
 /// A relayed SOCKS datagram: the shard reports its flow, and later that it is over.

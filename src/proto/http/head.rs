@@ -5,12 +5,15 @@ use memchr::{memchr, memchr_iter};
 
 use super::body::REACH;
 use super::line::StartLine;
+use crate::proto::cursor::Cursor;
 use crate::proto::half::{Half, Stop, ensure};
 use crate::proto::text::printable;
 
 /// A head with its start line, as far as it is known.
 pub(super) struct Head<'a, L> {
     pub(super) line: L,
+    /// The start line as it was sent, without its end; empty where the head is cut.
+    pub(super) text: &'a [u8],
     pub(super) fields: Fields<'a>,
     /// Whether a part of it is missing.
     pub(super) is_cut: bool,
@@ -40,14 +43,12 @@ impl<'a, L: StartLine> Head<'a, L> {
     }
 
     fn whole(half: &mut Half<'a>, line: L, end: usize) -> Result<Self, Stop> {
-        let head = half.take(end)?;
-        let start = head
-            .iter()
-            .position(|&byte| byte == b'\n')
-            .map_or(end, |at| at.saturating_add(1));
+        let mut head = Cursor::new(half.take(end)?);
+        let text = head.until(b'\n').unwrap_or_default();
         Ok(Self {
             line,
-            fields: Fields::read(head.get(start..).unwrap_or_default()),
+            text: without_return(text),
+            fields: Fields::read(head.rest()),
             is_cut: false,
             end_known: true,
         })
@@ -66,6 +67,7 @@ impl<'a, L: StartLine> Head<'a, L> {
         }
         Ok(Self {
             line,
+            text: &[],
             fields: Fields::unreadable(),
             is_cut: true,
             end_known,

@@ -1,6 +1,6 @@
 //! Start lines: RFC 9112, sections 3 and 4.
 
-use super::{Form, Scheme};
+use super::{Form, SWITCHING, Scheme};
 use crate::proto::target::{Host, Target, name_start};
 
 /// A request line or a status line.
@@ -97,7 +97,7 @@ pub(super) struct StatusLine {
 impl StatusLine {
     /// Whether the response is the request's last. 101 is: what follows is no longer HTTP.
     pub(super) fn is_final(&self) -> bool {
-        self.status >= 200 || self.status == 101
+        self.status >= 200 || self.status == SWITCHING
     }
 }
 
