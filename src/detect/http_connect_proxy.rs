@@ -20,7 +20,8 @@
 //! ## Quiet when
 //!
 //! A web server refuses a CONNECT (400, 405, 501, also 403 or 503 without a mark of a proxy): that is a scan. A server
-//! answers a CONNECT with a page. An HTTP/2 CONNECT opens a WebSocket. Other protocols have a command of that name (NATS), or the text stands in a body.
+//! answers a CONNECT with a page. An HTTP/2 CONNECT opens a WebSocket. Other protocols have a command of that name
+//! (NATS), or the text stands in a body.
 //!
 //! ## Misses
 //!

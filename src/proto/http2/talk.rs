@@ -142,16 +142,17 @@ impl<'a> Talk<'a> {
 impl Fields {
     fn note(&mut self, name: &[u8], value: &[u8]) {
         let text = || Some(printable(value, LONGEST_VALUE));
+        let remark = || Some(printable(value, LONGEST_REMARK));
         match name {
             b":method" => self.method = text(),
             b":authority" => self.authority = text(),
             b":path" => self.path = text(),
             b":protocol" => self.protocol = text(),
-            b"user-agent" => self.user_agent = text(),
+            b"user-agent" => self.user_agent = remark(),
             b"proxy-authorization" => self.proxy_authorization = true,
             b":status" => self.status = text().and_then(|status| status.parse().ok()),
-            b"server" => self.server = text(),
-            b"via" => self.via = text(),
+            b"server" => self.server = remark(),
+            b"via" => self.via = remark(),
             _ => {}
         }
     }
@@ -250,3 +251,4 @@ const EXTENDED_CONNECT: [u8; 6] = [0, 8, 0, 0, 0, 1];
 /// How many frames of a side are looked at: it is asked again with each.
 const MOST_FRAMES: usize = 64;
 pub(super) const LONGEST_VALUE: usize = 255;
+const LONGEST_REMARK: usize = 64;
