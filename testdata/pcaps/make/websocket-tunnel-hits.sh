@@ -34,7 +34,7 @@ hit_wstunnel_node_midstream() { # the first session without its handshake
     save
     local first
     first=$(tshark -r "$PCAP" -Y 'tcp.dstport == 8080 && tcp.len > 0' -T fields -e frame.number 2>/dev/null | sed -n 4p)
-    editcap "$PCAP" "$PCAP.mid" "1-$first"; mv "$PCAP.mid" "$PCAP"
+    editcap -F pcap "$PCAP" "$PCAP.mid" "1-$first"; mv "$PCAP.mid" "$PCAP"
     lacks "$SWITCH"; has " 8080 82"; has "8080 [0-9]+ 82..170303"
 }
 

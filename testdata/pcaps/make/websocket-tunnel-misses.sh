@@ -22,7 +22,7 @@ miss_chat_midstream() { # the same without its handshake
     for _ in 1 2 3; do on cli $PY chat_client ws://$WEB:8080/chat; done; save
     local last
     last=$(tshark -r "$PCAP" -Y 'http.response.code == 101' -T fields -e frame.number 2>/dev/null | tail -1)
-    editcap "$PCAP" "$PCAP.mid" "1-$last"; mv "$PCAP.mid" "$PCAP"
+    editcap -F pcap "$PCAP" "$PCAP.mid" "1-$last"; mv "$PCAP.mid" "$PCAP"
     lacks "$SWITCH"; has "8080 [0-9]+ 81"
 }
 
