@@ -13,6 +13,7 @@ use crate::facts::{FlowEnd, FlowId};
 pub struct Proxies {
     proven: Recent<Endpoint, ()>,
     waiting: Recent<Endpoint, Vec<Weighed>>,
+    /// The servers of the hints that wait and whose flows are not over.
     flows: Recent<FlowId, Endpoint>,
 }
 
@@ -50,15 +51,19 @@ impl Proxies {
         }];
         if proves {
             self.proven.insert(server, ());
-            counts.extend(self.waiting.remove(&server).unwrap_or_default());
+            let waited = self.waiting.remove(&server).unwrap_or_default();
+            self.forget_flows(&waited);
+            counts.extend(waited);
         }
         counts.iter_mut().for_each(back);
         counts
     }
 
     fn wait(&mut self, server: Endpoint, evidence: Evidence) {
-        if !self.waiting.contains(&server) {
-            self.waiting.insert(server, Vec::new());
+        if !self.waiting.contains(&server)
+            && let Some((_, displaced)) = self.waiting.insert(server, Vec::new())
+        {
+            self.forget_flows(&displaced);
         }
         let Some(hints) = self.waiting.get_mut(&server) else {
             return;
@@ -69,6 +74,13 @@ impl Proxies {
                 evidence,
                 end: None,
             });
+        }
+    }
+
+    /// So that no flow is looked up whose hint is gone, and none that waits is displaced by one.
+    fn forget_flows(&mut self, hints: &[Weighed]) {
+        for hint in hints {
+            self.flows.remove(&hint.evidence.session.id);
         }
     }
 
@@ -182,6 +194,19 @@ mod tests {
         weighed(&mut proxies, forward(1, Hint));
         weighed(&mut proxies, forward(2, Hint).at("10.0.0.9:1080"));
         assert_eq!(weighed(&mut proxies, forward(3, Proven)), [(3, Proven)]);
+    }
+
+    /// A hint whose flow is forgotten would never hear of its end, and its finding would never close.
+    #[test]
+    fn flows_are_remembered_as_long_as_their_hints() {
+        let mut proxies = Proxies::new(1);
+        for flow in 0..100 {
+            let server = format!("10.0.0.9:{}", flow / 4);
+            weighed(&mut proxies, forward(flow, Hint).at(&server));
+            assert_eq!(proxies.flows.len() as u64, flow % 4 + 1);
+        }
+        weighed(&mut proxies, forward(100, Proven).at("10.0.0.9:24"));
+        assert!(proxies.flows.is_empty());
     }
 
     #[test]
