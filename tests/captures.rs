@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use hopscope::check::{self, Checked, Form, Mode, Report};
 use hopscope::config::Config;
 use hopscope::detect::DETECTORS;
-use hopscope::finding::keys::KEYS;
+use hopscope::finding::keys::{BY_ADDRESS, KEYS};
 use serde_json::Value;
 
 static REPORT: LazyLock<Report> = LazyLock::new(|| {
@@ -72,6 +72,9 @@ fn every_key_of_a_finding_is_in_its_schema() {
 /// The dotted paths of everything that is neither a table nor a list.
 fn collect(value: &Value, path: &str, keys: &mut BTreeSet<String>) {
     match value {
+        Value::Object(_) if path == BY_ADDRESS => {
+            keys.insert(path.to_owned());
+        }
         Value::Object(fields) => fields.iter().for_each(|(name, value)| {
             let path = format!("{path}.{name}");
             collect(value, path.trim_start_matches('.'), keys);

@@ -1,10 +1,12 @@
-//! Dotted paths into the JSON of a finding: `server.port`, `flows[0].client.ip`, `evidence.targets.value.host`.
+//! Dotted paths into the JSON of a finding: `server.port`, `flows[0].client.ip`, `evidence.targets.value.host`,
+//! `names.192.0.2.80`.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde_json::Value;
 
-use crate::finding::keys::KEYS;
+use crate::finding::keys::{BY_ADDRESS, KEYS};
 
 /// A path that the schema of findings knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,9 +34,12 @@ impl Path {
         let steps = steps(text).ok_or_else(|| format!("`{text}` is not a path"))?;
         let names: Vec<&str> = steps.iter().filter_map(Step::name).collect();
         let place = place(&names).ok_or_else(|| unknown(&names))?;
+        // The table by address is a key of the schema, but the values are in it.
+        let is_by_address = names.first() == Some(&BY_ADDRESS);
+        let is_key = KEYS.get(place) == Some(&names.join(".").as_str());
         Ok(Self {
             text: text.to_owned(),
-            is_leaf: KEYS.get(place) == Some(&names.join(".").as_str()),
+            is_leaf: is_key != is_by_address,
             place,
             steps,
         })
@@ -100,6 +105,11 @@ fn follow<'v>(steps: &[Step], value: &'v Value, values: &mut Vec<&'v Value>) {
 
 /// `a.b[0]` is the name a, the name b and the index 0.
 fn steps(text: &str) -> Option<Vec<Step>> {
+    if let Some((BY_ADDRESS, address)) = text.split_once('.') {
+        let address: IpAddr = address.parse().ok()?;
+        let names = [BY_ADDRESS.to_owned(), address.to_string()];
+        return Some(names.map(Step::Name).to_vec());
+    }
     let mut steps = Vec::new();
     for part in text.split('.') {
         let (name, indexes) = match part.split_once('[') {
@@ -120,6 +130,10 @@ fn some_name(name: &str) -> Option<String> {
 
 /// The place of the first key that begins with these names.
 fn place(names: &[&str]) -> Option<usize> {
+    let names = match names {
+        [BY_ADDRESS, _] => &[BY_ADDRESS],
+        names => names,
+    };
     KEYS.iter().position(|key| {
         let mut key = key.split('.');
         names.iter().all(|&name| key.next() == Some(name))
@@ -161,6 +175,7 @@ mod tests {
             "flows": [{"client": {"port": 1}}, {"client": {"port": 2}}],
             "evidence": {"hops": [{"value": [{"protocol": "socks5"}, {"protocol": "tls"}], "count": 1}]},
             "relay": null,
+            "names": {"192.0.2.80": "web", "2001:db8::1": "six"},
         });
         let cases = [
             ("client.ip", json!(["10.0.0.1"])),
@@ -171,6 +186,9 @@ mod tests {
             ("evidence.hops.value.protocol", json!(["socks5", "tls"])),
             ("evidence.hops[0].value[1].protocol", json!(["tls"])),
             ("relay", json!([])),
+            ("names.192.0.2.80", json!(["web"])),
+            ("names.2001:DB8:0::1", json!(["six"])),
+            ("names.192.0.2.81", json!([])),
             ("client[0]", json!([])),
         ];
         for (path, values) in cases {
@@ -192,6 +210,7 @@ mod tests {
             ),
             ("sessions.count", "nothing is below `sessions`"),
             ("", "`` is not a path"),
+            ("names.web", "`names.web` is not a path"),
             ("flows[", "`flows[` is not a path"),
             ("flows[]", "`flows[]` is not a path"),
             ("flows[x]", "`flows[x]` is not a path"),
@@ -203,8 +222,15 @@ mod tests {
             let error = Path::new(path).unwrap_err();
             assert!(error.starts_with(sentence), "{error}");
         }
-        for path in ["client", "evidence.hops", "flows[0]"] {
-            assert!(Path::new(path).is_ok(), "{path}");
+        for (path, is_leaf) in [
+            ("client", false),
+            ("client.ip", true),
+            ("evidence.hops", false),
+            ("flows[0]", false),
+            ("names", false),
+            ("names.192.0.2.80", true),
+        ] {
+            assert_eq!(Path::new(path).unwrap().is_leaf(), is_leaf, "{path}");
         }
     }
 }

@@ -189,7 +189,7 @@ fn result(checked: &Checked, artifact: u64, found: &Found) -> Value {
             "severity": finding.severity,
             "certainty": finding.certainty,
             "sessions": finding.sessions,
-            "communityId": finding.community_id,
+            "communityId": found.json.get("community_id"),
         },
     })
 }

@@ -21,12 +21,15 @@ pub const KEYS: &[&str] = &[
     "server.ip",
     "server.port",
     "server.name",
+    "names",
     "community_id",
     "sessions",
     "flows.client.ip",
     "flows.client.port",
+    "flows.client.name",
     "flows.server.ip",
     "flows.server.port",
+    "flows.server.name",
     "flows.transport",
     "flows.community_id",
     "flows.first_seen",
@@ -35,7 +38,6 @@ pub const KEYS: &[&str] = &[
     "target.host",
     "target.ip",
     "target.port",
-    "names",
     "attack.technique",
     "attack.strategy",
     "attack.analytic",
@@ -77,3 +79,6 @@ pub const KEYS: &[&str] = &[
     "quality.copies",
     "quality.rewritten",
 ];
+
+/// The key whose value is a table by address, so that what stands behind it has dots of its own.
+pub const BY_ADDRESS: &str = "names";
