@@ -50,7 +50,7 @@ const ONLY_IN: &str = "
     dbg!
     anstream               command
     anstyle                sink check
-    arrayvec               flow
+    arrayvec               flow proto
     clap                   command main
     community_id           finding
     crossbeam_channel      pipeline
@@ -64,7 +64,7 @@ const ONLY_IN: &str = "
     jiff                   time
     md5                    proto
     rustix                 source
-    serde_json             sink check
+    serde_json             sink check proto
     sha2                   proto finding
     signal_hook            command
     strsim                 toml_file

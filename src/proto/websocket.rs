@@ -374,7 +374,7 @@ mod tests {
         for foul in [bare(0x82, b"x"), masked(0x80, b"x"), bare(0x83, b"x")] {
             let server = [&begun[..], &foul].concat();
             let client = masked(0x82, b"SSH-2.0-Go\r\n");
-            let answer = parse(&exchange(Prefix::open(&client), Prefix::open(&server)));
+            let answer = parse(&exchange(Prefix::closed(&client), Prefix::open(&server)));
             let Answer::Yes(reading) = answer else {
                 panic!("{answer:?} for {foul:02x?}");
             };
