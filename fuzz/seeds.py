@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes first inputs for the fuzz targets, taken from the captures in testdata/pcaps.
+"""Writes first inputs for the fuzz targets, taken from the captures in testdata/pcaps and from samples in tests.
 
 usage: seeds.py DIRECTORY        (one directory below it for each target)
 """
@@ -7,10 +7,13 @@ usage: seeds.py DIRECTORY        (one directory below it for each target)
 import gzip
 import hashlib
 import pathlib
+import re
 import struct
 import sys
 
-CAPTURES = pathlib.Path(__file__).parent.parent / "testdata" / "pcaps"
+ROOT = pathlib.Path(__file__).parent.parent
+CAPTURES = ROOT / "testdata" / "pcaps"
+TLS_SAMPLES = ROOT / "src" / "proto" / "tls" / "samples.rs"
 SEPARATOR = b"\xff|||"
 LONGEST_STREAM = 6000
 LARGEST_CAPTURE = 16000
@@ -32,6 +35,12 @@ def main():
             parts = (struct.pack(">HHB", 1, 0, 1) + f for f in frames[start : start + FRAMES_OF_A_SEED])
             write(out, "decode", SEPARATOR.join(parts))
         streams_and_datagrams(out, frames)
+    hellos = dict(re.findall(r'const (\w+): &str = "([\s\\0-9a-f]+)"', TLS_SAMPLES.read_text()))
+    for asks in (text for name, text in hellos.items() if name.endswith("_CLIENT")):
+        for answers in (text for name, text in hellos.items() if name.endswith("_SERVER")):
+            both_ways(out, "tls", *(bytes.fromhex(text.replace("\\", "")) for text in (asks, answers)))
+    both_ways(out, "smux", b"\1\3\0\0\0\0\0\0\1\0\0\0\3\0\0\0\1\2\5\0\3\0\0\0", b"\1\2\1\0\3\0\0\0")
+    both_ways(out, "yamux", b"\0\1\0\1\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\3abc", b"\0\1\0\2\0\0\0\1\0\0\0\0")
     for writes in [
         [(0, 900, 0, 0), (900, 900, 100, 0), (3000, 50, 0, 0), (850, 200, 0, 1)],
         [(64 * n, 32, n % 3, 0) for n in range(12)],
@@ -65,6 +74,7 @@ def exchange(out, client, server):
         "ssh": (b"SSH-", b"SSH-"),
         "http": (b"GET ", b"HTTP/1"),
         "proxy_protocol": (b"PROXY ", b""),
+        "http2": (b"PRI * HTTP/2", b"\0\0"),
     }
     first = {5: "socks5", 4: "socks4", 13: "proxy_protocol"}.get(client[0] if client else 0, "http")
     both_ways(out, first, client, server)
@@ -72,6 +82,8 @@ def exchange(out, client, server):
         if asks in client:
             server_at = max(server.find(answers), 0)
             both_ways(out, target, client[client.find(asks) :], server[server_at:])
+    if b"\r\nUpgrade: websocket\r\n" in client:
+        both_ways(out, "websocket", *(stream.partition(b"\r\n\r\n")[2] for stream in (client, server)))
 
 
 def both_ways(out, target, client, server):

@@ -397,6 +397,7 @@ impl Protocol {
     /// An upper bound of the bytes of memory that it needs; its parser caps each string.
     const fn most_bytes(&self) -> usize {
         match self {
+            Self::Tls(_) => Tls::MOST_BYTES,
             Self::Ssh(_) => Ssh::MOST_BYTES,
             Self::Http2(_) => Http2::MOST_BYTES,
             _ => LAYER_BYTES,

@@ -33,6 +33,11 @@ pub struct Tls {
     pub alert: Option<u8>,
 }
 
+impl Tls {
+    /// An upper bound of the bytes of memory that one needs: a hello, a certificate, and names out of them.
+    pub const MOST_BYTES: usize = 2 * records::HEAD + 1024;
+}
+
 /// What a client offered. The body is kept and read again when somebody asks: few hellos are ever shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientHello {

@@ -23,7 +23,7 @@ pub fn parse(exchange: &Exchange<'_>) -> Answer<Yamux> {
         server: server.need(),
     };
     let is_over = need.client == usize::MAX && need.server == usize::MAX;
-    if client.is_foreign() || server.is_foreign() || is_over {
+    if client.is_futile() || server.is_futile() || is_over {
         Answer::No
     } else {
         Answer::More(need)
@@ -92,8 +92,11 @@ impl Frames {
             .any(|token| other.opened.contains(token))
     }
 
-    fn is_foreign(&self) -> bool {
-        self.stop == Stop::No
+    /// Whether it is over and holds nothing to acknowledge and no acknowledgement. What stands before bytes of
+    /// another protocol may still be acknowledged, so that these alone do not say no.
+    fn is_futile(&self) -> bool {
+        let is_over = !matches!(self.stop, Stop::More(_));
+        is_over && self.opened.is_empty() && self.acknowledged.is_empty()
     }
 
     fn need(&self) -> usize {
@@ -127,6 +130,13 @@ mod tests {
     const PINGS: &[u8] = b"\0\x02\0\x01\0\0\0\0\0\0\0\x07";
     const PONGS: &[u8] = b"\0\x02\0\x02\0\0\0\0\0\0\0\x07";
 
+    const READING: Reading<Yamux> = Reading {
+        layer: Yamux,
+        client: usize::MAX,
+        server: usize::MAX,
+    };
+    const YES: Answer<Yamux> = Answer::Yes(READING);
+
     #[test]
     fn every_truncation_is_read() {
         for (name, client, server) in [
@@ -139,11 +149,7 @@ mod tests {
                 client,
                 server,
                 settled: Settled::AtOnce,
-                reading: Reading {
-                    layer: Yamux,
-                    client: usize::MAX,
-                    server: usize::MAX,
-                },
+                reading: READING,
             }
             .check(parse);
         }
@@ -169,6 +175,25 @@ mod tests {
             let answer = parse(&exchange(Prefix::open(client), Prefix::open(server)));
             assert_eq!(answer, Answer::No, "{name}");
         }
+    }
+
+    /// So the answer does not depend on which side's bytes came first.
+    #[test]
+    fn what_stands_before_other_bytes_can_be_acknowledged() {
+        let opens = [&OPENS[..12], b"RFB 003.008\n"].concat();
+        let cases = [
+            (Prefix::open(b""), Answer::More(Need::of(Side::Server, 1))),
+            (Prefix::open(ACCEPTS), YES),
+            (Prefix::closed(b""), Answer::No),
+        ];
+        for (server, expected) in cases {
+            let answer = parse(&exchange(Prefix::open(&opens), server));
+            assert_eq!(answer, expected, "{server:02x?}");
+        }
+    }
+
+    #[test]
+    fn an_acknowledgement_of_something_else_is_no() {
         let other_stream = b"\0\x01\0\x02\0\0\0\x03\0\0\0\0";
         let answer = parse(&exchange(
             Prefix::closed(OPENS),

@@ -8,26 +8,45 @@ mod datagram;
 mod decode;
 mod files;
 mod head;
+mod sessions;
 
-use hopscope::proto::{http, proxy_protocol, socks4, socks5, ssh, tls};
+use hopscope::proto::{
+    http, http2, middle, proxy_protocol, smux, socks4, socks5, websocket, yamux,
+};
 
 /// Looks whether everything holds for these bytes.
 pub(crate) type Check = fn(&[u8]);
 
 /// Each check by the name of its fuzz target.
-pub(crate) const CHECKS: [(&str, Check); 12] = [
+pub(crate) const CHECKS: [(&str, Check); 16] = [
     ("source", files::source),
     ("decode", decode::check),
     ("head", head::check),
     ("socks5", |bytes| contract::check(socks5::parse, bytes)),
     ("socks4", |bytes| contract::check(socks4::parse, bytes)),
-    ("socks_udp", datagram::socks_udp),
-    ("http", |bytes| contract::check(http::parse, bytes)),
+    ("http", |bytes| {
+        contract::check(http::parse, bytes);
+        contract::check(http::parse_exchange, bytes);
+    }),
+    ("http2", |bytes| contract::check(http2::parse, bytes)),
+    ("websocket", |bytes| {
+        contract::check(websocket::parse, bytes);
+        contract::check(websocket::pick_up, bytes);
+    }),
     ("proxy_protocol", |bytes| {
         contract::check(proxy_protocol::parse, bytes);
     }),
-    ("tls", |bytes| contract::check(tls::parse, bytes)),
-    ("ssh", |bytes| contract::check(ssh::parse, bytes)),
+    ("tls", |bytes| {
+        contract::check(sessions::tls, bytes);
+        contract::check(middle::tls, bytes);
+    }),
+    ("ssh", |bytes| {
+        contract::check(sessions::ssh, bytes);
+        contract::check(middle::ssh, bytes);
+    }),
+    ("smux", |bytes| contract::check(smux::parse, bytes)),
+    ("yamux", |bytes| contract::check(yamux::parse, bytes)),
+    ("socks_udp", datagram::socks_udp),
     ("dns", datagram::dns),
     ("replay", files::replay),
 ];

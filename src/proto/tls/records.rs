@@ -205,7 +205,7 @@ const MESSAGE_HEADER: usize = 4;
 /// 2^14 bytes and what encryption may add to them (RFC 5246 section 6.2.3).
 const LONGEST_RECORD: usize = (1 << 14) + 2048;
 /// What a head holds of a side; nothing behind it can be asked for.
-const HEAD: usize = 16_384;
+pub(super) const HEAD: usize = 16_384;
 
 #[cfg(test)]
 mod tests {
