@@ -57,7 +57,7 @@ fn inner(layer: &Layer) -> Option<Inner> {
         Protocol::Http2(http) if http.connect().is_none() => {
             inner.name = http.requests.first().and_then(|r| r.authority.clone());
         }
-        Protocol::Yamux(_) | Protocol::Smux(_) => {}
+        Protocol::Yamux(_) | Protocol::Smux(_) | Protocol::MuxCool(_) => {}
         _ => return None,
     }
     Some(inner)

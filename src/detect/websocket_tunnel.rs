@@ -5,7 +5,7 @@
 //! ## Sees
 //!
 //! The handshake (RFC 6455, section 4) with its proof recomputed, the frames of both sides, and what their messages
-//! carry: joined to a stream they are probed for SSH, TLS, SOCKS, HTTP, yamux and smux. The marks of chisel, wstunnel
+//! carry: joined to a stream they are probed for SSH, TLS, SOCKS, HTTP, yamux, smux and Mux.Cool. The marks of chisel, wstunnel
 //! (whose readable target is given), wstunnel for Node.js (likewise), rusty-penguin and frp. A WebSocket that is picked
 //! up in its middle, by eight frames in a row that fit their side; what it carries is then known by the records of TLS
 //! or the packets of SSH.
@@ -367,10 +367,15 @@ mod tests {
         const SSH: &[u8] = b"SSH-2.0-Go\r\n";
         const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: b.test\r\n\r\n";
         const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-        let cases: [(&[u8], &[u8], &str); 8] = [
+        let cases: [(&[u8], &[u8], &str); 9] = [
             (SSH, SSH, "proven; ssh"),
             (GET, OK, "proven; http"),
             (GET, b"{}", "nothing"),
+            (
+                b"\0\x0c\0\x01\x01\x01\x01\0\0\x01\x7f\0\0\x01\0\x01",
+                b"\0\x04\0\x01\x02\x01\0\x01",
+                "proven; mux.cool",
+            ),
             (
                 b"\x05\x01\0\x05\x01\0\x03\x06c.test\0\x50",
                 b"\x05\0\x05\0\0\x01\0\0\0\0\0\0",

@@ -23,6 +23,7 @@ pub mod http2;
 pub mod ja3;
 pub mod ja4;
 pub mod middle;
+pub mod muxcool;
 pub mod proxy_protocol;
 pub mod smux;
 pub mod socks4;

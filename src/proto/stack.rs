@@ -5,6 +5,7 @@
 use super::http::upgrade::Acceptance;
 use super::http::{self, Http};
 use super::http2::{self, First, Http2};
+use super::muxcool::{self, MuxCool};
 use super::proxy_protocol::{self, ProxyProtocol};
 use super::smux::{self, Smux};
 use super::socks_udp::{self, SocksUdp};
@@ -68,6 +69,8 @@ pub enum Protocol {
     Yamux(Yamux),
     /// Streams multiplexed by smux.
     Smux(Smux),
+    /// Streams multiplexed by Mux.Cool.
+    MuxCool(MuxCool),
     /// Streams multiplexed by rusty-penguin.
     Penguin(Box<Penguin>),
 }
@@ -419,6 +422,7 @@ impl Protocol {
             Self::WebSocket(_) => "websocket",
             Self::Yamux(_) => "yamux",
             Self::Smux(_) => "smux",
+            Self::MuxCool(_) => "mux.cool",
             Self::Penguin(_) => "penguin",
         }
     }
@@ -465,6 +469,7 @@ enum Parser {
     PickedUpWebSocket,
     Yamux,
     Smux,
+    MuxCool,
     TlsRecords,
     SshPackets,
 }
@@ -492,7 +497,7 @@ impl Parser {
             Self::WebSocket => Place::Upgraded,
             Self::PickedUpWebSocket => Place::PickedUp,
             Self::Http => Place::Outside,
-            Self::HttpExchange | Self::Yamux | Self::Smux => Place::Inside,
+            Self::HttpExchange | Self::Yamux | Self::Smux | Self::MuxCool => Place::Inside,
             Self::TlsRecords | Self::SshPackets => Place::InsideMiddle,
             _ => Place::Anywhere,
         }
@@ -514,6 +519,7 @@ impl Parser {
             Self::PickedUpWebSocket => websocket::pick_up(exchange).map(boxed_websocket),
             Self::Yamux => yamux::parse(exchange).map(Protocol::Yamux),
             Self::Smux => smux::parse(exchange).map(Protocol::Smux),
+            Self::MuxCool => muxcool::parse(exchange).map(Protocol::MuxCool),
             Self::TlsRecords => middle::tls(exchange).map(|tls| Protocol::Tls(Box::new(tls))),
             Self::SshPackets => middle::ssh(exchange).map(|ssh| Protocol::Ssh(Box::new(ssh))),
         }
@@ -635,7 +641,7 @@ fn swap(answer: Answer<Protocol>, hello: usize) -> Answer<Protocol> {
 }
 
 /// In the order they are asked: the commonest first.
-const CANDIDATES: [Candidate; 22] = [
+const CANDIDATES: [Candidate; 23] = [
     Candidate::of(Parser::WebSocket, Side::Server),
     Candidate::of(Parser::WebSocket, Side::Client),
     Candidate::of(Parser::Tls, Side::Server),
@@ -656,6 +662,7 @@ const CANDIDATES: [Candidate; 22] = [
     Candidate::of(Parser::HttpExchange, Side::Server),
     Candidate::of(Parser::Yamux, Side::Server),
     Candidate::of(Parser::Smux, Side::Server),
+    Candidate::of(Parser::MuxCool, Side::Server),
     Candidate::of(Parser::TlsRecords, Side::Server),
     Candidate::of(Parser::SshPackets, Side::Server),
 ];

@@ -12,7 +12,7 @@ fetch() { # LOCAL-PORT
     curl_ cli --connect-to "web.example.test:443:127.0.0.1:$1" https://web.example.test/
 }
 ssh_through() { # COMMAND...
-    on cli "${SSH[@]}" -o ProxyCommand="$*" root@web true
+    on cli timeout 5 "${SSH[@]}" -o ProxyCommand="$*" root@web true || true # some pipes do not end
 }
 
 wstunnel_up() { # the client of cli reaches web through rly
@@ -41,7 +41,7 @@ hit_wstunnel_node_midstream() { # the first session without its handshake
 hit_websocat_ssh() {
     net_up; sshd_up web
     spawn rly "$WEBSOCAT" -b ws-l:$RLY:8080 tcp:$WEB:22; up rly 8080
-    record; ssh_through "$WEBSOCAT" -b - ws://$RLY:8080; save
+    record; ssh_through "$WEBSOCAT" -b --exit-on-eof - ws://$RLY:8080; save
     has "$SWITCH"; has "8080 [0-9]+ 82..$(hex 'SSH-2.0-')"
 }
 
@@ -83,6 +83,31 @@ hit_no_accept_key_ssh() { # no proof, no frames: SSH follows the 101
     spawn rly $PY pretend none $RLY 8080 $WEB 22; up rly 8080
     record; ssh_through $PY pretend_pipe $RLY 8080; save
     has "$SWITCH"; has "8080 [0-9]+ $(hex 'SSH-2.0-')"
+}
+
+hit_v2ray_vmess() { # VMess: nothing but encrypted bytes, from the first one on
+    net_up; web_up
+    local id=6f1c9a52-0d1e-4a57-9c3f-2b6f0d5f7e11 ws='"streamSettings": {"network": "ws", "wsSettings": {"path": "/"}}'
+    cat >"$W/server.json" <<END
+{"inbounds": [{"listen": "$RLY", "port": 8080, "protocol": "vmess", "settings": {"clients": [{"id": "$id"}]}, $ws}],
+ "outbounds": [{"protocol": "freedom"}]}
+END
+    cat >"$W/client.json" <<END
+{"inbounds": [{"listen": "127.0.0.1", "port": 1081, "protocol": "socks"}],
+ "outbounds": [{"protocol": "vmess", "settings": {"vnext": [{"address": "$RLY", "port": 8080, "users": [{"id": "$id"}]}]}, $ws}]}
+END
+    spawn rly v2ray -config "$W/server.json"; up rly 8080
+    spawn cli v2ray -config "$W/client.json"; up cli 1081
+    record; curl_ cli --socks5-hostname 127.0.0.1:1081 https://web.example.test/; save
+    has "$SWITCH"; has "8080 [0-9]+ 827e"
+}
+
+hit_shadowsocks_v2ray_plugin() { # Shadowsocks inside Mux.Cool
+    net_up; web_up
+    spawn rly ss-server -s $RLY -p 8080 -k secret -m aes-256-gcm --plugin ss-v2ray-plugin --plugin-opts server; up rly 8080
+    spawn cli ss-local -s $RLY -p 8080 -l 1081 -k secret -m aes-256-gcm --plugin ss-v2ray-plugin --plugin-opts path=/; up cli 1081
+    record; curl_ cli --socks5-hostname 127.0.0.1:1081 https://web.example.test/; save
+    has "$SWITCH"; has "8080 [0-9]+ 827e....000400010201"
 }
 
 scenarios "$@"
