@@ -6,7 +6,7 @@ pub(crate) mod samples;
 use crate::decode::{Endpoint, Label, Transport};
 use crate::proto::dns::Named;
 use crate::proto::stack::Layer;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// A flow's name within a run: the number of the frame that opened it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +59,43 @@ pub struct Answers {
     pub named: Vec<Named>,
 }
 
+/// All that is known of one flow when it is over, for a person who asked about it.
+#[derive(Clone, Debug)]
+pub struct FlowPortrait {
+    /// Its facts at its end.
+    pub facts: FlowFacts,
+    /// What DNS answers in it called addresses, the first of them.
+    pub names: Vec<Named>,
+    /// How far it got, where the transport is TCP.
+    pub phase: Option<Phase>,
+    /// SYN to the client's first acknowledgement, if both were seen.
+    pub round_trip: Option<Span>,
+    /// What the client sent.
+    pub client: Sending,
+    /// What the server sent.
+    pub server: Sending,
+}
+
+/// What one side of a flow sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sending {
+    /// Segments, copies left out.
+    pub segments: u32,
+    /// Sizes of the payloads that brought something new, smallest first.
+    pub sizes: Vec<SizeBin>,
+}
+
+/// Payloads of about the same size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SizeBin {
+    /// The smallest size that falls into the bin, in bytes.
+    pub lowest: u32,
+    /// The largest one.
+    pub highest: u32,
+    /// How many payloads there were.
+    pub count: u32,
+}
+
 /// How a reported flow ended.
 #[derive(Clone, Copy, Debug)]
 pub struct FlowEnd {
@@ -72,6 +109,17 @@ pub struct FlowEnd {
     pub ending: Option<Ending>,
     /// How well it was seen.
     pub quality: Quality,
+}
+
+/// How far a connection got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// A SYN was seen and no answer.
+    Opening,
+    /// Both sides spoke.
+    Open,
+    /// It is over.
+    Closed(Ending),
 }
 
 /// How a connection ended.
@@ -132,6 +180,26 @@ impl Quality {
     pub fn is_whole(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// Community ID v1 with seed 0 (<https://github.com/corelight/community-id-spec>), the same from either end. `None` for
+/// ICMP, whose types stand where other transports have ports.
+pub fn community_id(one: Endpoint, other: Endpoint, transport: Transport) -> Option<String> {
+    let has_ports = match transport {
+        Transport::ICMP | Transport::ICMPV6 => return None,
+        Transport::TCP | Transport::UDP | Transport::SCTP => true,
+        _ => false,
+    };
+    community_id::calculate_community_id(
+        0,
+        one.address.ip(),
+        other.address.ip(),
+        has_ports.then_some(one.port),
+        has_ports.then_some(other.port),
+        transport.0,
+        Default::default(),
+    )
+    .ok()
 }
 
 fn is_false(flag: &bool) -> bool {

@@ -45,7 +45,7 @@ impl Write {
         let mut number = || cursor.u16().map(usize::from);
         let (offset, count, cut) = (number()?, number()? % LONGEST_SEGMENT, number()?);
         let salt = usize::from(cursor.u8()?);
-        let byte = |at: usize| (at * 7 + salt % 2) as u8;
+        let byte = |at: usize| u8::try_from((at * 7 + salt % 2) % 256).unwrap_or(0);
         Some(Self {
             offset,
             captured: (offset..offset + count).map(byte).collect(),
