@@ -33,8 +33,8 @@ use super::tunnel;
 use crate::evidence::{Certainty, Evidence, RelayExchange, UNSEEN};
 use crate::facts::FlowFacts;
 use crate::proto::Side;
-use crate::proto::socks4::{self, Socks4};
-use crate::proto::socks5::{self, Reply, Socks5, Stage};
+use crate::proto::socks4::Socks4;
+use crate::proto::socks5::{self, Socks5, Stage};
 use crate::proto::stack::{Layer, Protocol};
 
 /// The detector's name.
@@ -85,10 +85,8 @@ fn certainty_of(socks: &Socks5) -> Certainty {
 fn exchange5(socks: &Socks5) -> RelayExchange {
     RelayExchange {
         protocol: "socks5",
-        command: socks
-            .command
-            .map(|command| command_name(command).to_owned()),
-        authentication: socks.method.map(method_name),
+        command: socks.command.map(|command| command.name().to_owned()),
+        authentication: socks.method.map(Socks5::method_name),
         outcome: outcome5(socks),
         opened: socks.is_open(),
         // For UDP the request names the client's own port; the targets stand in the datagrams.
@@ -103,80 +101,21 @@ fn exchange5(socks: &Socks5) -> RelayExchange {
 fn exchange4(socks: &Socks4) -> RelayExchange {
     RelayExchange {
         protocol: if socks.is_4a { "socks4a" } else { "socks4" },
-        command: Some(
-            match socks.command {
-                socks4::Command::Connect => "connect",
-                socks4::Command::Bind => "bind",
-            }
-            .to_owned(),
-        ),
+        command: Some(socks.command.name().to_owned()),
         authentication: socks.user_given.then_some("user-id"),
-        outcome: outcome4(socks.reply).to_owned(),
+        outcome: Socks4::reply_name(socks.reply).to_owned(),
         opened: socks.is_open(),
         target: socks.target.clone(),
         ..RelayExchange::default()
     }
 }
 
-fn command_name(command: socks5::Command) -> &'static str {
-    match command {
-        socks5::Command::Connect => "connect",
-        socks5::Command::Bind => "bind",
-        socks5::Command::UdpAssociate => "udp-associate",
-        socks5::Command::Resolve => "resolve",
-        socks5::Command::ResolvePtr => "resolve-ptr",
-    }
-}
-
-/// IANA, SOCKS Methods.
-fn method_name(method: u8) -> &'static str {
-    match method {
-        0 => "none",
-        1 => "gssapi",
-        2 => "user-password",
-        3 => "chap",
-        5 => "challenge-response",
-        6 => "tls",
-        7 => "nds",
-        8 => "multi-authentication",
-        9 => "json-parameters",
-        Socks5::REFUSED => "none-acceptable",
-        _ => "private",
-    }
-}
-
 fn outcome5(socks: &Socks5) -> String {
     match (socks.stage, &socks.reply) {
-        (_, Some(reply)) => reply_name(reply),
+        (_, Some(reply)) => reply.name(),
         (Stage::AuthFailed, _) => "authentication failed".to_owned(),
         (_, None) if socks.method == Some(Socks5::REFUSED) => "no acceptable method".to_owned(),
         (_, None) => UNSEEN.to_owned(),
-    }
-}
-
-/// RFC 1928, section 6, in the words of Zeek's `socks.log`.
-fn reply_name(reply: &Reply) -> String {
-    match reply.code {
-        0 => "succeeded",
-        1 => "general SOCKS server failure",
-        2 => "connection not allowed by ruleset",
-        3 => "network unreachable",
-        4 => "host unreachable",
-        5 => "connection refused",
-        6 => "TTL expired",
-        7 => "command not supported",
-        8 => "address type not supported",
-        code => return format!("reply {code}"),
-    }
-    .to_owned()
-}
-
-fn outcome4(reply: u8) -> &'static str {
-    match reply {
-        0x5a => "succeeded",
-        0x5b => "refused or failed",
-        0x5c => "client is not running identd",
-        _ => "identd does not confirm the user",
     }
 }
 
@@ -186,6 +125,8 @@ mod tests {
     use crate::decode::Address;
     use crate::facts::Quality;
     use crate::facts::samples::{flow, layer, spoken};
+    use crate::proto::socks4;
+    use crate::proto::socks5::Reply;
     use crate::proto::target::Target;
     use Certainty::{Possible, Probable, Proven};
 

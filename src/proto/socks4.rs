@@ -33,6 +33,16 @@ impl Socks4 {
     pub const fn is_open(&self) -> bool {
         self.reply == GRANTED
     }
+
+    /// The meaning of a server's answer.
+    pub const fn reply_name(reply: u8) -> &'static str {
+        match reply {
+            GRANTED => "succeeded",
+            0x5b => "refused or failed",
+            0x5c => "client is not running identd",
+            _ => "identd does not confirm the user",
+        }
+    }
 }
 
 /// What a SOCKS4 client asks for.
@@ -42,6 +52,16 @@ pub enum Command {
     Connect,
     /// A listening port for one connection from the target.
     Bind,
+}
+
+impl Command {
+    /// The command's name, as findings give it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Bind => "bind",
+        }
+    }
 }
 
 /// Reads the exchange from the request to the last reply.

@@ -93,6 +93,55 @@ impl Socks5 {
         let stream = matches!(self.command, Some(Command::Connect | Command::Bind));
         stream && self.is_open() && !self.opaque
     }
+
+    /// The name of an authentication method (IANA, SOCKS Methods).
+    pub const fn method_name(method: u8) -> &'static str {
+        match method {
+            0 => "none",
+            1 => "gssapi",
+            2 => "user-password",
+            3 => "chap",
+            5 => "challenge-response",
+            6 => "tls",
+            7 => "nds",
+            8 => "multi-authentication",
+            9 => "json-parameters",
+            Self::REFUSED => "none-acceptable",
+            _ => "private",
+        }
+    }
+}
+
+impl Command {
+    /// The command's name, as findings give it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Bind => "bind",
+            Self::UdpAssociate => "udp-associate",
+            Self::Resolve => "resolve",
+            Self::ResolvePtr => "resolve-ptr",
+        }
+    }
+}
+
+impl Reply {
+    /// The meaning of the code: RFC 1928, section 6, in the words of Zeek's `socks.log`.
+    pub fn name(&self) -> String {
+        match self.code {
+            0 => "succeeded",
+            1 => "general SOCKS server failure",
+            2 => "connection not allowed by ruleset",
+            3 => "network unreachable",
+            4 => "host unreachable",
+            5 => "connection refused",
+            6 => "TTL expired",
+            7 => "command not supported",
+            8 => "address type not supported",
+            code => return format!("reply {code}"),
+        }
+        .to_owned()
+    }
 }
 
 /// Reads the exchange from the greeting to the last reply.
