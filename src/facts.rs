@@ -74,6 +74,17 @@ pub struct FlowEnd {
     pub quality: Quality,
 }
 
+/// How far a connection got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// A SYN was seen and no answer.
+    Opening,
+    /// Both sides spoke.
+    Open,
+    /// It is over.
+    Closed(Ending),
+}
+
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -132,6 +143,26 @@ impl Quality {
     pub fn is_whole(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// Community ID v1 with seed 0 (<https://github.com/corelight/community-id-spec>), the same from either end. `None` for
+/// ICMP, whose types stand where other transports have ports.
+pub fn community_id(one: Endpoint, other: Endpoint, transport: Transport) -> Option<String> {
+    let has_ports = match transport {
+        Transport::ICMP | Transport::ICMPV6 => return None,
+        Transport::TCP | Transport::UDP | Transport::SCTP => true,
+        _ => false,
+    };
+    community_id::calculate_community_id(
+        0,
+        one.address.ip(),
+        other.address.ip(),
+        has_ports.then_some(one.port),
+        has_ports.then_some(other.port),
+        transport.0,
+        Default::default(),
+    )
+    .ok()
 }
 
 fn is_false(flag: &bool) -> bool {

@@ -1,6 +1,7 @@
 //! Who talks: addresses and endpoints.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// An IPv6 address, or an IPv4 address in its IPv4-mapped form, as one number that compares and hashes quickly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +50,13 @@ pub struct Endpoint {
     pub address: Address,
     /// The TCP, UDP or SCTP port.
     pub port: u16,
+}
+
+/// `192.0.2.1:443`, an IPv6 address in brackets.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        SocketAddr::new(self.address.ip(), self.port).fmt(f)
+    }
 }
 
 const MAPPED: u128 = 0xffff_0000_0000;

@@ -20,6 +20,16 @@ impl Transport {
     pub const ICMPV6: Self = Self(58);
     /// SCTP, RFC 9260.
     pub const SCTP: Self = Self(132);
+
+    /// Its name in findings: `tcp`, `udp`, `icmp`, or `ip` for any other.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TCP => "tcp",
+            Self::UDP => "udp",
+            Self::ICMP | Self::ICMPV6 => "icmp",
+            _ => "ip",
+        }
+    }
 }
 
 /// What one frame carries for a flow: the innermost transport header and its payload.

@@ -7,10 +7,10 @@ use sha2::{Digest, Sha256};
 use super::names::Names;
 use super::summary::RelaySummary;
 use super::{Finding, FlowLine, Party, Severity, Status, Verdict};
-use crate::decode::{Address, Endpoint, Transport};
+use crate::decode::{Address, Endpoint};
 use crate::detect;
 use crate::evidence::{Certainty, Evidence, Session};
-use crate::facts::{FlowEnd, FlowId, Quality};
+use crate::facts::{self, FlowEnd, FlowId, Quality};
 use crate::proto::target::Target;
 use crate::time::Timestamp;
 
@@ -236,7 +236,7 @@ impl Draft {
             first_seen: self.first.opened,
             last_seen: self.last_seen,
             raised: self.raised,
-            transport: transport_name(self.first.transport),
+            transport: self.first.transport.name(),
             client: Party {
                 ip: self.first.client.address.ip(),
                 port: (!several).then_some(self.first.client.port),
@@ -275,7 +275,7 @@ impl From<&Session> for FlowLine {
         Self {
             client: session.client.into(),
             server: session.server.into(),
-            transport: transport_name(session.transport),
+            transport: session.transport.name(),
             community_id: community_id(session),
             first_seen: session.opened,
         }
@@ -298,34 +298,8 @@ fn id_of(subject: &Subject) -> String {
     })
 }
 
-fn transport_name(transport: Transport) -> &'static str {
-    match transport {
-        Transport::TCP => "tcp",
-        Transport::UDP => "udp",
-        Transport::ICMP | Transport::ICMPV6 => "icmp",
-        _ => "ip",
-    }
-}
-
-/// Community ID v1 with seed 0 (<https://github.com/corelight/community-id-spec>).
 fn community_id(session: &Session) -> Option<String> {
-    let (client, server) = (session.client, session.server);
-    let ports = match session.transport {
-        Transport::TCP | Transport::UDP | Transport::SCTP => (Some(client.port), Some(server.port)),
-        // It is made of type and code, which a session does not keep.
-        Transport::ICMP | Transport::ICMPV6 => return None,
-        _ => (None, None),
-    };
-    community_id::calculate_community_id(
-        0,
-        client.address.ip(),
-        server.address.ip(),
-        ports.0,
-        ports.1,
-        session.transport.0,
-        Default::default(),
-    )
-    .ok()
+    facts::community_id(session.client, session.server, session.transport)
 }
 
 const SCHEMA: u8 = 1;

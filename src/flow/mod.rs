@@ -13,7 +13,7 @@ pub mod table;
 pub mod tcp;
 
 use crate::decode::{Endpoint, Label, Segment, Transport};
-use crate::facts::{Ending, FlowId};
+use crate::facts::{Ending, FlowId, Phase};
 use crate::proto::Side;
 use crate::time::{Span, Timestamp};
 use copies::Copies;
@@ -21,7 +21,7 @@ use flights::Flights;
 use key::{FlowKey, Sender};
 use probing::Probe;
 use sizes::Sizes;
-use tcp::{Connection, Payload, Phase, Step};
+use tcp::{Connection, Payload, Step};
 
 /// One conversation between two endpoints.
 #[derive(Debug)]

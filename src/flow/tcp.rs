@@ -1,7 +1,7 @@
 //! What TCP tells about a conversation: who opened, how far each side got, how it ended.
 
 use crate::decode::TcpHeader;
-use crate::facts::Ending;
+use crate::facts::{Ending, Phase};
 use crate::proto::Side;
 
 /// A TCP connection as a passive listener sees it.
@@ -12,17 +12,6 @@ pub struct Connection {
     over: bool,
     client: Stream,
     server: Stream,
-}
-
-/// How far a connection got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// A SYN was seen and no answer.
-    Opening,
-    /// Both sides spoke.
-    Open,
-    /// It is over.
-    Closed(Ending),
 }
 
 /// One direction's sequence space, unwrapped to 64 bits.
