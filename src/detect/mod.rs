@@ -116,6 +116,20 @@ impl Detector {
             .fold(String::new(), |page, line| page + line + "\n")
     }
 
+    /// What its page says under a heading, each paragraph on one line; empty where there is no such heading.
+    pub fn section(&self, heading: &str) -> String {
+        let page = self.page();
+        let behind = page.split_once(&format!("\n## {heading}\n\n"));
+        let text = behind.map_or("", |(_, text)| text);
+        let section = text.split("\n## ").next().unwrap_or_default();
+        let paragraphs: Vec<String> = section
+            .trim_end()
+            .split("\n\n")
+            .map(|paragraph| paragraph.replace('\n', " "))
+            .collect();
+        paragraphs.join("\n")
+    }
+
     /// The first sentence of its page.
     pub fn summary(&self) -> String {
         let page = self.page();
@@ -135,7 +149,9 @@ mod tests {
             assert!(page.starts_with(&format!("# {}\n", detector.name)));
             for heading in ["Sees", "Means", "Quiet when", "Misses"] {
                 assert!(page.contains(&format!("\n## {heading}\n")), "{heading}");
+                assert!(detector.section(heading).ends_with('.'), "{heading}");
             }
+            assert_eq!(detector.section("Elsewhere"), "");
             assert!(detector.summary().ends_with('.'));
         }
     }

@@ -21,6 +21,12 @@ impl Attack {
             analytic: Some(analytic),
         }
     }
+
+    /// What ATT&CK calls the technique; a sub-technique stands behind its technique.
+    pub fn name(&self) -> Option<&'static str> {
+        let known = |(technique, _): &&(&str, &str)| *technique == self.technique;
+        NAMES.iter().find(known).map(|&(_, name)| name)
+    }
 }
 
 /// T1090, Proxy, on Linux.
@@ -35,3 +41,26 @@ pub const MULTI_HOP_PROXY: Attack = Attack::new("T1090.003", "DET0359", "AN1021"
 pub const PROTOCOL_TUNNELING: Attack = Attack::new("T1572", "DET0538", "AN1484");
 /// T1071.001, Web Protocols, on Linux.
 pub const WEB_PROTOCOLS: Attack = Attack::new("T1071.001", "DET0027", "AN0076");
+
+const NAMES: [(&str, &str); 6] = [
+    ("T1071.001", "Application Layer Protocol: Web Protocols"),
+    ("T1090", "Proxy"),
+    ("T1090.001", "Proxy: Internal Proxy"),
+    ("T1090.002", "Proxy: External Proxy"),
+    ("T1090.003", "Proxy: Multi-hop Proxy"),
+    ("T1572", "Protocol Tunneling"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::DETECTORS;
+
+    #[test]
+    fn every_technique_of_a_detector_has_a_name() {
+        for attack in DETECTORS.iter().flat_map(|detector| detector.attack) {
+            assert!(attack.name().is_some(), "{}", attack.technique);
+        }
+        assert_eq!(MULTI_HOP_PROXY.name(), Some("Proxy: Multi-hop Proxy"));
+    }
+}

@@ -1,7 +1,8 @@
 //! ClientHello and ServerHello (RFC 8446 sections 4.1.2 and 4.1.3, RFC 5246 section 7.4.1).
 
 use tls_parser::{
-    TlsMessageHandshake, parse_tls_handshake_client_hello, parse_tls_handshake_msg_server_hello,
+    TlsCipherSuite, TlsMessageHandshake, parse_tls_handshake_client_hello,
+    parse_tls_handshake_msg_server_hello,
 };
 
 use crate::proto::cursor::Cursor;
@@ -151,9 +152,26 @@ impl ServerHello {
         })
     }
 
+    /// The cipher suite's name (IANA, TLS Cipher Suites), if it has one.
+    pub fn cipher_name(&self) -> Option<&'static str> {
+        TlsCipherSuite::from_id(self.cipher).map(|suite| suite.name)
+    }
+
     /// Whether what follows the hello is encrypted: TLS 1.3 and its drafts.
     pub fn hides_certificate(&self) -> bool {
         self.version > TLS_1_2
+    }
+}
+
+/// The name of a version: `TLS 1.2`, or its number where it is a draft or unknown.
+pub fn version_name(version: u16) -> String {
+    match version {
+        0x0300 => "SSL 3.0".to_owned(),
+        0x0301 => "TLS 1.0".to_owned(),
+        0x0302 => "TLS 1.1".to_owned(),
+        0x0303 => "TLS 1.2".to_owned(),
+        0x0304 => "TLS 1.3".to_owned(),
+        other => format!("{other:#06x}"),
     }
 }
 
