@@ -6,7 +6,7 @@ pub(crate) mod samples;
 use crate::decode::{Endpoint, Label, Transport};
 use crate::proto::dns::Named;
 use crate::proto::stack::Layer;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// A flow's name within a run: the number of the frame that opened it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +57,43 @@ pub struct Answers {
     pub asker: Endpoint,
     /// The addresses, and the name that was asked for.
     pub named: Vec<Named>,
+}
+
+/// All that is known of one flow when it is over, for a person who asked about it.
+#[derive(Clone, Debug)]
+pub struct FlowPortrait {
+    /// Its facts at its end.
+    pub facts: FlowFacts,
+    /// What DNS answers in it called addresses, the first of them.
+    pub names: Vec<Named>,
+    /// How far it got, where the transport is TCP.
+    pub phase: Option<Phase>,
+    /// SYN to the client's first acknowledgement, if both were seen.
+    pub round_trip: Option<Span>,
+    /// What the client sent.
+    pub client: Sending,
+    /// What the server sent.
+    pub server: Sending,
+}
+
+/// What one side of a flow sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sending {
+    /// Segments, copies left out.
+    pub segments: u32,
+    /// Sizes of the payloads that brought something new, smallest first.
+    pub sizes: Vec<SizeBin>,
+}
+
+/// Payloads of about the same size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SizeBin {
+    /// The smallest size that falls into the bin, in bytes.
+    pub lowest: u32,
+    /// The largest one.
+    pub highest: u32,
+    /// How many payloads there were.
+    pub count: u32,
 }
 
 /// How a reported flow ended.

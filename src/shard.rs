@@ -4,10 +4,14 @@
 //! many threads there are, and each has its own caps and its own order of forgetting, so that what is found does not
 //! depend on the threads.
 
+mod watch;
+
+pub use watch::{Watch, WatchError};
+
 use crate::decode::{Segment, Transport};
 use crate::detect;
 use crate::evidence::Evidence;
-use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, Quality, Traffic};
+use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, FlowPortrait, Quality, Traffic};
 use crate::flow::closed::Closed;
 use crate::flow::head::Head;
 use crate::flow::key::{FlowKey, Sender};
@@ -19,6 +23,7 @@ use crate::flow::{Flow, Observed};
 use crate::proto::stack::{self, Layer, Progress, Stack};
 use crate::proto::{Side, dns};
 use crate::time::Timestamp;
+use watch::Watching;
 
 /// How many shards there are. The findings of a run depend on it; it never changes with the number of workers.
 pub const SHARDS: u16 = 64;
@@ -90,6 +95,8 @@ pub enum Report {
     Ended(FlowEnd),
     /// DNS gave names for addresses.
     Answers(Answers),
+    /// A flow that a person asked about is over.
+    Portrait(Box<FlowPortrait>),
 }
 
 /// The caps of one shard.
@@ -140,6 +147,7 @@ pub struct Shard {
     head_bytes: usize,
     limits: Limits,
     tuning: detect::Tuning,
+    watching: Watching,
     counts: ShardCounts,
 }
 
@@ -154,8 +162,16 @@ impl Shard {
             head_bytes: 0,
             limits,
             tuning,
+            watching: Watching::default(),
             counts: ShardCounts::default(),
         }
+    }
+
+    /// The same shard, asked to portray the flows of `watch`.
+    #[must_use]
+    pub fn watching(mut self, watch: Option<Watch>) -> Self {
+        self.watching = Watching::new(watch);
+        self
     }
 
     /// Takes a segment of one of its flows into account.
@@ -338,17 +354,18 @@ impl Shard {
         };
         let freed = flow.probe.allocated();
         self.head_bytes = self.head_bytes.saturating_sub(freed);
-        report(flow, &self.tuning, events);
+        report(flow, &self.tuning, &mut self.watching, events);
     }
 
     /// Every datagram of a flow that speaks DNS may name addresses: resolvers use a flow for many questions.
     fn learn(&mut self, place: Place, segment: &Segment<'_>, events: &mut Outbox<'_>) {
-        let answers_names = |flow: &Flow| matches!(flow.probe, Probe::Names);
-        if !self.table.flow(place).is_some_and(answers_names) {
+        let answers_names = |flow: &&Flow| matches!(flow.probe, Probe::Names);
+        let Some(flow) = self.table.flow(place).filter(answers_names) else {
             return;
-        }
+        };
         let named = dns::answers(segment.payload);
         if !named.is_empty() {
+            self.watching.note_names(flow, &named);
             let asker = segment.destination;
             events.push(Report::Answers(Answers { asker, named }));
         }
@@ -377,6 +394,7 @@ impl Shard {
             ends: (0, 0),
         };
         let facts = facts_of(flow, vec![layer]);
+        self.watching.note_layers(flow, &facts.layers);
         events.push(Report::Flow(Box::new(facts), Vec::new()));
     }
 
@@ -393,14 +411,15 @@ impl Shard {
         self.advance(now, out);
         for flow in self.table.drain() {
             let order = self.order(now, Cause::End, flow.id.0);
-            close(flow, &self.tuning, &mut Outbox::new(order, out));
+            let events = &mut Outbox::new(order, out);
+            close(flow, &self.tuning, &mut self.watching, events);
         }
     }
 
     fn close(&mut self, place: Place, flow: Flow, events: &mut Outbox<'_>) {
         self.asking.remove(place);
         self.head_bytes = self.head_bytes.saturating_sub(flow.probe.allocated());
-        close(flow, &self.tuning, events);
+        close(flow, &self.tuning, &mut self.watching, events);
     }
 
     fn order(&self, time: Timestamp, cause: Cause, frame: u64) -> Order {
@@ -476,12 +495,18 @@ fn conclude(flow: &mut Flow) {
 }
 
 /// Turns what was read in a flow into facts and evidence, and forgets the heads.
-fn report(flow: &mut Flow, tuning: &detect::Tuning, events: &mut Outbox<'_>) {
+fn report(
+    flow: &mut Flow,
+    tuning: &detect::Tuning,
+    watching: &mut Watching,
+    events: &mut Outbox<'_>,
+) {
     flow.defects.rewritten |= flow.probe.differs();
     let layers = flow.probe.settle().unwrap_or_default();
     if layers.is_empty() {
         return;
     }
+    watching.note_layers(flow, &layers);
     let facts = facts_of(flow, layers);
     let evidence = detect::inspect(&facts, tuning);
     if !evidence.is_empty() {
@@ -490,9 +515,17 @@ fn report(flow: &mut Flow, tuning: &detect::Tuning, events: &mut Outbox<'_>) {
     }
 }
 
-fn close(mut flow: Flow, tuning: &detect::Tuning, events: &mut Outbox<'_>) {
+fn close(
+    mut flow: Flow,
+    tuning: &detect::Tuning,
+    watching: &mut Watching,
+    events: &mut Outbox<'_>,
+) {
     conclude(&mut flow);
-    report(&mut flow, tuning, events);
+    report(&mut flow, tuning, watching, events);
+    if let Some(portrait) = watching.portrait(&flow) {
+        events.push(Report::Portrait(Box::new(portrait)));
+    }
     if flow.reported {
         events.push(Report::Ended(FlowEnd {
             id: flow.id,

@@ -12,7 +12,7 @@ const MAY_NAME: &str = "
     proto::cursor
     source         time proto::cursor
     decode         time proto::cursor source::Frame source::LinkType
-    flow           time decode proto facts::FlowId facts::Ending
+    flow           time decode proto facts::FlowId facts::Ending facts::Phase facts::SizeBin
     proto
     facts          time proto decode::Address decode::Endpoint decode::Label decode::Transport
     evidence       time proto facts decode::Address decode::Endpoint decode::Transport
@@ -20,11 +20,11 @@ const MAY_NAME: &str = "
     shard          time decode flow proto facts evidence detect
     correlate      time proto facts evidence finding decode::Address decode::Endpoint decode::Transport
     finding        time proto::target facts evidence detect decode::Address decode::Endpoint decode::Transport
-    pipeline       time source decode shard correlate finding config
-    sink           source evidence finding pipeline::Account
+    pipeline       time source decode facts::FlowPortrait shard correlate finding config
+    sink           time source proto facts evidence detect::Detector finding decode::Endpoint pipeline::Account
     config         time decode::FragmentLimits flow::table::Timeouts detect::Tuning shard correlate pipeline::memory_bound toml_file
     check          source detect finding pipeline config toml_file
-    command        source detect finding pipeline sink config check
+    command        source detect shard::Watch finding pipeline sink config check
     main           command
 ";
 
@@ -52,7 +52,7 @@ const ONLY_IN: &str = "
     anstyle                sink check
     arrayvec               flow proto
     clap                   command main
-    community_id           finding
+    community_id           facts
     crossbeam_channel      pipeline
     etherparse             decode
     flate2                 source
@@ -63,7 +63,7 @@ const ONLY_IN: &str = "
     indicatif              command
     jiff                   time
     md5                    proto
-    rustix                 source
+    rustix                 source command
     serde_json             sink check proto
     sha2                   proto finding
     signal_hook            command

@@ -157,6 +157,7 @@ fn replay(paths: &[PathBuf], config: &str, workers: usize) -> Outcome {
     let run = Run {
         config: &config,
         workers,
+        watch: None,
         stop: &AtomicBool::new(false),
         progress: &mut |_| {},
     };

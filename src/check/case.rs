@@ -63,6 +63,7 @@ fn replay(capture: &Path, config: &Config) -> Result<(Vec<Found>, Option<String>
     let run = Run {
         config,
         workers: config.pipeline.workers.count(),
+        watch: None,
         stop: &AtomicBool::new(false),
         progress: &mut |_| {},
     };

@@ -86,6 +86,7 @@ impl Replay {
                 workers: self
                     .workers
                     .map_or(config.pipeline.workers.count(), usize::from),
+                watch: None,
                 stop,
                 progress: &mut |progress| {
                     bar.set_position(progress.frames);

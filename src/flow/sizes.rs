@@ -2,6 +2,8 @@
 
 use arrayvec::ArrayVec;
 
+use crate::facts::SizeBin;
+
 /// A log-linear histogram of payload sizes in bytes: exact below 4, then four buckets per octave up to 65,535.
 ///
 /// Most flows use a handful of buckets, which stand in the flow itself; a flow that uses more, or counts beyond 255,
@@ -33,20 +35,24 @@ impl Sizes {
 
     fn widen(&mut self) {
         let mut many = Box::new([0; BUCKETS]);
-        for (lowest, count) in self.bins() {
-            if let Some(slot) = many.get_mut(usize::from(bucket_of(lowest))) {
-                *slot = count;
+        for bin in self.bins() {
+            if let Some(slot) = many.get_mut(usize::from(bucket_of(bin.lowest))) {
+                *slot = bin.count;
             }
         }
         self.0 = Counts::Many(many);
     }
 
-    /// The buckets that hold something, smallest first: smallest size of the bucket in bytes, and how many payloads.
-    pub fn bins(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+    /// The buckets that hold something, smallest first.
+    pub fn bins(&self) -> impl Iterator<Item = SizeBin> + '_ {
         (0..BUCKETS)
             .filter_map(|bucket| u8::try_from(bucket).ok())
-            .map(|bucket| (lowest_of(bucket), self.count(bucket)))
-            .filter(|&(_, count)| count > 0)
+            .map(|bucket| SizeBin {
+                lowest: lowest_of(bucket),
+                highest: lowest_of(bucket + 1) - 1,
+                count: self.count(bucket),
+            })
+            .filter(|bin| bin.count > 0)
     }
 
     fn count(&self, bucket: u8) -> u32 {
@@ -126,16 +132,30 @@ mod tests {
         let mut sizes = Sizes::default();
         (0..1_000).for_each(|_| sizes.record(517));
         sizes.record(0);
-        assert_eq!(sizes.bins().collect::<Vec<_>>(), [(0, 1), (512, 1_000)]);
+        assert_eq!(bins(&sizes), [(0, 0, 1), (512, 639, 1_000)]);
     }
 
     #[test]
     fn many_sizes_are_kept() {
         let mut sizes = Sizes::default();
         (0..16).for_each(|octave| sizes.record(1 << octave));
-        let bins: Vec<_> = sizes.bins().collect();
+        let bins = bins(&sizes);
         assert_eq!(bins.len(), 16);
-        assert!(bins.iter().enumerate().all(|(n, &bin)| bin == (1 << n, 1)));
+        let expected = |(n, &bin): (usize, &(u32, u32, u32))| (bin.0, bin.2) == (1 << n, 1);
+        assert!(bins.iter().enumerate().all(expected));
+    }
+
+    #[test]
+    fn the_last_bin_ends_at_the_largest_size() {
+        let mut sizes = Sizes::default();
+        sizes.record(LARGEST);
+        assert_eq!(bins(&sizes), [(57_344, LARGEST, 1)]);
+    }
+
+    fn bins(sizes: &Sizes) -> Vec<(u32, u32, u32)> {
+        let bins = sizes.bins();
+        bins.map(|bin| (bin.lowest, bin.highest, bin.count))
+            .collect()
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! The whole pipeline in the calling thread.
 
 use super::front::Front;
-use super::{BATCH_FRAMES, Run, RunError, Stage};
-use crate::finding::Finding;
+use super::{BATCH_FRAMES, Found, Run, RunError, Stage};
 use crate::shard::{Event, Route, SHARDS, Shard, ShardCounts};
 use crate::time::Timestamp;
 
@@ -10,7 +9,7 @@ pub(super) fn run(
     front: &mut Front<'_>,
     mut stage: Stage,
     run: Run<'_>,
-) -> Result<(Vec<Finding>, ShardCounts), RunError> {
+) -> Result<(Found, ShardCounts), RunError> {
     let mut shards = Shards::new(&run);
     let mut more = true;
     while more {
@@ -32,7 +31,8 @@ struct Shards {
 
 impl Shards {
     fn new(run: &Run<'_>) -> Self {
-        let new = |number| Shard::new(number, run.config.shard_limits(), run.config.tuning());
+        let (limits, tuning) = (run.config.shard_limits(), run.config.tuning());
+        let new = |number| Shard::new(number, limits, tuning).watching(run.watch.clone());
         Self {
             shards: (0..SHARDS).map(new).collect(),
             events: Vec::new(),

@@ -14,8 +14,9 @@ use std::sync::atomic::AtomicBool;
 use crate::config::Config;
 use crate::correlate::Ordered;
 use crate::decode::{FragmentCounts, FrameCounts};
+use crate::facts::FlowPortrait;
 use crate::finding::Finding;
-use crate::shard::{Event, Report, ShardCounts};
+use crate::shard::{Event, Report, ShardCounts, Watch};
 use crate::source::{Captures, SourceError};
 use front::Front;
 
@@ -25,6 +26,8 @@ pub struct Run<'a> {
     pub config: &'a Config,
     /// Worker threads; 0 does all in the calling thread.
     pub workers: usize,
+    /// Which flows to portray, if a person asked about some.
+    pub watch: Option<Watch>,
     /// Set from outside to end the run early, with what was found so far.
     pub stop: &'a AtomicBool,
     /// Called now and then with how far the run is.
@@ -45,8 +48,31 @@ pub struct Progress {
 pub struct Outcome {
     /// The findings, in the order they were raised.
     pub findings: Vec<Finding>,
+    /// The flows that were watched.
+    pub portraits: Portraits,
     /// What became of every frame.
     pub account: Account,
+}
+
+/// The flows that a run was asked to portray.
+#[derive(Debug, Default)]
+pub struct Portraits {
+    /// The first of them, at most [`Portraits::MOST`], in the order they ended.
+    pub first: Vec<FlowPortrait>,
+    /// How many there were in all.
+    pub count: u64,
+}
+
+impl Portraits {
+    /// How many are kept: two ends may use the same ports again and again.
+    pub const MOST: usize = 1_000;
+
+    fn add(&mut self, portrait: FlowPortrait) {
+        self.count += 1;
+        if self.first.len() < Self::MOST {
+            self.first.push(portrait);
+        }
+    }
 }
 
 /// What became of every frame of a run.
@@ -96,7 +122,7 @@ pub enum RunError {
 pub fn run(captures: &mut Captures, run: Run<'_>) -> Result<Outcome, RunError> {
     let mut front = Front::new(captures, run.config, run.stop);
     let stage = Stage::new(run.config);
-    let (findings, shards) = if run.workers == 0 {
+    let (found, shards) = if run.workers == 0 {
         inline::run(&mut front, stage, run)?
     } else {
         workers::run(&mut front, stage, run)?
@@ -109,20 +135,31 @@ pub fn run(captures: &mut Captures, run: Run<'_>) -> Result<Outcome, RunError> {
             accounted: account.frames.accounted(),
         });
     }
-    Ok(Outcome { findings, account })
+    Ok(Outcome {
+        findings: found.findings,
+        portraits: found.portraits,
+        account,
+    })
 }
 
-/// The ordered stage and the findings that left it.
+/// What left the ordered stage.
+#[derive(Default)]
+struct Found {
+    findings: Vec<Finding>,
+    portraits: Portraits,
+}
+
+/// The ordered stage and what left it.
 struct Stage {
     ordered: Ordered,
-    findings: Vec<Finding>,
+    found: Found,
 }
 
 impl Stage {
     fn new(config: &Config) -> Self {
         Self {
             ordered: Ordered::new(config.correlation_limits()),
-            findings: Vec::new(),
+            found: Found::default(),
         }
     }
 
@@ -136,15 +173,16 @@ impl Stage {
                 }
                 Report::Ended(end) => self.ordered.ended(&end),
                 Report::Answers(answers) => self.ordered.answered(&answers, event.order.time),
+                Report::Portrait(portrait) => self.found.portraits.add(*portrait),
             }
         }
-        self.findings.extend(self.ordered.take_displaced());
+        let displaced = self.ordered.take_displaced();
+        self.found.findings.extend(displaced);
     }
 
-    fn finish(self) -> Vec<Finding> {
-        let mut findings = self.findings;
-        findings.extend(self.ordered.finish());
-        findings
+    fn finish(mut self) -> Found {
+        self.found.findings.extend(self.ordered.finish());
+        self.found
     }
 }
 

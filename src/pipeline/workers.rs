@@ -8,9 +8,8 @@ use std::thread;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::front::Front;
-use super::{BATCH_FRAMES, Run, RunError, Stage};
+use super::{BATCH_FRAMES, Found, Run, RunError, Stage};
 use crate::decode::Segment;
-use crate::finding::Finding;
 use crate::shard::{Event, Moment, Route, SHARDS, Shard, ShardCounts};
 use crate::time::Timestamp;
 
@@ -18,9 +17,10 @@ pub(super) fn run(
     front: &mut Front<'_>,
     stage: Stage,
     mut run: Run<'_>,
-) -> Result<(Vec<Finding>, ShardCounts), RunError> {
-    let config = run.config;
-    let lane = |number| Shard::new(number, config.shard_limits(), config.tuning());
+) -> Result<(Found, ShardCounts), RunError> {
+    let (limits, tuning) = (run.config.shard_limits(), run.config.tuning());
+    let watch = run.watch.take();
+    let lane = |number| Shard::new(number, limits, tuning).watching(watch.clone());
     pump(front, stage, &mut run, lane)
 }
 
@@ -29,7 +29,7 @@ fn pump<L: Lane>(
     stage: Stage,
     run: &mut Run<'_>,
     lane: impl Fn(u16) -> L,
-) -> Result<(Vec<Finding>, ShardCounts), RunError> {
+) -> Result<(Found, ShardCounts), RunError> {
     let lanes = deal(run.workers, lane);
     thread::scope(|scope| {
         let (recycled, spare) = bounded(QUEUED * lanes.len());
@@ -229,10 +229,7 @@ fn finish<L: Lane>(lanes: &mut [L], now: Timestamp, events: &mut Vec<Event>) -> 
 }
 
 /// Puts the rounds of all workers together. A worker that hangs up before its last round has died.
-fn merge(
-    outlets: &[Receiver<Round>],
-    mut stage: Stage,
-) -> Result<(Vec<Finding>, ShardCounts), RunError> {
+fn merge(outlets: &[Receiver<Round>], mut stage: Stage) -> Result<(Found, ShardCounts), RunError> {
     let mut total = ShardCounts::default();
     let mut events = Vec::new();
     let mut last = false;
@@ -337,6 +334,7 @@ mod tests {
         let mut run = Run {
             config: &config,
             workers,
+            watch: None,
             stop: &stop,
             progress: &mut |_| {},
         };

@@ -17,6 +17,7 @@ pub(crate) fn findings(capture: &str, workers: usize, config: &str) -> Vec<Findi
     let run = Run {
         config: &config.parse::<Config>().unwrap(),
         workers,
+        watch: None,
         stop: &AtomicBool::new(false),
         progress: &mut |_| {},
     };
