@@ -3,6 +3,7 @@
 mod check;
 mod config;
 mod detectors;
+mod explain;
 mod replay;
 
 use std::fmt::Display;
@@ -24,6 +25,7 @@ enum Command {
     Replay(replay::Replay),
     Check(check::Check),
     Detectors(detectors::Detectors),
+    Explain(explain::Explain),
     Config(config::Config),
 }
 
@@ -34,6 +36,7 @@ impl Arguments {
             Command::Replay(replay) => replay.run(),
             Command::Check(check) => check.run(),
             Command::Detectors(detectors) => detectors.run(),
+            Command::Explain(explain) => explain.run(),
             Command::Config(config) => config.run(),
         };
         match ended {

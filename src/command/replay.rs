@@ -94,10 +94,7 @@ impl Replay {
             },
         );
         bar.finish_and_clear();
-        outcome.map_err(|error| match error {
-            RunError::Source(error) => unreadable(error),
-            RunError::WorkerDied | RunError::Unbalanced { .. } => Failure::new(Exit::Sensor, error),
-        })
+        outcome.map_err(broken_off)
     }
 
     fn print(&self, source: &SourceAccount, outcome: &Outcome) -> io::Result<()> {
@@ -179,7 +176,7 @@ fn unsignalled(error: io::Error) -> Failure {
 }
 
 /// Captures that were named wrongly are wrong arguments; the others could not be read.
-fn unreadable(error: SourceError) -> Failure {
+pub(super) fn unreadable(error: SourceError) -> Failure {
     let exit = match error {
         SourceError::Nothing | SourceError::StandardInputTwice => Exit::Usage,
         _ => Exit::Input,
@@ -187,8 +184,16 @@ fn unreadable(error: SourceError) -> Failure {
     Failure::new(exit, error)
 }
 
+/// Why a run came to no end.
+pub(super) fn broken_off(error: RunError) -> Failure {
+    match error {
+        RunError::Source(error) => unreadable(error),
+        RunError::WorkerDied | RunError::Unbalanced { .. } => Failure::new(Exit::Sensor, error),
+    }
+}
+
 /// Shown on a terminal only.
-fn progress_bar(quiet: bool) -> ProgressBar {
+pub(super) fn progress_bar(quiet: bool) -> ProgressBar {
     if quiet || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

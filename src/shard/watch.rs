@@ -133,12 +133,17 @@ impl Watching {
         }
     }
 
-    /// Keeps the first names that DNS gave in a flow, if it is watched.
+    /// Keeps the first names that DNS gave in a flow, each once, if it is watched.
     pub(super) fn note_names(&mut self, flow: &Flow, names: &[Named]) {
-        if self.holds(flow) {
-            let kept = &mut self.read.entry(flow.id).or_default().names;
-            let room = MOST_NAMES.saturating_sub(kept.len());
-            kept.extend(names.iter().take(room).cloned());
+        if !self.holds(flow) {
+            return;
+        }
+        let kept = &mut self.read.entry(flow.id).or_default().names;
+        for named in names {
+            let known = |old: &Named| old.ip == named.ip && old.name == named.name;
+            if kept.len() < MOST_NAMES && !kept.iter().any(known) {
+                kept.push(named.clone());
+            }
         }
     }
 

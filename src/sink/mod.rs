@@ -1,5 +1,6 @@
 //! Sinks: findings as lines.
 
 pub mod account;
+pub mod explain;
 pub mod jsonl;
 pub mod text;

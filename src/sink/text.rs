@@ -182,7 +182,7 @@ pub(super) fn plural(count: u64, noun: impl Display) -> String {
 }
 
 /// Bytes in decimal units, with one digit behind the point.
-fn bytes(count: u64) -> String {
+pub(super) fn bytes(count: u64) -> String {
     let units = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
     match units.into_iter().find(|&(_, size)| count >= size) {
         Some((unit, size)) => format!("{}.{} {unit}", count / size, count % size * 10 / size),
@@ -190,7 +190,7 @@ fn bytes(count: u64) -> String {
     }
 }
 
-fn style_of(severity: Severity) -> Style {
+pub(super) fn style_of(severity: Severity) -> Style {
     let color = match severity {
         Severity::Info => AnsiColor::Blue,
         Severity::Low => AnsiColor::Cyan,

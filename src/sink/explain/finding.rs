@@ -1,0 +1,236 @@
+//! A finding, line by line: what it says, why, and what it cannot know.
+
+use std::io::{self, Write};
+
+use super::page::{Page, span};
+use super::quality;
+use crate::detect::Detector;
+use crate::evidence::{Certainty, Hop, Inner, UNSEEN};
+use crate::finding::attack::Attack;
+use crate::finding::names::Names;
+use crate::finding::summary::{RelaySummary, Tally};
+use crate::finding::{Finding, FlowLine, Party, Status, Verdict};
+use crate::sink::text::{bytes, plural, style_of};
+
+/// Writes all that a finding says. `detector` is the one that found it.
+///
+/// # Errors
+///
+/// If the output fails; a closed pipe is [`io::ErrorKind::BrokenPipe`].
+pub fn finding(
+    out: &mut impl Write,
+    finding: &Finding,
+    detector: Option<&Detector>,
+    width: usize,
+) -> io::Result<()> {
+    let mut page = Page::new(out, width);
+    let severity = finding.severity;
+    page.title(severity.name(), style_of(severity), &finding.title)?;
+    page.gap()?;
+    conclusion(&mut page, finding, detector)?;
+    page.gap()?;
+    times(&mut page, finding)?;
+    page.gap()?;
+    parties(&mut page, finding)?;
+    page.gap()?;
+    exchange(&mut page, &finding.evidence, &finding.names)?;
+    page.gap()?;
+    limits(&mut page, finding, detector)
+}
+
+fn conclusion<W: Write>(
+    page: &mut Page<'_, W>,
+    finding: &Finding,
+    detector: Option<&Detector>,
+) -> io::Result<()> {
+    let certainty = format!("{:?}", finding.certainty).to_lowercase();
+    let meaning = meaning(finding.certainty);
+    let certainty = format!("{certainty} ({}): {meaning}", finding.confidence);
+    let verdict = match finding.verdict {
+        Verdict::Undeclared => "undeclared: nobody has said whether it may relay",
+    };
+    let summary = detector.map(Detector::summary).unwrap_or_default();
+    page.line("finding", &finding.id)?;
+    page.line("detector", &format!("{}: {summary}", finding.detector))?;
+    page.line("certainty", &certainty)?;
+    page.line("proof", &proof(finding))?;
+    page.line(
+        "severity",
+        &format!("{}: {}", finding.severity, why(finding)),
+    )?;
+    page.line("verdict", verdict)
+}
+
+fn meaning(certainty: Certainty) -> &'static str {
+    match certainty {
+        Certainty::Hint => "worth knowing, never an alarm",
+        Certainty::Possible => "it looks like it",
+        Certainty::Probable => "hard to explain otherwise",
+        Certainty::Proven => "a protocol exchange was parsed to its end",
+    }
+}
+
+/// What was seen of the exchange that the finding stands on.
+fn proof(finding: &Finding) -> String {
+    let relay = &finding.evidence;
+    let is_unseen = |outcome: Option<&String>| outcome.is_some_and(|outcome| outcome == UNSEEN);
+    let mut outcomes = relay.outcomes.iter();
+    if relay.opened > 0 {
+        let sessions = plural(finding.sessions, "session");
+        format!(
+            "the relay did what it was asked for in {} of {sessions}",
+            relay.opened
+        )
+    } else if outcomes.all(|outcome| is_unseen(outcome.value.as_ref())) {
+        "the relay was asked; what it answered was not seen".to_owned()
+    } else {
+        "the relay answered, and did not do what it was asked for".to_owned()
+    }
+}
+
+fn why(finding: &Finding) -> &'static str {
+    match finding.certainty {
+        Certainty::Hint => "a hint is worth a line",
+        Certainty::Possible => "what is only possible is weak",
+        Certainty::Probable | Certainty::Proven if finding.evidence.reverse => {
+            "a host that connects out to serve is the mark of a back-connect proxy"
+        }
+        Certainty::Probable | Certainty::Proven => "a relay that nobody declared is worth a look",
+    }
+}
+
+fn times<W: Write>(page: &mut Page<'_, W>, finding: &Finding) -> io::Result<()> {
+    let first = finding.first_seen;
+    let status = match finding.status {
+        Status::New => "new: a session was open when last seen",
+        Status::Closed => "closed: every session is over",
+    };
+    let raised = format!("{}, {} later", finding.raised, span(finding.raised - first));
+    let last = format!(
+        "{}, {} later",
+        finding.last_seen,
+        span(finding.last_seen - first)
+    );
+    page.line("first seen", &first.to_string())?;
+    page.line("raised", &raised)?;
+    page.line("last seen", &last)?;
+    page.line("status", status)
+}
+
+fn parties<W: Write>(page: &mut Page<'_, W>, finding: &Finding) -> io::Result<()> {
+    let relay = finding.relay.map(|ip| match finding.mechanism {
+        Some(mechanism) => format!("{ip}, by {mechanism}"),
+        None => ip.to_string(),
+    });
+    let server = format!("{}, {}", party(&finding.server), finding.transport);
+    page.lines("relay", relay)?;
+    page.line("client", &party(&finding.client))?;
+    page.line("server", &server)?;
+    let listed = finding.flows.len() as u64;
+    let sessions = match finding.sessions.checked_sub(listed) {
+        None | Some(0) => finding.sessions.to_string(),
+        Some(_) => format!("{}; {listed} of them are", finding.sessions),
+    };
+    page.line("sessions", &sessions)?;
+    page.lines("", finding.flows.iter().map(session))?;
+    let traffic = format!(
+        "{} from the client, {} to it, in sessions that are over",
+        bytes(finding.evidence.client_bytes),
+        bytes(finding.evidence.server_bytes)
+    );
+    page.line("payload", &traffic)
+}
+
+fn party(party: &Party) -> String {
+    let end = match party.port {
+        Some(port) => std::net::SocketAddr::new(party.ip, port).to_string(),
+        None => party.ip.to_string(),
+    };
+    match &party.name {
+        Some(name) => format!("{end} ({name})"),
+        None => end,
+    }
+}
+
+/// The ends stand under the time, for the Community ID to be copied.
+fn session(flow: &FlowLine) -> String {
+    let id = flow.community_id.as_deref().unwrap_or("without an id");
+    let (client, server) = (party(&flow.client), party(&flow.server));
+    let ends = format!("  {} {client} to {server}", flow.transport);
+    format!("{}  {id}\n{ends}", flow.first_seen)
+}
+
+fn exchange<W: Write>(
+    page: &mut Page<'_, W>,
+    relay: &RelaySummary,
+    names: &Names,
+) -> io::Result<()> {
+    page.lines("protocol", told(&relay.protocols, ToString::to_string))?;
+    page.lines("asked", told(&relay.commands, String::clone))?;
+    page.lines("identity", told(&relay.authentication, ToString::to_string))?;
+    page.lines("outcome", told(&relay.outcomes, String::clone))?;
+    page.lines("target", told(&relay.targets, |target| names.show(target)))?;
+    page.lines("then", told(&relay.hops, |hops| path(hops, names)))?;
+    page.lines("inside", told(&relay.inner, inner))?;
+    page.lines("marks", told(&relay.marks, String::clone))
+}
+
+/// `value ×3`, in the order first seen.
+fn told<T: PartialEq>(tally: &Tally<T>, show: impl Fn(&T) -> String) -> Vec<String> {
+    let values = tally.iter().map(|counted| {
+        let value = counted.value.as_ref().map_or("others".to_owned(), &show);
+        let (first, rest) = value.split_once('\n').unwrap_or((&value, ""));
+        match counted.count {
+            1 => value,
+            count => format!("{first} ×{count}\n{rest}"),
+        }
+    });
+    values.collect()
+}
+
+fn path(hops: &[Hop], names: &Names) -> String {
+    let steps = hops.iter().map(|hop| {
+        let target = hop.target.as_ref().map(|target| names.show(target));
+        format!("{} to {}", hop.protocol, target.unwrap_or("?".to_owned()))
+    });
+    steps.collect::<Vec<_>>().join(", then ")
+}
+
+fn inner(inner: &Inner) -> String {
+    let name = inner.name.as_ref().map(|name| format!(" {name}"));
+    let prints = [
+        ("JA4", &inner.ja4),
+        ("JA3", &inner.ja3),
+        ("HASSH", &inner.hassh),
+    ];
+    let prints = prints
+        .into_iter()
+        .filter_map(|(kind, print)| Some(format!("\n  {kind} {}", print.as_ref()?)));
+    let details = name.into_iter().chain(prints);
+    inner.protocol.to_owned() + &details.collect::<String>()
+}
+
+fn limits<W: Write>(
+    page: &mut Page<'_, W>,
+    finding: &Finding,
+    detector: Option<&Detector>,
+) -> io::Result<()> {
+    page.lines("quality", quality::words(finding.quality))?;
+    page.lines("ATT&CK", finding.attack.iter().map(technique))?;
+    let misses = detector.map(|detector| detector.section("Misses"));
+    page.lines("misses", misses)
+}
+
+/// `T1090.002 Proxy: External Proxy (DET0325, AN0923)`
+fn technique(attack: &Attack) -> String {
+    let name = attack.name().unwrap_or_default();
+    let references: Vec<&str> = [attack.strategy, attack.analytic]
+        .into_iter()
+        .flatten()
+        .collect();
+    let references = match references.join(", ") {
+        none if none.is_empty() => none,
+        some => format!(" ({some})"),
+    };
+    format!("{:<9} {name}{references}", attack.technique)
+}
