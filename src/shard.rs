@@ -678,6 +678,7 @@ mod tests {
         match report {
             Report::Ended(end) => format!("{} ended", end.id.0),
             Report::Answers(answers) => format!("{} names", answers.named.len()),
+            Report::Portrait(portrait) => format!("{} portrayed", portrait.facts.id.0),
             Report::Flow(facts, evidence) => {
                 let certainty = evidence.first().map(|evidence| evidence.certainty);
                 let loss = if facts.quality.loss {
@@ -725,6 +726,36 @@ mod tests {
         let told = ["1 Some(Proven)", "1 ended", "7 Some(Proven)", "7 ended"];
         assert_eq!(watch.ends().told(), told);
         assert_eq!(watch.shard.counts().flows, 2);
+    }
+
+    #[test]
+    fn a_watched_flow_is_portrayed_when_it_is_over_and_no_other() {
+        let said = [GREETING, METHOD, REQUEST, REPLY];
+        let mut watch = Watch::ample();
+        let selector = format!("{SERVER}-10.0.0.1:1/tcp").parse();
+        watch.shard = watch.shard.watching(selector.ok());
+        for (client, isns) in [("10.0.0.1:1", [100, 500]), ("10.0.0.1:2", [1, 1])] {
+            watch.opens(client, isns).talks(client, isns, &said);
+        }
+        watch.opens("10.0.0.1:1", [9_000, 7_000]).ends();
+        let portraits: Vec<_> = watch
+            .events
+            .iter()
+            .filter_map(|event| match &event.report {
+                Report::Portrait(portrait) => Some(portrait),
+                _ => None,
+            })
+            .collect();
+        let shown = portraits.iter().map(|portrait| {
+            let layers = portrait.facts.layers.len();
+            let segments = (portrait.client.segments, portrait.server.segments);
+            (portrait.facts.id.0, layers, segments)
+        });
+        assert_eq!(shown.collect::<Vec<_>>(), [(1, 1, (3, 3)), (13, 0, (1, 1))]);
+        let mut told = watch.told();
+        told.retain(|line| !line.ends_with("portrayed"));
+        let unwatched = ["1 Some(Proven)", "1 ended", "7 Some(Proven)", "7 ended"];
+        assert_eq!(told, unwatched);
     }
 
     #[test]

@@ -308,6 +308,7 @@ const FLOWS_LISTED: usize = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::Transport;
     use crate::evidence::samples::evidence;
     use crate::facts::Traffic;
     use crate::facts::samples::{end, endpoint, flow};

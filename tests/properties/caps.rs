@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hopscope::correlate::recent::Recent;
+use hopscope::facts::SizeBin;
 use hopscope::finding::summary::Tally;
 use hopscope::flow::sizes::Sizes;
 use proptest::collection::vec;
@@ -66,15 +67,17 @@ fn sizes_count_each_payload_in_its_bin() {
         payloads.extend(std::iter::repeat_n(size, times));
         let mut sizes = Sizes::default();
         payloads.iter().for_each(|&bytes| sizes.record(bytes));
-        let bins: Vec<(u32, u32)> = sizes.bins().collect();
-        assert!(bins.is_sorted_by(|a, b| a.0 < b.0));
+        let bins: Vec<SizeBin> = sizes.bins().collect();
+        assert!(bins.is_sorted_by(|a, b| a.highest < b.lowest));
         let mut expected = BTreeMap::new();
         for bytes in payloads {
             let bytes = bytes.min(65_535);
-            let (lowest, _) = *bins.iter().rfind(|(lowest, _)| *lowest <= bytes).unwrap();
-            assert!(bytes - lowest <= lowest / 4, "{bytes} stands at {lowest}");
-            *expected.entry(lowest).or_default() += 1u32;
+            let bin = bins.iter().rfind(|bin| bin.lowest <= bytes).unwrap();
+            assert!(bytes <= bin.highest, "{bytes} stands in {bin:?}");
+            assert!(bin.highest - bin.lowest <= bin.lowest / 4, "{bin:?}");
+            *expected.entry(bin.lowest).or_default() += 1u32;
         }
-        assert_eq!(bins, expected.into_iter().collect::<Vec<_>>());
+        let counts: BTreeMap<u32, u32> = bins.iter().map(|bin| (bin.lowest, bin.count)).collect();
+        assert_eq!(counts, expected);
     });
 }

@@ -73,6 +73,7 @@ fn text(event: &Event) -> String {
         Report::Flow(facts, _) => format!("Flow({:?})", facts.id),
         Report::Ended(end) => format!("Ended({:?} {:?})", end.id, end.last_seen),
         Report::Answers(answers) => format!("Answers({answers:?})"),
+        Report::Portrait(portrait) => format!("Portrait({portrait:?})"),
     };
     format!("{:?} {report}", event.order)
 }

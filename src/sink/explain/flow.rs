@@ -147,15 +147,18 @@ fn heading(facts: &FlowFacts, at: usize, layer: &Layer) -> String {
         };
         return format!("{name}, served by {server}");
     }
-    let before = facts.layers.get(..at).unwrap_or_default();
-    let target = before
-        .iter()
-        .rfind(|outer| outer.depth < layer.depth)
-        .and_then(|outer| layers::target(&outer.protocol))
-        .map_or("its target".to_owned(), ToString::to_string);
     let tunnels = match layer.depth {
         1 => "the tunnel".to_owned(),
         depth => format!("{depth} tunnels"),
     };
-    format!("{name} through {tunnels}, served by {target}")
+    let before = facts.layers.get(..at).unwrap_or_default();
+    let target = before
+        .iter()
+        .rev()
+        .filter(|outer| outer.depth + 1 == layer.depth)
+        .find_map(|outer| layers::target(&outer.protocol));
+    match target {
+        Some(target) => format!("{name} through {tunnels}, served by {target}"),
+        None => format!("{name} through {tunnels}"),
+    }
 }

@@ -1,8 +1,10 @@
 //! What was read in a layer, as labels and texts.
 
 mod http;
+mod http2;
 mod socks;
 mod tls;
+mod websocket;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -21,10 +23,14 @@ pub(super) fn details(protocol: &Protocol) -> Vec<(&'static str, String)> {
         Protocol::Socks5(socks) => socks::version5(socks),
         Protocol::Socks4(socks) => socks::version4(socks),
         Protocol::Http(http) => http::exchange(http),
+        Protocol::Http2(http) => http2::connection(http),
         Protocol::Proxy(header) => proxy(header),
         Protocol::Tls(tls) => tls::handshake(tls),
         Protocol::Ssh(session) => ssh(session),
         Protocol::SocksUdp(udp) => socks::datagram(udp),
+        Protocol::WebSocket(socket) => websocket::frames(socket),
+        Protocol::Penguin(penguin) => websocket::penguin(penguin),
+        Protocol::Yamux(_) | Protocol::Smux(_) => Vec::new(),
     };
     details
         .into_iter()
@@ -32,14 +38,21 @@ pub(super) fn details(protocol: &Protocol) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-/// Whom a relay was asked to reach.
-pub(super) fn target(protocol: &Protocol) -> Option<&Target> {
+/// Whom a relay was asked to reach, where the layer says it.
+pub(super) fn target(protocol: &Protocol) -> Option<Target> {
     match protocol {
-        Protocol::Socks5(socks) => socks.target.as_ref(),
-        Protocol::Socks4(socks) => socks.target.as_ref(),
-        Protocol::Http(http) => http.target.as_ref(),
-        Protocol::SocksUdp(udp) => Some(&udp.target),
-        Protocol::Proxy(_) | Protocol::Tls(_) | Protocol::Ssh(_) => None,
+        Protocol::Socks5(socks) => socks.target.clone(),
+        Protocol::Socks4(socks) => socks.target.clone(),
+        Protocol::Http(http) => http.target.clone().or_else(|| websocket::target(http)),
+        Protocol::Http2(http) => http.connect()?.target(),
+        Protocol::SocksUdp(udp) => Some(udp.target.clone()),
+        Protocol::Penguin(penguin) => penguin.target.clone(),
+        Protocol::Proxy(_)
+        | Protocol::Tls(_)
+        | Protocol::Ssh(_)
+        | Protocol::WebSocket(_)
+        | Protocol::Yamux(_)
+        | Protocol::Smux(_) => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an HTTP exchange says.
 
-use super::{Detail, asked};
+use super::{Detail, asked, websocket};
 use crate::evidence::UNSEEN;
 use crate::proto::http::{Content, Form, Http, Response, Scheme};
 
@@ -17,6 +17,9 @@ pub(super) fn exchange(http: &Http) -> Vec<Detail> {
     match &http.response {
         Some(response) => details.extend(self::response(response)),
         None => details.push(("answer", Some(unread(http).to_owned()))),
+    }
+    if let Some(handshake) = &http.websocket {
+        details.extend(websocket::handshake(handshake));
     }
     details.push(("cut", http.is_cut.then(|| cut.to_owned())));
     details
