@@ -25,7 +25,7 @@ const QUIET: &str = "http-forward-proxy/miss-ordinary-web.pcap";
 
 #[test]
 fn help_is_there_for_every_command() {
-    let cases: [(&[&str], &[&str]); 6] = [
+    let cases: [(&[&str], &[&str]); 7] = [
         (
             &["--help"],
             &[
@@ -46,7 +46,8 @@ fn help_is_there_for_every_command() {
                 "--quiet",
             ],
         ),
-        (&["detectors", "--help"], &["The detector to explain"]),
+        (&["detectors", "--help"], &["hopscope explain detector"]),
+        (&["explain", "--help"], &["detector", "finding", "flow"]),
         (&["config", "--help"], &["check"]),
         (
             &["config", "check", "--help"],
@@ -101,7 +102,7 @@ fn wrong_arguments_end_with_2() {
             "hopscope: standard input can be read only once; name - once\n",
         ),
         (
-            &["detectors", "sock-proxy"],
+            &["explain", "detector", "sock-proxy"],
             "hopscope: there is no detector sock-proxy; there are socks-proxy, ",
         ),
         (&["config"], "Usage: hopscope config <COMMAND>"),
@@ -357,7 +358,7 @@ fn detectors_are_listed_and_explained() {
     assert_eq!(listed.code, 0);
     for line in listed.output.lines() {
         let name = line.split(' ').next().unwrap();
-        let page = hopscope(&["detectors", name]);
+        let page = hopscope(&["explain", "detector", name]);
         assert_eq!((page.code, page.messages.as_str()), (0, ""), "{name}");
         assert!(page.output.starts_with(&format!("# {name}\n")));
     }

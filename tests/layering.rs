@@ -21,7 +21,7 @@ const MAY_NAME: &str = "
     correlate      time proto facts evidence finding decode::Address decode::Endpoint decode::Transport
     finding        time proto::target facts evidence detect decode::Address decode::Endpoint decode::Transport
     pipeline       time source decode facts::FlowPortrait shard correlate finding config
-    sink           time source proto facts evidence detect::Detector finding decode::Endpoint pipeline::Account
+    sink           time source proto facts evidence detect::Detector finding decode::Label pipeline::Account
     config         time decode::FragmentLimits flow::table::Timeouts detect::Tuning shard correlate pipeline::memory_bound toml_file
     check          source detect finding pipeline config toml_file
     command        source detect shard::Watch finding pipeline sink config check
@@ -52,7 +52,7 @@ const ONLY_IN: &str = "
     anstyle                sink check
     arrayvec               flow proto
     clap                   command main
-    community_id           facts
+    community_id           facts finding sink
     crossbeam_channel      pipeline
     etherparse             decode
     flate2                 source

@@ -5,11 +5,22 @@ use std::sync::atomic::AtomicBool;
 
 use hopscope::config::Config;
 use hopscope::finding::Finding;
-use hopscope::pipeline::{self, Run};
+use hopscope::pipeline::{self, Outcome, Run};
+use hopscope::shard::Watch;
 use hopscope::source::{Captures, Inputs};
 
 /// The findings of a capture in `testdata/pcaps`.
 pub(crate) fn findings(capture: &str, workers: usize, config: &str) -> Vec<Finding> {
+    outcome(capture, workers, config, None).findings
+}
+
+/// All that a run over a capture in `testdata/pcaps` brings.
+pub(crate) fn outcome(
+    capture: &str,
+    workers: usize,
+    config: &str,
+    watch: Option<Watch>,
+) -> Outcome {
     let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "testdata/pcaps", capture]
         .iter()
         .collect();
@@ -17,9 +28,9 @@ pub(crate) fn findings(capture: &str, workers: usize, config: &str) -> Vec<Findi
     let run = Run {
         config: &config.parse::<Config>().unwrap(),
         workers,
-        watch: None,
+        watch,
         stop: &AtomicBool::new(false),
         progress: &mut |_| {},
     };
-    pipeline::run(&mut captures, run).unwrap().findings
+    pipeline::run(&mut captures, run).unwrap()
 }
