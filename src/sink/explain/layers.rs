@@ -30,7 +30,7 @@ pub(super) fn details(protocol: &Protocol) -> Vec<(&'static str, String)> {
         Protocol::SocksUdp(udp) => socks::datagram(udp),
         Protocol::WebSocket(socket) => websocket::frames(socket),
         Protocol::Penguin(penguin) => websocket::penguin(penguin),
-        Protocol::Yamux(_) | Protocol::Smux(_) => Vec::new(),
+        Protocol::Yamux(_) | Protocol::Smux(_) | Protocol::MuxCool(_) => Vec::new(),
     };
     details
         .into_iter()
@@ -47,12 +47,7 @@ pub(super) fn target(protocol: &Protocol) -> Option<Target> {
         Protocol::Http2(http) => http.connect()?.target(),
         Protocol::SocksUdp(udp) => Some(udp.target.clone()),
         Protocol::Penguin(penguin) => penguin.target.clone(),
-        Protocol::Proxy(_)
-        | Protocol::Tls(_)
-        | Protocol::Ssh(_)
-        | Protocol::WebSocket(_)
-        | Protocol::Yamux(_)
-        | Protocol::Smux(_) => None,
+        _ => None,
     }
 }
 
