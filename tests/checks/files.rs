@@ -96,6 +96,7 @@ fn findings(file: &Scratch, config: &Config, workers: usize) -> Option<(String, 
             config,
             watch: None,
             workers,
+            watch: None,
             stop: &stop,
             progress: &mut |progress| {
                 stop.fetch_or(progress.frames > MOST_FRAMES as u64, Ordering::Relaxed);
