@@ -94,7 +94,6 @@ fn findings(file: &Scratch, config: &Config, workers: usize) -> Option<(String, 
         &mut captures,
         Run {
             config,
-            watch: None,
             workers,
             watch: None,
             stop: &stop,

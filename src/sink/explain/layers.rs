@@ -47,13 +47,7 @@ pub(super) fn target(protocol: &Protocol) -> Option<Target> {
         Protocol::Http2(http) => http.connect()?.target(),
         Protocol::SocksUdp(udp) => Some(udp.target.clone()),
         Protocol::Penguin(penguin) => penguin.target.clone(),
-        Protocol::Proxy(_)
-        | Protocol::Tls(_)
-        | Protocol::Ssh(_)
-        | Protocol::WebSocket(_)
-        | Protocol::Yamux(_)
-        | Protocol::Smux(_)
-        | Protocol::MuxCool(_) => None,
+        _ => None,
     }
 }
 

@@ -6,10 +6,13 @@ use crate::proto::http::{Content, Form, Http, Response, Scheme};
 
 pub(super) fn exchange(http: &Http) -> Vec<Detail> {
     let cut = "a head was cut, so that fields may be missing";
+    let handshake = http.websocket.as_deref();
+    let whole = handshake.and_then(|handshake| handshake.agent.as_ref());
+    let agent = whole.or(http.user_agent.as_ref());
     let mut details = vec![
         ("request", Some(request(http))),
         ("host", http.host.clone()),
-        ("client", http.user_agent.clone()),
+        ("client", agent.cloned()),
         ("connection", http.connection.clone()),
         ("upgrade", http.upgrade.clone()),
         ("marks", request_marks(http)),
@@ -18,9 +21,7 @@ pub(super) fn exchange(http: &Http) -> Vec<Detail> {
         Some(response) => details.extend(self::response(response)),
         None => details.push(("answer", Some(unread(http).to_owned()))),
     }
-    if let Some(handshake) = &http.websocket {
-        details.extend(websocket::handshake(handshake));
-    }
+    details.extend(handshake.map(websocket::handshake).unwrap_or_default());
     details.push(("cut", http.is_cut.then(|| cut.to_owned())));
     details
 }

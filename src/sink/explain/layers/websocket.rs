@@ -19,7 +19,6 @@ pub(super) fn handshake(handshake: &Handshake) -> Vec<Detail> {
     let route = handshake.route.as_ref();
     vec![
         ("path", Some(handshake.path.clone())),
-        ("agent", handshake.agent.clone()),
         ("origin", Some(origin.to_owned())),
         ("subprotocol", subprotocol(handshake)),
         ("accept key", Some(proof.to_owned())),
