@@ -209,6 +209,7 @@ fn documents() -> Vec<PathBuf> {
         "docs/decisions",
         "docs/detectors",
         "testdata/pcaps",
+        "fuzz",
     ]
     .iter()
     .flat_map(|folder| files_in(&root().join(folder)))

@@ -4,6 +4,8 @@
 #[path = "support/source.rs"]
 mod source;
 
+use std::sync::OnceLock;
+
 /// What each module may name of the others, in the order in which a packet meets them. An entry permits the path and
 /// everything below it; a module may always name what is below itself.
 const MAY_NAME: &str = "
@@ -73,12 +75,25 @@ const ONLY_IN: &str = "
     zstd                   source
 ";
 
-/// The rows of a table: a name, and what stands behind it.
-fn rows(table: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {
-    table.lines().filter_map(|line| {
+/// A name, and what stands behind it.
+type Row = (&'static str, Vec<&'static str>);
+
+fn may_names() -> &'static [Row] {
+    static ROWS: OnceLock<Vec<Row>> = OnceLock::new();
+    ROWS.get_or_init(|| rows(MAY_NAME))
+}
+
+fn only_ins() -> &'static [Row] {
+    static ROWS: OnceLock<Vec<Row>> = OnceLock::new();
+    ROWS.get_or_init(|| rows(ONLY_IN))
+}
+
+fn rows(table: &'static str) -> Vec<Row> {
+    let row = |line: &'static str| {
         let mut words = line.split_whitespace();
         Some((words.next()?, words.collect()))
-    })
+    };
+    table.lines().filter_map(row).collect()
 }
 
 #[test]
@@ -102,7 +117,7 @@ fn every_module_has_a_row_and_every_row_a_module() {
         .collect();
     modules.dedup();
     modules.retain(|module| module != "lib");
-    let mut named: Vec<&str> = rows(MAY_NAME).map(|(name, _)| name).collect();
+    let mut named: Vec<&str> = may_names().iter().map(|(name, _)| *name).collect();
     named.retain(|name| !name.contains("::"));
     named.sort_unstable();
     assert_eq!(modules, named);
@@ -176,14 +191,16 @@ fn is_clean(name: &str, text: &str) -> bool {
 fn may_name(file: &source::File, path: &str) -> bool {
     match path.strip_prefix("crate::") {
         Some(path) => keeps_to_its_row(&file.module(), path),
-        None => rows(ONLY_IN)
+        None => only_ins()
+            .iter()
             .filter(|(door, _)| is_below(path, door))
             .all(|(_, homes)| homes.contains(&file.top())),
     }
 }
 
 fn keeps_to_its_row(module: &str, path: &str) -> bool {
-    let row = rows(MAY_NAME)
+    let row = may_names()
+        .iter()
         .filter(|(name, _)| is_below(module, name))
         .max_by_key(|(name, _)| name.len());
     row.is_none_or(|(name, may)| is_below(path, name) || may.iter().any(|may| is_below(path, may)))

@@ -95,7 +95,6 @@ fn findings(file: &Scratch, config: &Config, workers: usize) -> Option<(String, 
         Run {
             config,
             workers,
-            watch: None,
             stop: &stop,
             progress: &mut |progress| {
                 stop.fetch_or(progress.frames > MOST_FRAMES as u64, Ordering::Relaxed);

@@ -2,6 +2,7 @@
 
 use std::iter::Peekable;
 use std::path::Path as FilePath;
+use std::sync::OnceLock;
 
 use super::is_below;
 use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree, token_stream};
@@ -22,7 +23,12 @@ pub(crate) struct Path {
 }
 
 /// Every file of `src` that is not there for tests only, in order.
-pub(crate) fn files() -> Vec<File> {
+pub(crate) fn files() -> &'static [File] {
+    static FILES: OnceLock<Vec<File>> = OnceLock::new();
+    FILES.get_or_init(read_all)
+}
+
+fn read_all() -> Vec<File> {
     let root = FilePath::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
     let mut files = Vec::new();
     read_below(root, root, &mut files);
