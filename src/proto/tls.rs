@@ -36,6 +36,27 @@ pub struct Tls {
 impl Tls {
     /// An upper bound of the bytes of memory that one needs: a hello, a certificate, and names out of them.
     pub const MOST_BYTES: usize = 2 * records::HEAD + 1024;
+
+    /// The name of the alert with which the server broke off, or its number.
+    pub fn alert_name(&self) -> Option<String> {
+        Some(match self.alert? {
+            0 => "close notify".to_owned(),
+            10 => "unexpected message".to_owned(),
+            40 => "handshake failure".to_owned(),
+            42 => "bad certificate".to_owned(),
+            47 => "illegal parameter".to_owned(),
+            48 => "unknown authority".to_owned(),
+            49 => "access denied".to_owned(),
+            50 => "decode error".to_owned(),
+            70 => "protocol version".to_owned(),
+            71 => "insufficient security".to_owned(),
+            80 => "internal error".to_owned(),
+            112 => "unrecognized name".to_owned(),
+            116 => "certificate required".to_owned(),
+            120 => "no application protocol".to_owned(),
+            other => format!("alert {other}"),
+        })
+    }
 }
 
 /// What a client offered. The body is kept and read again when somebody asks: few hellos are ever shown.

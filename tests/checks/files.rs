@@ -94,6 +94,7 @@ fn findings(file: &Scratch, config: &Config, workers: usize) -> Option<(String, 
         &mut captures,
         Run {
             config,
+            watch: None,
             workers,
             stop: &stop,
             progress: &mut |progress| {
