@@ -70,8 +70,8 @@ impl Connection {
         self.phase = self.phase_after(from, tcp);
         self.over = match self.phase {
             Phase::Closed(Ending::Finished) => finished && has(tcp, ACK),
-            Phase::Closed(Ending::Reset | Ending::Rejected) => true,
-            Phase::Opening | Phase::Open => false,
+            // A reset may be forged to end the watching; what follows it is read on.
+            Phase::Closed(Ending::Reset | Ending::Rejected) | Phase::Opening | Phase::Open => false,
         };
         Step::Belongs(payload)
     }
@@ -128,7 +128,7 @@ impl Connection {
 
     /// Whether a side said that it has nothing more to send.
     pub fn finished(&self, side: Side) -> bool {
-        self.stream(side).finished || matches!(self.phase, Phase::Closed(_))
+        self.stream(side).finished
     }
 
     fn stream(&self, side: Side) -> &Stream {

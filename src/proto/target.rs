@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use super::text::printable;
+
 /// A host and a port, as a client asked a relay for them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Target {
@@ -56,7 +58,7 @@ impl Host {
         if !is_plausible_name(text) {
             return None;
         }
-        let text = String::from_utf8_lossy(text);
+        let text = printable(text, text.len());
         let bare = text.trim_matches(['[', ']']);
         match bare.parse::<IpAddr>() {
             Ok(ip) => Some(Self::from_ip(ip)),
@@ -86,7 +88,7 @@ impl fmt::Display for Host {
 
 /// What a cut capture left of a name: its known start, for people to read.
 pub fn name_start(known: &[u8]) -> Option<String> {
-    is_plausible_name(known).then(|| name_in_one_form(&String::from_utf8_lossy(known)))
+    is_plausible_name(known).then(|| name_in_one_form(&printable(known, known.len())))
 }
 
 /// Whether clients send such names: 1 to 255 bytes, no spaces or controls, and 95 of 100 bytes from the alphabet of
