@@ -4,6 +4,7 @@
 //! many threads there are, and each has its own caps and its own order of forgetting, so that what is found does not
 //! depend on the threads.
 
+mod legs;
 mod watch;
 
 pub use watch::{Watch, WatchError};
@@ -11,16 +12,18 @@ pub use watch::{Watch, WatchError};
 use crate::decode::{Segment, Transport};
 use crate::detect;
 use crate::evidence::Evidence;
+use crate::facts::legs::{Flight, Sighting, Spoke};
 use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, FlowPortrait, Quality, Traffic};
 use crate::flow::closed::Closed;
 use crate::flow::head::Head;
 use crate::flow::key::{FlowKey, Sender};
+use crate::flow::nonces::NonceKey;
 use crate::flow::probing::{FirstPiece, Piece, Probe, Probing};
 use crate::flow::rings::Rings;
 use crate::flow::table::{FlowTable, Place, Timeouts};
 use crate::flow::tcp::{self, Payload};
 use crate::flow::{Flow, Observed};
-use crate::proto::stack::{self, Layer, Progress, Stack};
+use crate::proto::stack::{self, Layer, Progress, Protocol, Stack};
 use crate::proto::{Side, dns};
 use crate::time::Timestamp;
 use watch::Watching;
@@ -91,7 +94,13 @@ enum Cause {
 pub enum Report {
     /// A flow was read, and detectors or correlators want to know.
     Flow(Box<FlowFacts>, Vec<Evidence>),
-    /// A flow that was reported is over.
+    /// A flow carried its first payload.
+    Spoke(Spoke),
+    /// A side of a flow that spoke began a flight.
+    Flight(Flight),
+    /// A payload began with a nonce.
+    Nonce(Sighting),
+    /// A flow that was reported, or spoke, is over.
     Ended(FlowEnd),
     /// DNS gave names for addresses.
     Answers(Answers),
@@ -147,13 +156,14 @@ pub struct Shard {
     head_bytes: usize,
     limits: Limits,
     tuning: detect::Tuning,
+    nonces: NonceKey,
     watching: Watching,
     counts: ShardCounts,
 }
 
 impl Shard {
-    /// An empty shard.
-    pub fn new(number: u16, limits: Limits, tuning: detect::Tuning) -> Self {
+    /// An empty shard. All shards of a run share one key.
+    pub fn new(number: u16, limits: Limits, tuning: detect::Tuning, nonces: NonceKey) -> Self {
         Self {
             number,
             table: FlowTable::new(limits.flows, limits.timeouts),
@@ -162,6 +172,7 @@ impl Shard {
             head_bytes: 0,
             limits,
             tuning,
+            nonces,
             watching: Watching::default(),
             counts: ShardCounts::default(),
         }
@@ -244,16 +255,28 @@ impl Shard {
         };
         let from = flow.side_of(sender);
         let (was_answered, was_over) = (flow.is_answered(), flow.ending().is_some());
+        let flights = flow.flights(from);
         let observed = flow.observe(from, segment, moment.time);
         match observed {
             Observed::Copy => self.counts.copies += 1,
             Observed::Reopens => {}
             Observed::Counted(payload) => {
                 let (answered, over) = (flow.is_answered(), flow.ending().is_some());
+                let turns = flow.flights(from) != flights;
                 if answered && !was_answered {
                     self.table.promote(place);
                 }
                 self.probe(place, from, segment, payload, events);
+                self.tell(
+                    place,
+                    &legs::Piece {
+                        from,
+                        segment,
+                        payload,
+                        turns,
+                    },
+                    events,
+                );
                 if over && !was_over {
                     self.table.hasten(place);
                 }
@@ -261,6 +284,12 @@ impl Shard {
             }
         }
         observed
+    }
+
+    fn tell(&mut self, place: Place, piece: &legs::Piece<'_>, events: &mut Outbox<'_>) {
+        if let Some(flow) = self.table.flow_mut(place) {
+            legs::tell(flow, piece, &self.nonces, events);
+        }
     }
 
     /// Closes a flow that is over without waiting for its time to pass.
@@ -509,7 +538,8 @@ fn report(
     watching.note_layers(flow, &layers);
     let facts = facts_of(flow, layers);
     let evidence = detect::inspect(&facts, tuning);
-    if !evidence.is_empty() {
+    let declares = |layer: &Layer| matches!(layer.protocol, Protocol::Proxy(_));
+    if !evidence.is_empty() || facts.layers.iter().any(declares) {
         flow.reported = true;
         events.push(Report::Flow(Box::new(facts), evidence));
     }
@@ -526,7 +556,7 @@ fn close(
     if let Some(portrait) = watching.portrait(&flow) {
         events.push(Report::Portrait(Box::new(portrait)));
     }
-    if flow.reported {
+    if flow.reported || flow.spoke {
         events.push(Report::Ended(FlowEnd {
             id: flow.id,
             last_seen: flow.last_seen,
@@ -617,7 +647,7 @@ mod tests {
                 websocket_tunnel: true,
             };
             Self {
-                shard: Shard::new(0, limits, tuning),
+                shard: Shard::new(0, limits, tuning, NonceKey::default()),
                 events: Vec::new(),
                 frame: 0,
             }

@@ -171,6 +171,9 @@ impl Stage {
                 Report::Flow(facts, evidence) => {
                     self.ordered.flow(&facts, evidence, event.order.time);
                 }
+                Report::Spoke(spoke) => self.ordered.spoke(&spoke, event.order.time),
+                Report::Flight(flight) => self.ordered.flight(&flight, event.order.time),
+                Report::Nonce(sighting) => self.ordered.sighted(&sighting, event.order.time),
                 Report::Ended(end) => self.ordered.ended(&end),
                 Report::Answers(answers) => self.ordered.answered(&answers, event.order.time),
                 Report::Portrait(portrait) => self.found.portraits.add(*portrait),

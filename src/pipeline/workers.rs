@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::front::Front;
 use super::{BATCH_FRAMES, Found, Run, RunError, Stage};
 use crate::decode::Segment;
+use crate::flow::nonces::NonceKey;
 use crate::shard::{Event, Moment, Route, SHARDS, Shard, ShardCounts};
 use crate::time::Timestamp;
 
@@ -20,7 +21,8 @@ pub(super) fn run(
 ) -> Result<(Found, ShardCounts), RunError> {
     let (limits, tuning) = (run.config.shard_limits(), run.config.tuning());
     let watch = run.watch.take();
-    let lane = |number| Shard::new(number, limits, tuning).watching(watch.clone());
+    let nonces = NonceKey::default();
+    let lane = |number| Shard::new(number, limits, tuning, nonces.clone()).watching(watch.clone());
     pump(front, stage, &mut run, lane)
 }
 
