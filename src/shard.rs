@@ -266,17 +266,19 @@ impl Shard {
                 if answered && !was_answered {
                     self.table.promote(place);
                 }
+                let piece = legs::Piece {
+                    from,
+                    segment,
+                    payload,
+                    turns,
+                };
+                if segment.transport == Transport::TCP {
+                    self.tell(place, &piece, events);
+                }
                 self.probe(place, from, segment, payload, events);
-                self.tell(
-                    place,
-                    &legs::Piece {
-                        from,
-                        segment,
-                        payload,
-                        turns,
-                    },
-                    events,
-                );
+                if segment.transport != Transport::TCP {
+                    self.tell(place, &piece, events);
+                }
                 if over && !was_over {
                     self.table.hasten(place);
                 }
@@ -383,7 +385,7 @@ impl Shard {
         };
         let freed = flow.probe.allocated();
         self.head_bytes = self.head_bytes.saturating_sub(freed);
-        report(flow, &self.tuning, &mut self.watching, events);
+        report(flow, &self.tuning, &self.nonces, &mut self.watching, events);
     }
 
     /// Every datagram of a flow that speaks DNS may name addresses: resolvers use a flow for many questions.
@@ -441,14 +443,14 @@ impl Shard {
         for flow in self.table.drain() {
             let order = self.order(now, Cause::End, flow.id.0);
             let events = &mut Outbox::new(order, out);
-            close(flow, &self.tuning, &mut self.watching, events);
+            close(flow, &self.tuning, &self.nonces, &mut self.watching, events);
         }
     }
 
     fn close(&mut self, place: Place, flow: Flow, events: &mut Outbox<'_>) {
         self.asking.remove(place);
         self.head_bytes = self.head_bytes.saturating_sub(flow.probe.allocated());
-        close(flow, &self.tuning, &mut self.watching, events);
+        close(flow, &self.tuning, &self.nonces, &mut self.watching, events);
     }
 
     fn order(&self, time: Timestamp, cause: Cause, frame: u64) -> Order {
@@ -527,6 +529,7 @@ fn conclude(flow: &mut Flow) {
 fn report(
     flow: &mut Flow,
     tuning: &detect::Tuning,
+    nonces: &NonceKey,
     watching: &mut Watching,
     events: &mut Outbox<'_>,
 ) {
@@ -536,6 +539,7 @@ fn report(
         return;
     }
     watching.note_layers(flow, &layers);
+    legs::tell_inside(flow, &layers, nonces, events);
     let facts = facts_of(flow, layers);
     let evidence = detect::inspect(&facts, tuning);
     let declares = |layer: &Layer| matches!(layer.protocol, Protocol::Proxy(_));
@@ -548,11 +552,12 @@ fn report(
 fn close(
     mut flow: Flow,
     tuning: &detect::Tuning,
+    nonces: &NonceKey,
     watching: &mut Watching,
     events: &mut Outbox<'_>,
 ) {
     conclude(&mut flow);
-    report(&mut flow, tuning, watching, events);
+    report(&mut flow, tuning, nonces, watching, events);
     if let Some(portrait) = watching.portrait(&flow) {
         events.push(Report::Portrait(Box::new(portrait)));
     }

@@ -1,7 +1,7 @@
 //! Flows that repeat each other's nonces: content that came in on one and went out on another.
 
 use super::legs::{Leg, Legs};
-use super::nonces::{Nonces, Seen};
+use super::nonces::Nonces;
 use super::recent::Recent;
 use crate::decode::{Address, Endpoint};
 use crate::evidence::{Mechanism, Session};
@@ -27,8 +27,10 @@ pub struct Echo {
     pub bridge: Option<Session>,
     /// The leg that goes out.
     pub outbound: Session,
-    /// The hosts that relay: one, or both ends of the bridge.
+    /// The hosts that relay, by the address that faces the client: one, or both ends of the bridge.
     pub relays: Vec<Address>,
+    /// The last relay's address that faces the target.
+    pub leaves: Address,
     /// Who sends what comes in.
     pub client: Endpoint,
     /// Who receives what goes out.
@@ -76,17 +78,16 @@ impl Echoes {
     pub fn sighted(&mut self, sighting: &Sighting, legs: &Legs, now: Timestamp) -> Option<Echo> {
         let earlier = self.nonces.insert(sighting, now);
         let leg = legs.get(sighting.flow)?;
-        let pairs = earlier
-            .iter()
-            .filter_map(|seen| Pair::new(seen, legs.get(seen.sighting.flow)?, sighting, leg, now));
+        let pairs = earlier.iter().filter_map(|seen| {
+            let earlier = (legs.get(seen.sighting.flow)?, &seen.sighting);
+            let answers = |inbound, outbound| self.heard.contains(&(inbound, outbound));
+            Pair::new(earlier, (leg, sighting), answers, now - seen.time)
+        });
         let pairs: Vec<Pair<'_>> = pairs.filter(|pair| !pair.is_same_way()).collect();
         let adjacent = pairs.iter().find(|pair| pair.meets());
-        let pair = adjacent.or_else(|| pairs.iter().find(|pair| pair.may_be_far()))?;
-        if self.proves(pair) {
-            pair.echo(legs)
-        } else {
-            None
-        }
+        let pair = adjacent.or_else(|| pairs.iter().find(|pair| pair.may_be_far(legs)))?;
+        let echo = pair.echo(legs);
+        self.proves(pair).then_some(echo)
     }
 
     /// A handshake's nonce proves alone. Anything else must come back too, and be what a leg begins with: a broker that
@@ -115,30 +116,37 @@ impl Echoes {
 }
 
 impl<'a> Pair<'a> {
-    /// Orders two sightings. A request goes from a client to a server on each leg and its answer back; where one leg
-    /// was opened by its relay, as the tunnel of a reverse proxy is, what was seen first came in.
+    /// Orders two sightings. What was seen first came first, unless a host stands between the flows the other way round:
+    /// what is told late, because it was read in a tunnel, may be older. A request goes from a client to a server on
+    /// each leg and its answer back; where one leg was opened by its relay or its target, as the tunnel of a reverse
+    /// proxy is, what came first came in, unless it `answers` what went the other way before.
     fn new(
-        earlier: &'a Seen,
-        earlier_leg: &'a Leg,
-        later: &'a Sighting,
-        later_leg: &'a Leg,
-        now: Timestamp,
+        earlier: (&'a Leg, &'a Sighting),
+        later: (&'a Leg, &'a Sighting),
+        answers: impl Fn(FlowId, FlowId) -> bool,
+        delay: Span,
     ) -> Option<Self> {
-        if earlier_leg.session.transport != later_leg.session.transport {
+        if earlier.0.session.transport != later.0.session.transport {
             return None;
         }
-        let (first, second) = ((earlier_leg, &earlier.sighting), (later_leg, later));
-        let answers = earlier.sighting.from == Side::Server && later.from == Side::Server;
-        let (inbound, outbound) = if answers {
-            (second, first)
+        let turned = passes(later, earlier) && !passes(earlier, later);
+        let (first, second) = if turned {
+            (later, earlier)
         } else {
+            (earlier, later)
+        };
+        let both_answer = first.1.from == Side::Server && second.1.from == Side::Server;
+        let onward = !both_answer && !answers(second.1.flow, first.1.flow);
+        let (inbound, outbound) = if onward {
             (first, second)
+        } else {
+            (second, first)
         };
         Some(Self {
             inbound,
             outbound,
-            onward: !answers,
-            delay: now - earlier.time,
+            onward,
+            delay,
         })
     }
 
@@ -183,9 +191,18 @@ impl<'a> Pair<'a> {
         inbound.server == outbound.server
     }
 
-    /// Without a host in common, only what nobody else can have made up counts.
-    fn may_be_far(&self) -> bool {
-        self.inbound.1.kind == Kind::Handshake || self.is_rewritten()
+    /// Without a host in common, only what nobody else can have made up counts, or what may have gone through a tunnel.
+    fn may_be_far(&self, legs: &Legs) -> bool {
+        let alone = self.inbound.1.kind == Kind::Handshake || self.is_rewritten();
+        alone || self.bridge(legs).is_some()
+    }
+
+    /// A connection between the hosts that stand at the near ends of the legs, where these are two.
+    fn bridge(&self, legs: &Legs) -> Option<Session> {
+        let (enters, leaves) = self.relay_sides();
+        let apart = enters.address != leaves.address && !self.is_rewritten();
+        let between = apart.then(|| legs.between(enters.address, leaves.address));
+        between.flatten().map(|leg| leg.session)
     }
 
     /// Whether both flows are one connection: sequence numbers survive when addresses are rewritten.
@@ -208,7 +225,7 @@ impl<'a> Pair<'a> {
     fn mechanism(&self, bridge: Option<&Session>) -> Mechanism {
         if self.is_rewritten() {
             Mechanism::Dnat
-        } else if bridge.is_some() || self.is_reverse() {
+        } else if bridge.is_some() || self.is_reverse() || self.is_framed() {
             Mechanism::Tunnel
         } else if self.preamble() > 0 {
             Mechanism::Proxy
@@ -217,24 +234,26 @@ impl<'a> Pair<'a> {
         }
     }
 
+    /// Whether the content stands behind another protocol's framing on one leg only.
+    fn is_framed(&self) -> bool {
+        self.inbound.1.is_framed != self.outbound.1.is_framed
+    }
+
     /// Whether the far end of the leg that goes out opened it.
     fn is_reverse(&self) -> bool {
         let (_, target) = self.far_sides();
         target == self.outbound.0.session.client
     }
 
-    fn echo(&self, legs: &Legs) -> Option<Echo> {
+    fn echo(&self, legs: &Legs) -> Echo {
         let (enters, leaves) = self.relay_sides();
         let (client, target) = self.far_sides();
-        let (enters, leaves) = (enters.address, leaves.address);
-        let apart = enters != leaves && !self.is_rewritten();
-        let bridge = apart.then(|| legs.between(enters, leaves)).flatten();
-        let bridge = bridge.map(|leg| leg.session);
+        let bridge = self.bridge(legs);
         let relays = match bridge {
-            Some(_) => vec![enters, leaves],
-            None => vec![enters],
+            Some(_) => vec![enters.address, leaves.address],
+            None => vec![enters.address],
         };
-        Some(Echo {
+        Echo {
             inbound: self.inbound.0.session,
             outbound: self.outbound.0.session,
             bridge,
@@ -245,8 +264,16 @@ impl<'a> Pair<'a> {
             kind: self.inbound.1.kind,
             delay: self.delay,
             preamble: self.preamble(),
-        })
+            leaves: leaves.address,
+        }
     }
+}
+
+/// Whether who receives on one flow is who sends on the other.
+fn passes(first: (&Leg, &Sighting), second: (&Leg, &Sighting)) -> bool {
+    let receives = first.0.end(first.1.from.other());
+    let sends = second.0.end(second.1.from);
+    receives.address == sends.address
 }
 
 /// Repetitions that prove a relay whose sessions were picked up in their middle.

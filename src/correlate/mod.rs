@@ -14,9 +14,9 @@ pub mod recent;
 pub mod relay;
 pub mod targets;
 
-use crate::evidence::{Certainty, Evidence};
+use crate::evidence::{Certainty, Evidence, Session};
 use crate::facts::legs::{Flight, Sighting, Spoke};
-use crate::facts::{Answers, FlowEnd, FlowFacts};
+use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId};
 use crate::finding::Finding;
 use crate::finding::lifecycle::Findings;
 use crate::proto::target::Target;
@@ -82,6 +82,10 @@ impl Ordered {
             let target = associations::target_of(facts);
             self.findings.join(control, &facts.into(), target);
             self.name_target(facts, target, now);
+            if let Some(target) = target {
+                let joins = self.relays.datagrams(facts, target, &self.names, now);
+                self.add_all(&joins, now);
+            }
         }
     }
 
@@ -103,6 +107,9 @@ impl Ordered {
     fn add_all(&mut self, evidence: &[Evidence], now: Timestamp) {
         for evidence in evidence {
             self.add(evidence, now);
+            let over = |leg: &&Session| !self.relays.is_alive(leg.id);
+            let over: Vec<FlowId> = evidence.sessions().filter(over).map(|leg| leg.id).collect();
+            over.into_iter().for_each(|leg| self.findings.over(leg));
         }
     }
 

@@ -144,6 +144,7 @@ mod tests {
             kind: Kind::Handshake,
             hash,
             offset: 0,
+            is_framed: false,
             sequence: None,
         }
     }

@@ -41,6 +41,7 @@ use crate::facts::{FlowFacts, FlowId};
 use crate::proto::Side;
 use crate::proto::proxy_protocol::ProxyProtocol;
 use crate::proto::stack::Protocol;
+use crate::proto::target::Target;
 use crate::time::{Span, Timestamp};
 
 /// Joins the legs of relayed sessions.
@@ -79,6 +80,8 @@ pub struct RelayCounts {
 struct Joined {
     legs: Vec<Session>,
     relays: Vec<Address>,
+    /// The last relay's address that faces the target.
+    leaves: Address,
     client: Endpoint,
     target: Endpoint,
     mechanism: Mechanism,
@@ -135,10 +138,29 @@ impl Relays {
         joins
     }
 
+    /// Takes a flow of datagrams that a SOCKS client has relayed.
+    pub fn datagrams(
+        &mut self,
+        facts: &FlowFacts,
+        target: &Target,
+        names: &Names,
+        now: Timestamp,
+    ) -> Vec<Evidence> {
+        let request = Request::new(facts, target);
+        let reached = self.requests.ask(request.clone(), &self.legs, names, now);
+        reached.map_or_else(Vec::new, |leg| self.reached(&request, leg))
+    }
+
+    /// Whether a flow speaks and is not over.
+    pub fn is_alive(&self, flow: FlowId) -> bool {
+        self.legs.get(flow).is_some()
+    }
+
     fn reached(&mut self, request: &Request, leg: Session) -> Vec<Evidence> {
         self.join(Joined {
             legs: vec![request.session, leg],
             relays: vec![leg.client.address],
+            leaves: leg.client.address,
             client: request.client,
             target: leg.server,
             mechanism: Mechanism::Proxy,
@@ -162,6 +184,7 @@ impl Relays {
         self.join(Joined {
             legs: vec![inbound, outbound],
             relays: vec![inbound.server.address],
+            leaves: outbound.client.address,
             client: inbound.client,
             target: outbound.server,
             mechanism: Mechanism::Balancer,
@@ -194,6 +217,7 @@ impl Relays {
         self.join(Joined {
             legs: vec![caller, Session::from(facts)],
             relays: vec![relay],
+            leaves: relay,
             client: caller.client,
             target: facts.client,
             mechanism: Mechanism::Proxy,
@@ -250,6 +274,7 @@ impl From<Echo> for Joined {
         Self {
             legs: legs.into_iter().flatten().collect(),
             relays: echo.relays,
+            leaves: echo.leaves,
             client: echo.client,
             target: echo.target,
             mechanism: echo.mechanism,
@@ -272,7 +297,11 @@ impl Joined {
             certainty: self.certainty,
             session: *inbound,
             further: vec![*outbound],
-            relay,
+            relay: if at == last {
+                self.outward(relay)
+            } else {
+                relay
+            },
             says: Says::Join(Box::new(Join {
                 mechanism: self.mechanism,
                 proof: self.proof,
@@ -291,6 +320,15 @@ impl Joined {
             })),
         });
         told.collect()
+    }
+
+    /// A relay with two addresses is known by the one that its targets see, unless that is its own loopback.
+    fn outward(&self, relay: Address) -> Address {
+        if self.leaves.ip().is_loopback() {
+            relay
+        } else {
+            self.leaves
+        }
     }
 
     /// The end of a leg that is not the relay.

@@ -5,7 +5,7 @@ use super::names::Names;
 use super::recent::Recent;
 use crate::decode::{Address, Endpoint};
 use crate::evidence::{Evidence, Session};
-use crate::facts::FlowId;
+use crate::facts::{FlowFacts, FlowId};
 use crate::proto::target::{Host, Target};
 use crate::time::{Span, Timestamp};
 
@@ -39,6 +39,16 @@ impl Request {
             relay: evidence.relay,
             target: exchange.target.clone()?,
         })
+    }
+
+    /// The request in the header of relayed datagrams.
+    pub fn new(facts: &FlowFacts, target: &Target) -> Self {
+        Self {
+            session: facts.into(),
+            client: facts.client,
+            relay: facts.server.address,
+            target: target.clone(),
+        }
     }
 
     /// Whether a flow of the relay goes where it was asked to go: to the address, or to one that the relay was told for

@@ -49,6 +49,8 @@ pub struct Sighting {
     pub hash: u64,
     /// Where in the sender's stream their payload begins.
     pub offset: u64,
+    /// Whether it stands behind the framing of another protocol, so that its offset is not that of a payload.
+    pub is_framed: bool,
     /// The TCP sequence number of that payload, if it is known: where it is the same on two flows, they are one
     /// connection whose addresses somebody rewrote.
     pub sequence: Option<u32>,

@@ -57,7 +57,9 @@ impl Subject {
                 client,
                 server,
             },
-            Says::Join(_) if evidence.relay == server.address => Self::Service { detector, server },
+            Says::Join(join) if join.client == evidence.session.client => {
+                Self::Service { detector, server }
+            }
             Says::Join(_) => Self::Pair {
                 detector,
                 client,
@@ -132,7 +134,11 @@ impl Findings {
         });
         draft.add(evidence);
         for session in evidence.sessions() {
-            self.open.entry(session.id).or_default().push(subject);
+            let subjects = self.open.entry(session.id).or_default();
+            if !subjects.contains(&subject) {
+                subjects.push(subject);
+                draft.attach(session);
+            }
         }
         displaced
     }
@@ -151,7 +157,8 @@ impl Findings {
         let subjects = self.open.get(&control).cloned().unwrap_or_default();
         for subject in &subjects {
             if let Some(draft) = self.drafts.get_mut(subject) {
-                draft.join(session);
+                draft.sessions += 1;
+                draft.attach(session);
                 draft.aim(target);
             }
         }
@@ -175,6 +182,15 @@ impl Findings {
         for subject in self.open.remove(&end.id).unwrap_or_default() {
             if let Some(draft) = self.drafts.get_mut(&subject) {
                 draft.end(end);
+            }
+        }
+    }
+
+    /// Notes that a flow was over before it was reported.
+    pub fn over(&mut self, flow: FlowId) {
+        for subject in self.open.remove(&flow).unwrap_or_default() {
+            if let Some(draft) = self.drafts.get_mut(&subject) {
+                draft.open_sessions = draft.open_sessions.saturating_sub(1);
             }
         }
     }
@@ -222,8 +238,7 @@ impl Draft {
         if let (true, Says::Chain(chain)) = (self.chain.is_empty(), &evidence.says) {
             self.chain.clone_from(&chain.hosts);
         }
-        self.join(&evidence.session);
-        evidence.further.iter().for_each(|leg| self.attach(leg));
+        self.sessions += 1;
     }
 
     fn aim(&mut self, target: Option<&Target>) {
@@ -235,12 +250,7 @@ impl Draft {
         }
     }
 
-    fn join(&mut self, session: &Session) {
-        self.sessions += 1;
-        self.attach(session);
-    }
-
-    /// Takes in a flow that is a part of a session.
+    /// Takes in a flow.
     fn attach(&mut self, session: &Session) {
         self.open_sessions += 1;
         self.last_seen = self.last_seen.max(session.last_seen);

@@ -43,9 +43,9 @@ fn joins(
 ) -> String {
     let mut clients = evidence.clients.iter().filter_map(|counted| counted.value);
     let client = clients.next().unwrap_or(first.client.address.ip());
-    let relay = if relay == first.server.address {
+    let relay = if relay != first.client.address {
         names.show(&Target {
-            host: Host::from_ip(relay.ip()),
+            host: Host::from_ip(first.server.address.ip()),
             port: first.server.port,
         })
     } else {

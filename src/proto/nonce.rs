@@ -12,6 +12,32 @@ pub struct Nonce<'a> {
     pub bytes: &'a [u8],
 }
 
+/// A nonce that outlives the bytes it was read in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    kind: Kind,
+    bytes: Box<[u8]>,
+}
+
+impl Kept {
+    /// The nonce.
+    pub fn nonce(&self) -> Nonce<'_> {
+        Nonce {
+            kind: self.kind,
+            bytes: &self.bytes,
+        }
+    }
+}
+
+impl From<Nonce<'_>> for Kept {
+    fn from(nonce: Nonce<'_>) -> Self {
+        Self {
+            kind: nonce.kind,
+            bytes: nonce.bytes.into(),
+        }
+    }
+}
+
 /// What makes bytes telling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {

@@ -8,6 +8,7 @@ use crate::flow::nonces::NonceKey;
 use crate::flow::probing::Probe;
 use crate::flow::tcp::Payload;
 use crate::proto::Side;
+use crate::proto::stack::{Layer, Protocol};
 
 /// New payload of a flow, and where it stands.
 pub(super) struct Piece<'a> {
@@ -18,20 +19,57 @@ pub(super) struct Piece<'a> {
     pub(super) turns: bool,
 }
 
-/// Tells of new payload. Names are asked from resolvers in flows that are no legs of anything.
+/// Tells of new payload. Of flows that ask resolvers for names it is enough to know that they are there.
 pub(super) fn tell(flow: &mut Flow, piece: &Piece<'_>, key: &NonceKey, events: &mut Outbox<'_>) {
-    if piece.payload.new_bytes == 0 || matches!(flow.probe, Probe::Names) {
+    if piece.payload.new_bytes == 0 {
         return;
     }
     if !flow.spoke {
         flow.spoke = true;
         events.push(Report::Spoke(spoke(flow)));
     }
+    if matches!(flow.probe, Probe::Names) {
+        return;
+    }
     if piece.turns {
         events.push(Report::Flight(flight(flow, piece)));
     }
     if let Some(sighting) = sighting(flow, piece, key) {
         events.push(Report::Nonce(sighting));
+    }
+}
+
+/// Tells of nonces in places where no payload begins: behind the framing of a tunnel, or behind a proxy's handshake in
+/// the same payload.
+pub(super) fn tell_inside(flow: &Flow, layers: &[Layer], key: &NonceKey, events: &mut Outbox<'_>) {
+    let mut begins = (0, 0);
+    let mut is_framed = false;
+    for layer in layers {
+        is_framed |= matches!(layer.protocol, Protocol::WebSocket(_));
+        if layer.depth > 0 || is_framed {
+            for (side, nonce) in layer.protocol.nonces() {
+                events.push(Report::Nonce(Sighting {
+                    flow: flow.id,
+                    from: if layer.server == Side::Server {
+                        side
+                    } else {
+                        side.other()
+                    },
+                    kind: nonce.kind,
+                    hash: key.hash(&nonce),
+                    offset: if side == Side::Client {
+                        begins.0
+                    } else {
+                        begins.1
+                    },
+                    is_framed,
+                    sequence: None,
+                }));
+            }
+        }
+        if !is_framed {
+            begins = (layer.ends.0 as u64, layer.ends.1 as u64);
+        }
     }
 }
 
@@ -71,6 +109,7 @@ fn sighting(flow: &mut Flow, piece: &Piece<'_>, key: &NonceKey) -> Option<Sighti
         kind: nonce.kind,
         hash: key.hash(&nonce),
         offset: piece.payload.offset.unwrap_or(0),
+        is_framed: false,
         sequence: piece.segment.tcp.map(|tcp| tcp.sequence),
     })
 }
