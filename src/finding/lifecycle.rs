@@ -478,7 +478,7 @@ mod tests {
     fn the_surest_session_and_its_direction_decide_the_severity() {
         let reverse = |certainty| {
             let mut evidence = evidence(1, certainty);
-            evidence.exchange.reverse = true;
+            evidence.exchange_mut().reverse = true;
             evidence
         };
         let cases = [
@@ -583,10 +583,7 @@ mod tests {
             ..end(FlowId(1))
         });
         let finding = &findings.finish()[0];
-        assert_eq!(
-            (finding.evidence.client_bytes, finding.evidence.server_bytes),
-            (3, 4)
-        );
+        assert_eq!(finding.evidence.traffic(), (3, 4));
         assert_eq!(finding.first_seen, Timestamp::from_parts(100, 0));
         assert_eq!(finding.last_seen, end(FlowId(1)).last_seen);
         assert_eq!(finding.raised, NOW);
