@@ -9,6 +9,17 @@ extra_host_up() { # NAME ADDRESS MAC-BYTE : one more host on the router
     host_up "$1" "$2" "${2%.*}.1" "$3" "2001:db8:$3::$3" "2001:db8:$3::1"
 }
 
+gateway_up() { # a LAN behind rly: lan is 10.9.22.10, rly 10.9.22.1
+    HOSTS+=(lan); ip netns add "$P-lan"; on lan ip link set lo up
+    ip link add eth0 netns "$P-lan" address 02:00:00:00:22:10 type veth peer name lan netns "$P-rly" address 02:00:00:00:22:01
+    on lan ethtool -K eth0 tx off tso off gso off gro off >/dev/null
+    on rly ethtool -K lan tx off tso off gso off gro off >/dev/null
+    on lan ip addr add 10.9.22.10/24 dev eth0; on lan ip link set eth0 up
+    on rly ip addr add 10.9.22.1/24 dev lan; on rly ip link set lan up
+    on lan ip route add default via 10.9.22.1
+    on rly sysctl -qw net.ipv4.ip_forward=1
+}
+
 certificate() { # for web.example.test, once a scenario
     [ ! -e "$W/web.crt" ] || return 0
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 \
@@ -53,6 +64,29 @@ visit_https() {
 }
 visit_ssh() { on "${2:-cli}" timeout 10 "${SSH[@]}" -p 2222 "root@${1//[][]/}" 'id; uname -a' >/dev/null; }
 visit_raw() { on "${2:-cli}" $TRAFFIC raw_client "${1//[][]/}" 7070 "${3:-6}"; }
+
+socat_up() { # NS TARGET [LISTEN-TYPE [TARGET-TYPE]] : all of FORWARDS
+    local f
+    for f in "${FORWARDS[@]}"; do
+        spawn "$1" socat "${3:-TCP4}-LISTEN:${f%:*},fork,reuseaddr" "${4:-TCP4}:$2:${f#*:}"
+    done
+    for f in "${FORWARDS[@]}"; do up "$1" "${f%:*}"; done
+}
+
+ssh_config() { # for what starts ssh by itself
+    printf 'Host *\n IdentityFile %s\n IdentitiesOnly yes\n BatchMode yes\n LogLevel ERROR\n StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\n' "$W/id" >"$W/ssh_config"
+}
+
+stunnel_up() { # NS SETTING... : one service
+    local ns=$1; shift
+    { printf 'foreground = yes\npid =\ndebug = 3\n[s]\n'; printf '%s\n' "$@"; } >"$W/stunnel.$ns.conf"
+    spawn "$ns" stunnel4 "$W/stunnel.$ns.conf"
+}
+
+many_targets() { # COUNT : addresses 198.51.100.101 and on, with names t101.example.test and on
+    local n
+    for n in $(seq 101 $((100 + $1))); do on out ip addr add 198.51.100.$n/24 dev eth0; done
+}
 
 # The same bytes, long enough not to come twice by chance, went to both ports.
 echoed() { # PORT PORT

@@ -4,14 +4,6 @@
 DETECTOR=relay
 WEBSOCAT=${WEBSOCAT:-websocat} WSTUNNEL=${WSTUNNEL:-wstunnel}
 
-socat_up() { # NS TARGET [LISTEN-TYPE [TARGET-TYPE]] : all of FORWARDS
-    local f
-    for f in "${FORWARDS[@]}"; do
-        spawn "$1" socat "${3:-TCP4}-LISTEN:${f%:*},fork,reuseaddr" "${4:-TCP4}:$2:${f#*:}"
-    done
-    for f in "${FORWARDS[@]}"; do up "$1" "${f%:*}"; done
-}
-
 hit_socat() {
     net_up; targets_up web; socat_up rly $WEB
     record; inner $RLY; save; echoed_all
@@ -131,17 +123,6 @@ hit_redsocks() { # rly is the gateway of a LAN and hands all TCP to a SOCKS rela
     save; has ' 1080 05010001c000025001bb|05010001c000025001bb'; echoed 443 1080; echoed 22 1080; echoed 7007 1080
 }
 
-gateway_up() { # a LAN behind rly: lan is 10.9.22.10, rly 10.9.22.1
-    HOSTS+=(lan); ip netns add "$P-lan"; on lan ip link set lo up
-    ip link add eth0 netns "$P-lan" address 02:00:00:00:22:10 type veth peer name lan netns "$P-rly" address 02:00:00:00:22:01
-    on lan ethtool -K eth0 tx off tso off gso off gro off >/dev/null
-    on rly ethtool -K lan tx off tso off gso off gro off >/dev/null
-    on lan ip addr add 10.9.22.10/24 dev eth0; on lan ip link set eth0 up
-    on rly ip addr add 10.9.22.1/24 dev lan; on rly ip link set lan up
-    on lan ip route add default via 10.9.22.1
-    on rly sysctl -qw net.ipv4.ip_forward=1
-}
-
 # --- SSH ----------------------------------------------------------------------
 
 fetches() { # NS CURL-OPTIONS... : nine pages, with a person's pauses
@@ -188,7 +169,7 @@ hit_ssh_remote() { # ssh -R: cli joins out and rly; at out, the hub, both legs a
 hit_ssh_jump() { # ssh -J: SSH in SSH to rly, plain SSH from there
     net_up; targets_up web; sshd_up rly
     record
-    printf 'Host *\n IdentityFile %s\n IdentitiesOnly yes\n BatchMode yes\n LogLevel ERROR\n StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\n' "$W/id" >"$W/ssh_config"
+    ssh_config
     on cli ssh -F "$W/ssh_config" -J root@$RLY root@$WEB 'for i in 1 2 3 4 5 6; do head -c ${i}00 /dev/urandom | base64; sleep 0.3; done' >/dev/null
     on cli ssh -F "$W/ssh_config" -J root@$RLY root@$WEB id >/dev/null
     save; has '22 [0-9]+ '
@@ -263,12 +244,6 @@ hit_websocat() {
     has ' 443 1603'; has "8088 [0-9]+ $(hex 'HTTP/1.1 101 ')"
 }
 
-stunnel_up() { # NS SETTING... : one service
-    local ns=$1; shift
-    { printf 'foreground = yes\npid =\ndebug = 3\n[s]\n'; printf '%s\n' "$@"; } >"$W/stunnel.$ns.conf"
-    spawn "$ns" stunnel4 "$W/stunnel.$ns.conf"
-}
-
 hit_stunnel_unwraps() { # TLS to rly, plain bytes from there
     net_up; targets_up web
     stunnel_up rly "accept = $RLY:9443" "connect = $WEB:7007" "cert = $W/web.crt" "key = $W/web.key"; up rly 9443
@@ -319,8 +294,7 @@ hit_typed_socat() { # a shell on web, typed at through rly
 
 hit_typed_stepping_stone() { # ssh to rly, and typed there: ssh to web, and typed there
     net_up; sshd_up rly; sshd_up web
-    mkdir -p "$W/home"
-    printf 'Host *\n IdentityFile %s\n IdentitiesOnly yes\n BatchMode yes\n LogLevel ERROR\n StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\n' "$W/id" >"$W/ssh_config"
+    ssh_config
     record
     on cli $TRAFFIC typed "uname -n|ssh -F $W/ssh_config root@$WEB|$TYPING|exit" "${SSH[@]}" -tt root@$RLY 'bash --norc -i'
     save
@@ -329,7 +303,7 @@ hit_typed_stepping_stone() { # ssh to rly, and typed there: ssh to web, and type
 
 hit_typed_through_jump() { # ssh -J, typed
     net_up; sshd_up rly; sshd_up web
-    printf 'Host *\n IdentityFile %s\n IdentitiesOnly yes\n BatchMode yes\n LogLevel ERROR\n StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\n' "$W/id" >"$W/ssh_config"
+    ssh_config
     record; on cli $TRAFFIC typed "$TYPING" ssh -F "$W/ssh_config" -tt -J root@$RLY root@$WEB 'bash --norc -i'; save
     has '^22 '
 }
