@@ -15,6 +15,7 @@ mod encapsulation;
 mod ethernet;
 mod fragments;
 mod gre;
+mod header;
 mod label;
 mod link;
 mod mpls;

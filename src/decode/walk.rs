@@ -51,6 +51,7 @@ impl From<Drop> for Lost {
 
 impl Walk<'_> {
     /// Ends a walk. Where it found a whole datagram, that one is put into the first of `slots` and walked too.
+    #[inline(always)]
     pub(super) fn end<'a>(&mut self, walked: Walked<'a>, slots: &'a mut [Vec<u8>]) -> Outcome<'a> {
         match walked {
             Ok(Found::Segment(segment)) => Outcome::Segment(segment),

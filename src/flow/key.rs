@@ -80,11 +80,12 @@ impl FlowKey {
     ///
     /// It picks the logical shard, and a shard's cap decides what is forgotten, so it may not be seeded by chance.
     pub fn stable_hash(&self) -> u64 {
-        let mut hash = fold(self.rest ^ SEEDS[0], SEEDS[1]);
-        for word in halves(self.low).into_iter().chain(halves(self.high)) {
-            hash = fold(hash ^ word, SEEDS[2]);
-        }
-        hash
+        let [low_network, low_host] = halves(self.low);
+        let [high_network, high_host] = halves(self.high);
+        let hosts = fold(low_host ^ SEEDS[0], high_host ^ SEEDS[1]);
+        let networks = fold(low_network ^ SEEDS[1], high_network ^ SEEDS[2]);
+        let mixed = fold(hosts ^ self.rest, networks ^ SEEDS[2]);
+        fold(mixed ^ SEEDS[0], SEEDS[1])
     }
 }
 
