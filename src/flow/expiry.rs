@@ -61,10 +61,16 @@ impl Wheel {
         self.slots.remove(node);
     }
 
+    /// Whether nothing can be due yet at `now`.
+    #[inline]
+    pub fn is_early(&self, now: Timestamp) -> bool {
+        now < self.next
+    }
+
     /// The next flow whose slot lies at or before `now`, taken off the wheel. Slots come up in order of time.
     #[inline]
     pub fn pop_due(&mut self, now: Timestamp) -> Option<Due> {
-        if now < self.next {
+        if self.is_early(now) {
             return None;
         }
         self.turn(now)
