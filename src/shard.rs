@@ -6,6 +6,7 @@
 
 mod watch;
 
+pub use crate::flow::table::Place;
 pub use watch::{Watch, WatchError};
 
 use crate::decode::{Segment, Transport};
@@ -17,7 +18,7 @@ use crate::flow::head::Head;
 use crate::flow::key::{FlowKey, Sender};
 use crate::flow::probing::{FirstPiece, Piece, Probe, Probing};
 use crate::flow::rings::Rings;
-use crate::flow::table::{FlowTable, Place, Timeouts};
+use crate::flow::table::{FlowTable, Timeouts};
 use crate::flow::tcp::{self, Payload};
 use crate::flow::{Flow, Observed};
 use crate::proto::stack::{self, Layer, Progress, Stack};
@@ -174,18 +175,26 @@ impl Shard {
         self
     }
 
-    /// Takes a segment of one of its flows into account.
+    /// Where the flow of a route lives now, if there is one.
+    #[inline]
+    pub fn place_of(&self, route: &Route) -> Option<Place> {
+        self.table.find(&route.key)
+    }
+
+    /// Takes a segment of one of its flows into account. `guess` is where its flow lived a while ago; it is looked up
+    /// where it does not live there.
     pub fn segment(
         &mut self,
         moment: Moment,
         route: &Route,
+        guess: Option<Place>,
         segment: &Segment<'_>,
         out: &mut Vec<Event>,
     ) {
         self.advance(moment.time, out);
         let order = self.order(moment.time, Cause::Frame, moment.frame);
         let mut events = Outbox::new(order, out);
-        let place = match self.table.find(&route.key) {
+        let place = match self.table.find_again(&route.key, guess) {
             Some(place) => place,
             None if self.is_late(moment, route, segment) => {
                 self.counts.late_segments += 1;
@@ -654,7 +663,7 @@ mod tests {
             };
             let route = Route::of(segment);
             self.shard
-                .segment(moment, &route, segment, &mut self.events);
+                .segment(moment, &route, None, segment, &mut self.events);
             self
         }
 

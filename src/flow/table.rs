@@ -60,6 +60,13 @@ impl FlowTable {
         self.places.find(self.hash(key), same).copied()
     }
 
+    /// Where the flow of a key lives; perhaps still where it lived before.
+    #[inline]
+    pub fn find_again(&self, key: &FlowKey, before: Option<Place>) -> Option<Place> {
+        let still = before.filter(|&place| self.flow(place).is_some_and(|flow| flow.key == *key));
+        still.or_else(|| self.find(key))
+    }
+
     /// Adds a flow whose key is not in the table. The caller has made room with [`FlowTable::victim`].
     pub fn insert(&mut self, flow: Flow) -> Place {
         let (key, deadline) = (flow.key, self.deadline(&flow));

@@ -103,6 +103,7 @@ impl Pcap {
             frame_at: self.variant.record_header_bytes,
             frame_bytes,
             bytes: frame_bytes.saturating_add(self.variant.record_header_bytes),
+            place: 0,
         })
     }
 
