@@ -4,6 +4,7 @@
 //! many threads there are, and each has its own caps and its own order of forgetting, so that what is found does not
 //! depend on the threads.
 
+mod legs;
 mod watch;
 
 pub use crate::flow::table::Place;
@@ -12,16 +13,18 @@ pub use watch::{Watch, WatchError};
 use crate::decode::{Segment, Transport};
 use crate::detect;
 use crate::evidence::Evidence;
+use crate::facts::legs::{Flight, Sighting, Spoke};
 use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, FlowPortrait, Quality, Traffic};
 use crate::flow::closed::Closed;
 use crate::flow::head::Head;
 use crate::flow::key::{FlowKey, Sender};
+use crate::flow::nonces::NonceKey;
 use crate::flow::probing::{FirstPiece, Piece, Probe, Probing};
 use crate::flow::rings::Rings;
 use crate::flow::table::{FlowTable, Timeouts};
 use crate::flow::tcp::{self, Payload};
 use crate::flow::{Flow, Observed};
-use crate::proto::stack::{self, Layer, Progress, Stack};
+use crate::proto::stack::{self, Layer, Progress, Protocol, Stack};
 use crate::proto::{Side, dns};
 use crate::time::Timestamp;
 use watch::Watching;
@@ -92,7 +95,13 @@ enum Cause {
 pub enum Report {
     /// A flow was read, and detectors or correlators want to know.
     Flow(Box<FlowFacts>, Vec<Evidence>),
-    /// A flow that was reported is over.
+    /// A flow carried its first payload.
+    Spoke(Spoke),
+    /// A side of a flow that spoke began a flight.
+    Flight(Flight),
+    /// A payload began with a nonce.
+    Nonce(Sighting),
+    /// A flow that was reported, or spoke, is over.
     Ended(FlowEnd),
     /// DNS gave names for addresses.
     Answers(Answers),
@@ -148,13 +157,14 @@ pub struct Shard {
     head_bytes: usize,
     limits: Limits,
     tuning: detect::Tuning,
+    nonces: NonceKey,
     watching: Watching,
     counts: ShardCounts,
 }
 
 impl Shard {
-    /// An empty shard.
-    pub fn new(number: u16, limits: Limits, tuning: detect::Tuning) -> Self {
+    /// An empty shard. All shards of a run share one key.
+    pub fn new(number: u16, limits: Limits, tuning: detect::Tuning, nonces: NonceKey) -> Self {
         Self {
             number,
             table: FlowTable::new(limits.flows, limits.timeouts),
@@ -163,6 +173,7 @@ impl Shard {
             head_bytes: 0,
             limits,
             tuning,
+            nonces,
             watching: Watching::default(),
             counts: ShardCounts::default(),
         }
@@ -252,26 +263,49 @@ impl Shard {
         };
         let from = flow.side_of(sender);
         let (was_answered, was_over) = (flow.is_answered(), flow.ending().is_some());
+        let flights = flow.flights(from);
         let observed = flow.observe(from, segment, moment.time);
         let Observed::Counted(payload) = observed else {
             self.counts.copies += u64::from(observed == Observed::Copy);
             return observed;
         };
+        let turns = flow.flights(from) != flights;
         let answers = flow.is_answered() && !was_answered;
         let ends = flow.ending().is_some();
         let is_probed = flow.probe.is_open() && (segment.payload_bytes > 0 || flow.is_finishing());
         if answers {
             self.table.promote(place);
         }
+        let piece = legs::Piece {
+            from,
+            segment,
+            payload,
+            turns,
+        };
+        if segment.transport == Transport::TCP {
+            self.tell(place, &piece, events);
+        }
         if is_probed {
             self.probe(place, from, segment, payload, events);
         } else if segment.transport == Transport::UDP {
             self.take_datagram(place, from, segment, events);
         }
+        if segment.transport != Transport::TCP {
+            self.tell(place, &piece, events);
+        }
         if ends {
             self.end(place, was_over, moment, events);
         }
         observed
+    }
+
+    fn tell(&mut self, place: Place, piece: &legs::Piece<'_>, events: &mut Outbox<'_>) {
+        if piece.payload.new_bytes == 0 {
+            return;
+        }
+        if let Some(flow) = self.table.flow_mut(place) {
+            legs::tell(flow, piece, &self.nonces, events);
+        }
     }
 
     /// Closes a connection that is over without waiting for its time to pass; brings the end of any other nearer.
@@ -372,7 +406,7 @@ impl Shard {
         };
         let freed = flow.probe.allocated();
         self.head_bytes = self.head_bytes.saturating_sub(freed);
-        report(flow, &self.tuning, &mut self.watching, events);
+        report(flow, &self.tuning, &self.nonces, &mut self.watching, events);
     }
 
     /// Every datagram of a flow that speaks DNS may name addresses: resolvers use a flow for many questions.
@@ -446,7 +480,7 @@ impl Shard {
             self.asking.remove(place);
             self.head_bytes = self.head_bytes.saturating_sub(held);
         }
-        close(flow, &self.tuning, &mut self.watching, events);
+        close(flow, &self.tuning, &self.nonces, &mut self.watching, events);
         self.table.remove(place);
     }
 
@@ -526,6 +560,7 @@ fn conclude(flow: &mut Flow) {
 fn report(
     flow: &mut Flow,
     tuning: &detect::Tuning,
+    nonces: &NonceKey,
     watching: &mut Watching,
     events: &mut Outbox<'_>,
 ) {
@@ -535,9 +570,11 @@ fn report(
         return;
     }
     watching.note_layers(flow, &layers);
+    legs::tell_inside(flow, &layers, nonces, events);
     let facts = facts_of(flow, layers);
     let evidence = detect::inspect(&facts, tuning);
-    if !evidence.is_empty() {
+    let declares = |layer: &Layer| matches!(layer.protocol, Protocol::Proxy(_));
+    if !evidence.is_empty() || facts.layers.iter().any(declares) {
         flow.reported = true;
         events.push(Report::Flow(Box::new(facts), evidence));
     }
@@ -546,15 +583,16 @@ fn report(
 fn close(
     flow: &mut Flow,
     tuning: &detect::Tuning,
+    nonces: &NonceKey,
     watching: &mut Watching,
     events: &mut Outbox<'_>,
 ) {
     conclude(flow);
-    report(flow, tuning, watching, events);
+    report(flow, tuning, nonces, watching, events);
     if let Some(portrait) = watching.portrait(flow) {
         events.push(Report::Portrait(Box::new(portrait)));
     }
-    if flow.reported {
+    if flow.reported || flow.spoke {
         events.push(Report::Ended(FlowEnd {
             id: flow.id,
             last_seen: flow.last_seen,
@@ -645,7 +683,7 @@ mod tests {
                 websocket_tunnel: true,
             };
             Self {
-                shard: Shard::new(0, limits, tuning),
+                shard: Shard::new(0, limits, tuning, NonceKey::default()),
                 events: Vec::new(),
                 frame: 0,
             }

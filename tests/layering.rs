@@ -22,7 +22,7 @@ const MAY_NAME: &str = "
     shard          time decode flow proto facts evidence detect
     correlate      time proto facts evidence finding decode::Address decode::Endpoint decode::Transport
     finding        time proto::target facts evidence detect decode::Address decode::Endpoint decode::Transport
-    pipeline       time source decode facts::FlowPortrait shard correlate finding config
+    pipeline       time source decode facts::FlowPortrait flow::nonces::NonceKey shard correlate finding config
     sink           time source proto facts evidence detect::Detector finding decode::Label pipeline::Account
     config         time decode::FragmentLimits flow::table::Timeouts detect::Tuning shard correlate pipeline::memory_bound toml_file
     check          source detect finding pipeline config toml_file
@@ -58,8 +58,8 @@ const ONLY_IN: &str = "
     crossbeam_channel      pipeline
     etherparse             decode
     flate2                 source
-    foldhash               flow
-    hashbrown              flow
+    foldhash               flow correlate
+    hashbrown              flow correlate
     httparse               proto
     memchr                 proto
     indicatif              command

@@ -348,7 +348,7 @@ mod tests {
 
     fn told(evidence: Option<Evidence>) -> String {
         evidence.map_or("nothing".to_owned(), |evidence| {
-            let exchange = evidence.exchange;
+            let exchange = evidence.exchange().unwrap();
             let inner = exchange.inner.map(|inner| inner.protocol.to_owned());
             let target = exchange.target.map(|target| target.to_string());
             let reverse = exchange.reverse.then(|| "reverse".to_owned());

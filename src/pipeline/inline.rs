@@ -4,6 +4,7 @@ use arrayvec::ArrayVec;
 
 use super::front::{AT_ONCE, Front, Sighting};
 use super::{BATCH_FRAMES, Found, Run, RunError, Stage};
+use crate::flow::nonces::NonceKey;
 use crate::shard::{Event, SHARDS, Shard, ShardCounts};
 use crate::time::Timestamp;
 
@@ -34,7 +35,9 @@ struct Shards {
 impl Shards {
     fn new(run: &Run<'_>) -> Self {
         let (limits, tuning) = (run.config.shard_limits(), run.config.tuning());
-        let new = |number| Shard::new(number, limits, tuning).watching(run.watch.clone());
+        let nonces = NonceKey::default();
+        let new =
+            |number| Shard::new(number, limits, tuning, nonces.clone()).watching(run.watch.clone());
         Self {
             shards: (0..SHARDS).map(new).collect(),
             events: Vec::new(),

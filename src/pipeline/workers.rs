@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::front::{AT_ONCE, Front, Sighting};
 use super::{BATCH_FRAMES, Found, Run, RunError, Stage};
 use crate::decode::Segment;
+use crate::flow::nonces::NonceKey;
 use crate::shard::{Event, Moment, Place, Route, SHARDS, Shard, ShardCounts};
 use crate::time::Timestamp;
 
@@ -21,7 +22,8 @@ pub(super) fn run(
 ) -> Result<(Found, ShardCounts), RunError> {
     let (limits, tuning) = (run.config.shard_limits(), run.config.tuning());
     let watch = run.watch.take();
-    let lane = |number| Shard::new(number, limits, tuning).watching(watch.clone());
+    let nonces = NonceKey::default();
+    let lane = |number| Shard::new(number, limits, tuning, nonces.clone()).watching(watch.clone());
     pump(front, stage, &mut run, lane)
 }
 
