@@ -52,7 +52,7 @@ const ONLY_IN: &str = "
     dbg!
     anstream               command
     anstyle                sink check
-    arrayvec               flow proto
+    arrayvec               flow proto pipeline
     clap                   command main
     community_id           facts finding sink
     crossbeam_channel      pipeline

@@ -250,6 +250,11 @@ impl Flow {
         self.defects.gap_bytes == 0 && self.tcp.as_ref().is_some_and(|c| c.is_over())
     }
 
+    /// Whether a side has said that it sends nothing more.
+    pub fn is_finishing(&self) -> bool {
+        self.finished(Side::Client) || self.finished(Side::Server)
+    }
+
     /// Whether a side will send nothing more.
     pub fn finished(&self, side: Side) -> bool {
         self.tcp.as_ref().is_some_and(|c| c.finished(side))

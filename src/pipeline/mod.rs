@@ -165,7 +165,7 @@ impl Stage {
 
     /// Takes all events between two moments, from all shards and in any order, and leaves the vector empty.
     fn take(&mut self, events: &mut Vec<Event>) {
-        events.sort_unstable_by_key(|event| event.order);
+        events.sort_by_key(|event| event.order);
         for event in events.drain(..) {
             match event.report {
                 Report::Flow(facts, evidence) => {

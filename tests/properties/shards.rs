@@ -62,7 +62,7 @@ fn run(steps: &[Step], often: bool) -> Vec<String> {
         now = now + Span::from_millis(*pause);
         let moment = Moment { time: now, frame };
         let datagram = segment(endpoint(1, 2_000 + flow), endpoint(2, 53), DATAGRAM);
-        shard.segment(moment, &Route::of(&datagram), &datagram, &mut events);
+        shard.segment(moment, &Route::of(&datagram), None, &datagram, &mut events);
     }
     shard.finish(now, &mut events);
     events.sort_by_key(|event| event.order);
