@@ -27,10 +27,7 @@ fn a_tunnel_in_a_stream_is_found_with_what_it_carries() {
         ("tls", Some("web.example.test"))
     );
     assert!(inner.ja4.is_some());
-    let targets = evidence
-        .targets
-        .iter()
-        .filter_map(|t| t.value.as_ref());
+    let targets = evidence.targets.iter().filter_map(|t| t.value.as_ref());
     let targets: Vec<String> = targets.map(ToString::to_string).collect();
     assert_eq!(targets, ["web.example.test:443", "web.example.test:25"]);
 }

@@ -73,7 +73,10 @@ fn what_is_blessed_is_met() {
 fn a_failure_shows_the_difference() {
     let scratch = scratch("check-difference");
     scratch.file("below/miss.expect.toml", b"max-findings = 0");
-    let text = BLESSED.replace("1080", "1081").replace("= 1\n", "= 0\n");
+    let text = BLESSED
+        .replace("1080", "1081")
+        .replace("= 1\n", "= 0\n")
+        .replace("= 2\n", "= 0\n");
     let text = text.replace("filter.count = 0", "filter.count = 1");
     scratch.file("hit.expect.toml", text.as_bytes());
     let report = check(&scratch, Mode::Judge);
