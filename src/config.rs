@@ -11,6 +11,10 @@ use crate::decode::FragmentLimits;
 use crate::detect::Tuning;
 use crate::flow::table::Timeouts;
 use crate::pipeline::memory_bound;
+use crate::policy::Policy;
+use crate::policy::approvals::Approval;
+use crate::policy::groups::Group;
+use crate::policy::networks::Networks;
 use crate::shard::{self, SHARDS, Shard};
 use crate::time::Span;
 use crate::toml_file::{self, Fault, FileError, TomlFile};
@@ -31,6 +35,14 @@ pub struct Config {
     pub findings: Findings,
     /// Each detector by name.
     pub detectors: Detectors,
+    /// What is inside.
+    pub networks: Networks,
+    /// Hosts that belong together.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
+    /// Uses that somebody answers for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Approval>,
 }
 
 /// Threads.
@@ -223,7 +235,7 @@ impl Config {
     pub fn load(path: Option<&Path>) -> Result<Self, FileError> {
         path.map_or_else(
             || Ok(Self::default()),
-            |path| TomlFile::read("the configuration", path)?.parse(),
+            |path| TomlFile::read("the configuration", path)?.read_by(str::parse),
         )
     }
 
@@ -277,6 +289,12 @@ impl Config {
         }
     }
 
+    /// What is known of hosts, and what they may do.
+    pub fn policy(&self) -> Policy {
+        let (groups, approvals) = (self.groups.clone(), self.approvals.clone());
+        Policy::new(self.networks.clone(), groups, approvals)
+    }
+
     /// What memory may be used for, each with an upper bound in bytes. The bound holds for any input.
     pub fn memory_bounds(&self) -> [(&'static str, usize); 5] {
         let shard = self.shard_limits();
@@ -298,7 +316,11 @@ impl std::str::FromStr for Config {
     type Err = Fault;
 
     fn from_str(text: &str) -> Result<Self, Fault> {
-        toml_file::parse(text)
+        let config: Self = toml_file::parse(text)?;
+        match config.policy().fault(text) {
+            Some(fault) => Err(fault),
+            None => Ok(config),
+        }
     }
 }
 

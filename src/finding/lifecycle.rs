@@ -233,6 +233,7 @@ impl Draft {
             certainty: self.certainty,
             confidence: self.certainty.confidence(),
             verdict: Verdict::Undeclared,
+            rule: None,
             first_seen: self.first.opened,
             last_seen: self.last_seen,
             raised: self.raised,
@@ -241,6 +242,7 @@ impl Draft {
                 ip: self.first.client.address.ip(),
                 port: (!several).then_some(self.first.client.port),
                 name: name_of(self.first.client),
+                role: None,
             },
             server: Party {
                 name: name_of(self.first.server),
@@ -266,6 +268,7 @@ impl From<Endpoint> for Party {
             ip: endpoint.address.ip(),
             port: Some(endpoint.port),
             name: None,
+            role: None,
         }
     }
 }

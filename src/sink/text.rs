@@ -10,7 +10,7 @@ use anstyle::{AnsiColor, Style};
 use crate::evidence::{Hop, Inner};
 use crate::finding::names::Names;
 use crate::finding::summary::Tally;
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Severity, Verdict};
 
 /// Writes findings, most severe first, and within a severity in the order they were raised.
 ///
@@ -47,6 +47,7 @@ fn evidence(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
         techniques.join(" ")
     );
     line(out, "detector", &detector)?;
+    line(out, "verdict", &verdict(finding))?;
     line(
         out,
         "seen",
@@ -69,6 +70,17 @@ fn evidence(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
     line(out, "inside", &tally(&relay.inner, inner))?;
     line(out, "marks", &tally(&relay.marks, String::clone))?;
     line(out, "quality", &quality(finding))
+}
+
+/// Nothing where nobody said anything about the host.
+fn verdict(finding: &Finding) -> String {
+    match (finding.verdict, &finding.rule) {
+        (Verdict::Undeclared, _) => String::new(),
+        (Verdict::Approved, Some(rule)) => format!("approved by {rule}"),
+        (verdict, Some(rule)) => format!("{verdict}: {rule} has run out"),
+        (Verdict::Unapproved, None) => "unapproved: the host is known, this use is not".to_owned(),
+        (verdict, None) => format!("{verdict}: what was seen is too little"),
+    }
 }
 
 fn line(out: &mut impl Write, label: &str, text: &str) -> io::Result<()> {
