@@ -64,6 +64,8 @@ pub struct Session {
     pub opened: Timestamp,
     /// Time of its newest segment when the evidence was found.
     pub last_seen: Timestamp,
+    /// The VLAN it was seen in.
+    pub vlan: Option<u16>,
     /// How well it was seen.
     pub quality: Quality,
 }
@@ -77,6 +79,7 @@ impl From<&FlowFacts> for Session {
             transport: facts.transport,
             opened: facts.opened,
             last_seen: facts.last_seen,
+            vlan: facts.label.vlan,
             quality: facts.quality,
         }
     }

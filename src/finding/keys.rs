@@ -35,6 +35,7 @@ pub const KEYS: &[&str] = &[
     "flows.server.name",
     "flows.transport",
     "flows.community_id",
+    "flows.vlan",
     "flows.first_seen",
     "relay",
     "mechanism",

@@ -280,6 +280,7 @@ impl From<&Session> for FlowLine {
             server: session.server.into(),
             transport: session.transport.name(),
             community_id: community_id(session),
+            vlan: session.vlan,
             first_seen: session.opened,
         }
     }

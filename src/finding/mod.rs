@@ -210,6 +210,9 @@ pub struct FlowLine {
     /// Community ID v1, seed 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub community_id: Option<String>,
+    /// The VLAN it was seen in, if it bore a tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<u16>,
     /// Time of its first segment.
     pub first_seen: Timestamp,
 }
