@@ -339,6 +339,26 @@ mod tests {
         assert_eq!(shipped.parse::<toml::Table>().unwrap(), written);
     }
 
+    /// What stands behind `# ` from a line that begins a table on.
+    #[test]
+    fn what_the_shipped_file_shows_in_comments_is_right() {
+        let shipped = include_str!("../config/hopscope.toml");
+        let (_, examples) = shipped.split_once("# [[groups]]").unwrap();
+        let examples = format!("# [[groups]]{examples}");
+        let keys = examples.lines().filter_map(|line| line.strip_prefix("# "));
+        let keys = keys.filter(|line| line.starts_with("[[") || line.contains(" = "));
+        let config: Config = keys.collect::<Vec<_>>().join("\n").parse().unwrap();
+        assert_eq!((config.groups.len(), config.approvals.len()), (1, 1));
+    }
+
+    #[test]
+    fn the_site_to_start_from_is_in_order() {
+        let site: Config = include_str!("../config/site.toml").parse().unwrap();
+        let day = "2026-11-21".parse().unwrap();
+        assert_eq!(site.policy().review(day), []);
+        assert!(site.groups.len() > 5 && site.approvals.len() > 5);
+    }
+
     #[test]
     fn faults_name_the_line_and_the_nearest_key() {
         let cases = [

@@ -70,8 +70,8 @@ impl Way {
     pub const ALL: [Self; 8] = [
         Self::BackConnect,
         Self::Through,
-        Self::OddOutward,
         Self::Outward,
+        Self::OddOutward,
         Self::Internal,
         Self::External,
         Self::Inward,

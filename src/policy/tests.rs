@@ -156,6 +156,23 @@ fn both_ends_have_the_first_role_of_their_groups() {
 }
 
 #[test]
+fn a_vlan_tells_of_inside_hosts_whose_sessions_all_bear_its_tag() {
+    let policy = policy("[[groups]]\nname = \"g\"\nvlans = [30]\nroles = [\"iot\"]");
+    let flow = |vlan: Option<u16>| json!({ "server": { "ip": "10.0.0.2" }, "vlan": vlan });
+    let cases = [
+        (vec![flow(Some(30))], Verdict::Unapproved),
+        (vec![flow(Some(30)), flow(Some(30))], Verdict::Unapproved),
+        (vec![flow(Some(30)), flow(None)], Verdict::Undeclared),
+        (vec![flow(Some(7))], Verdict::Undeclared),
+        (vec![], Verdict::Undeclared),
+    ];
+    for (flows, verdict) in cases {
+        let judgement = decide(&policy, &with(finding(), json!({ "flows": flows })));
+        assert_eq!(judgement.verdict, verdict, "{flows:?}");
+    }
+}
+
+#[test]
 fn the_best_approval_decides_and_of_equals_the_first() {
     let judged = |approvals: &[String]| {
         let judgement = decide(&policy(&approvals.concat()), &finding());
