@@ -329,6 +329,7 @@ impl Draft {
             certainty: self.certainty,
             confidence: self.certainty.confidence(),
             verdict: Verdict::Undeclared,
+            rule: None,
             first_seen: self.first.opened,
             last_seen: self.last_seen,
             raised: self.raised,
@@ -337,6 +338,7 @@ impl Draft {
                 ip: self.first.client.address.ip(),
                 port: (!several).then_some(self.first.client.port),
                 name: name_of(self.first.client),
+                role: None,
             },
             server: Party {
                 name: name_of(self.first.server),
@@ -363,6 +365,7 @@ impl From<Endpoint> for Party {
             ip: endpoint.address.ip(),
             port: Some(endpoint.port),
             name: None,
+            role: None,
         }
     }
 }
@@ -374,6 +377,7 @@ impl From<&Session> for FlowLine {
             server: session.server.into(),
             transport: session.transport.name(),
             community_id: community_id(session),
+            vlan: session.vlan,
             first_seen: session.opened,
         }
     }
