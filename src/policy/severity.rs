@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn the_table_has_a_row_for_each_way() {
-        assert_eq!(table().lines().count(), 2 + 7 + 8);
+        assert_eq!(table().lines().count(), 2 + 8 + 10 + 8);
         assert!(table().contains("| joined | outward, odd |"), "{}", table());
     }
 }
