@@ -42,7 +42,7 @@ pub struct Ordered {
 pub struct Limits {
     /// Findings that are still being added to.
     pub findings: usize,
-    /// Flows that may be open at once.
+    /// Sessions of findings whose end is waited for.
     pub flows: usize,
     /// Flows that a correlator remembers for another one to come.
     pub remembered: usize,
@@ -60,7 +60,7 @@ impl Ordered {
             proxies: Proxies::new(limits.remembered),
             names: Names::new(limits.names),
             relays: Relays::new(limits.relays),
-            findings: Findings::new(limits.findings),
+            findings: Findings::new(limits.findings, limits.flows),
             displaced: Vec::new(),
         }
     }
