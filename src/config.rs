@@ -12,6 +12,10 @@ use crate::decode::FragmentLimits;
 use crate::detect::Tuning;
 use crate::flow::table::Timeouts;
 use crate::pipeline::memory_bound;
+use crate::policy::Policy;
+use crate::policy::approvals::Approval;
+use crate::policy::groups::Group;
+use crate::policy::networks::Networks;
 use crate::shard::{self, SHARDS, Shard};
 use crate::time::Span;
 use crate::toml_file::{self, Fault, FileError, TomlFile};
@@ -34,6 +38,14 @@ pub struct Config {
     pub relays: Relays,
     /// Each detector by name.
     pub detectors: Detectors,
+    /// What is inside.
+    pub networks: Networks,
+    /// Hosts that belong together.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
+    /// Uses that somebody answers for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Approval>,
 }
 
 /// Threads.
@@ -274,7 +286,7 @@ impl Config {
     pub fn load(path: Option<&Path>) -> Result<Self, FileError> {
         path.map_or_else(
             || Ok(Self::default()),
-            |path| TomlFile::read("the configuration", path)?.parse(),
+            |path| TomlFile::read("the configuration", path)?.read_by(str::parse),
         )
     }
 
@@ -336,6 +348,12 @@ impl Config {
         }
     }
 
+    /// What is known of hosts, and what they may do.
+    pub fn policy(&self) -> Policy {
+        let (groups, approvals) = (self.groups.clone(), self.approvals.clone());
+        Policy::new(self.networks.clone(), groups, approvals)
+    }
+
     /// What memory may be used for, each with an upper bound in bytes. The bound holds for any input.
     pub fn memory_bounds(&self) -> [(&'static str, usize); 6] {
         let shard = self.shard_limits();
@@ -361,7 +379,11 @@ impl std::str::FromStr for Config {
     type Err = Fault;
 
     fn from_str(text: &str) -> Result<Self, Fault> {
-        toml_file::parse(text)
+        let config: Self = toml_file::parse(text)?;
+        match config.policy().fault(text) {
+            Some(fault) => Err(fault),
+            None => Ok(config),
+        }
     }
 }
 
@@ -387,6 +409,26 @@ mod tests {
             .parse()
             .unwrap();
         assert_eq!(shipped.parse::<toml::Table>().unwrap(), written);
+    }
+
+    /// What stands behind `# ` from a line that begins a table on.
+    #[test]
+    fn what_the_shipped_file_shows_in_comments_is_right() {
+        let shipped = include_str!("../config/hopscope.toml");
+        let (_, examples) = shipped.split_once("# [[groups]]").unwrap();
+        let examples = format!("# [[groups]]{examples}");
+        let keys = examples.lines().filter_map(|line| line.strip_prefix("# "));
+        let keys = keys.filter(|line| line.starts_with("[[") || line.contains(" = "));
+        let config: Config = keys.collect::<Vec<_>>().join("\n").parse().unwrap();
+        assert_eq!((config.groups.len(), config.approvals.len()), (1, 1));
+    }
+
+    #[test]
+    fn the_site_to_start_from_is_in_order() {
+        let site: Config = include_str!("../config/site.toml").parse().unwrap();
+        let day = "2026-11-21".parse().unwrap();
+        assert_eq!(site.policy().review(day), []);
+        assert!(site.groups.len() > 5 && site.approvals.len() > 5);
     }
 
     #[test]

@@ -195,6 +195,8 @@ pub struct Session {
     pub opened: Timestamp,
     /// Time of its newest segment when the evidence was found.
     pub last_seen: Timestamp,
+    /// The VLAN it was seen in.
+    pub vlan: Option<u16>,
     /// How well it was seen.
     pub quality: Quality,
 }
@@ -208,6 +210,7 @@ impl From<&FlowFacts> for Session {
             transport: facts.transport,
             opened: facts.opened,
             last_seen: facts.last_seen,
+            vlan: facts.label.vlan,
             quality: facts.quality,
         }
     }
@@ -222,6 +225,7 @@ impl From<&Spoke> for Session {
             transport: spoke.transport,
             opened: spoke.opened,
             last_seen: spoke.opened,
+            vlan: spoke.vlan,
             quality: spoke.quality,
         }
     }

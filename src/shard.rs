@@ -658,6 +658,8 @@ const FEW_EVENTS: usize = 1_024;
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::decode::samples::{tcp, udp};
     use crate::time::Span;
@@ -677,6 +679,7 @@ mod tests {
         shard: Shard,
         events: Vec<Event>,
         frame: u64,
+        reported: HashSet<FlowId>,
     }
 
     impl Watch {
@@ -702,6 +705,7 @@ mod tests {
                 shard: Shard::new(0, limits, tuning, NonceKey::default()),
                 events: Vec::new(),
                 frame: 0,
+                reported: HashSet::new(),
             }
         }
 
@@ -743,11 +747,35 @@ mod tests {
             self
         }
 
-        /// `1 proven`, `1 ended`: what was said of which flow, in order.
+        /// `1 proven`, `1 ended`: what was said of which flow, in order. Legs of nothing are left out.
         fn told(&mut self) -> Vec<String> {
+            let events = self.in_order();
+            let reports = events.iter().map(|event| &event.report);
+            reports.filter_map(|report| self.text(report)).collect()
+        }
+
+        /// `1 spoke`, `1 client flight`: what correlators are told of the legs of relays, in order.
+        fn told_of_legs(&mut self) -> Vec<String> {
+            let events = self.in_order();
+            let reports = events.iter().map(|event| &event.report);
+            reports.filter_map(leg_text).collect()
+        }
+
+        fn in_order(&mut self) -> Vec<Event> {
             let mut events = std::mem::take(&mut self.events);
             events.sort_by_key(|event| event.order);
-            events.iter().map(|event| text(&event.report)).collect()
+            events
+        }
+
+        fn text(&mut self, report: &Report) -> Option<String> {
+            if let Report::Flow(facts, _) = report {
+                self.reported.insert(facts.id);
+            }
+            match report {
+                Report::Ended(end) if !self.reported.contains(&end.id) => None,
+                Report::Spoke(_) | Report::Flight(_) | Report::Nonce(_) => None,
+                report => Some(text(report)),
+            }
         }
 
         fn ends(&mut self) -> &mut Self {
@@ -770,7 +798,44 @@ mod tests {
                 };
                 format!("{} {certainty:?}{loss}", facts.id.0)
             }
+            legs => format!("{legs:?}"),
         }
+    }
+
+    fn leg_text(report: &Report) -> Option<String> {
+        match report {
+            Report::Spoke(spoke) => Some(format!("{} spoke", spoke.id.0)),
+            Report::Flight(flight) => Some(format!(
+                "{} {:?} after {} and {}",
+                flight.flow.0, flight.from, flight.client_bytes, flight.server_bytes
+            )),
+            Report::Nonce(seen) => {
+                let (flow, from, offset) = (seen.flow.0, seen.from, seen.offset);
+                Some(format!("{flow} {from:?} {:?} at {offset}", seen.kind))
+            }
+            Report::Ended(end) => Some(format!("{} ended", end.id.0)),
+            Report::Flow(..) | Report::Answers(_) | Report::Portrait(_) => None,
+        }
+    }
+
+    #[test]
+    fn correlators_are_told_of_payloads_flights_and_nonces() {
+        let line = [b'x'; 80];
+        let said: [&[u8]; 4] = [GREETING, METHOD, &line, b"ok"];
+        let mut watch = Watch::ample();
+        watch.opens("10.0.0.1:1", [100, 500]);
+        assert!(watch.told_of_legs().is_empty(), "a handshake is no payload");
+        watch.talks("10.0.0.1:1", [100, 500], &said).ends();
+        let expected = [
+            "1 spoke",
+            "1 Client after 0 and 0",
+            "1 Server after 3 and 0",
+            "1 Client after 3 and 2",
+            "1 Client Text at 3",
+            "1 Server after 83 and 2",
+            "1 ended",
+        ];
+        assert_eq!(watch.told_of_legs(), expected);
     }
 
     #[test]

@@ -158,10 +158,14 @@ mod tests {
     #[test]
     fn a_nonce_leads_back_to_the_other_flows_that_carried_it() {
         let mut nonces = Nonces::new(8);
-        assert_eq!(earlier(&mut nonces, 1, 7, 0), []);
-        assert_eq!(earlier(&mut nonces, 2, 8, 0), []);
+        assert_eq!(earlier(&mut nonces, 1, 7, 0), [0u64; 0]);
+        assert_eq!(earlier(&mut nonces, 2, 8, 0), [0u64; 0]);
         assert_eq!(earlier(&mut nonces, 3, 7, 1), [1]);
-        assert_eq!(earlier(&mut nonces, 3, 7, 2), [], "the same flow again");
+        assert_eq!(
+            earlier(&mut nonces, 3, 7, 2),
+            [0u64; 0],
+            "the same flow again"
+        );
         assert_eq!(earlier(&mut nonces, 4, 7, 10), [3, 1]);
         assert_eq!(earlier(&mut nonces, 5, 7, 12), [4], "after the window");
     }

@@ -45,8 +45,21 @@ impl Ipv4Header {
     /// Reads the header at the start of a part, which stays where it is.
     #[inline]
     pub(super) fn read(part: &Part<'_>) -> Result<Self, Drop> {
-        let [first, _, t1, t0, i1, i0, f1, f0, _, protocol, _, _, addresses @ ..] =
-            part.peek::<IPV4>()?;
+        let [
+            first,
+            _,
+            t1,
+            t0,
+            i1,
+            i0,
+            f1,
+            f0,
+            _,
+            protocol,
+            _,
+            _,
+            addresses @ ..,
+        ] = part.peek::<IPV4>()?;
         let header_bytes = usize::from(first & 0x0f) * 4;
         if first >> 4 != 4 {
             return Err(Drop::IpVersion);

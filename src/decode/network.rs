@@ -2,9 +2,7 @@
 
 use super::address::Address;
 use super::fragments::{Fragment, FragmentKey};
-use super::header::{
-    FragmentHeader, Ipv4Header, Ipv6Header, skip_authentication, skip_extension,
-};
+use super::header::{FragmentHeader, Ipv4Header, Ipv6Header, skip_authentication, skip_extension};
 use super::outcome::Drop;
 use super::part::Part;
 use super::walk::{Found, Path, Walk, Walked};

@@ -294,7 +294,13 @@ mod tests {
             Some("proxy-authorization")
         );
         assert_eq!(
-            evidence.exchange().unwrap().target.unwrap().to_string(),
+            evidence
+                .exchange()
+                .unwrap()
+                .target
+                .as_ref()
+                .unwrap()
+                .to_string(),
             "a.test:443"
         );
         assert_eq!(evidence.relay, crate::decode::Address::v4([10, 0, 0, 2]));

@@ -356,7 +356,7 @@ mod tests {
             let exchange = exchange.exchange().unwrap();
             assert_eq!(exchange.command.as_deref(), Some(name));
             assert_eq!(exchange.authentication, Some(authentication));
-            let asked = exchange.target.map(|target| target.to_string());
+            let asked = exchange.target.as_ref().map(ToString::to_string);
             assert_eq!(asked.as_deref(), target);
         }
     }

@@ -350,6 +350,7 @@ impl Draft {
             certainty: self.certainty,
             confidence: self.certainty.confidence(),
             verdict: Verdict::Undeclared,
+            rule: None,
             first_seen: self.first.opened,
             last_seen: self.last_seen,
             raised: self.raised,
@@ -358,6 +359,7 @@ impl Draft {
                 ip: self.first.client.address.ip(),
                 port: (!several).then_some(self.first.client.port),
                 name: name_of(self.first.client),
+                role: None,
             },
             server: Party {
                 name: name_of(self.first.server),
@@ -384,6 +386,7 @@ impl From<Endpoint> for Party {
             ip: endpoint.address.ip(),
             port: Some(endpoint.port),
             name: None,
+            role: None,
         }
     }
 }
@@ -395,6 +398,7 @@ impl From<&Session> for FlowLine {
             server: session.server.into(),
             transport: session.transport.name(),
             community_id: community_id(session),
+            vlan: session.vlan,
             first_seen: session.opened,
         }
     }
@@ -499,7 +503,7 @@ mod tests {
     fn the_surest_session_and_its_direction_decide_the_severity() {
         let reverse = |certainty| {
             let mut evidence = evidence(1, certainty);
-            evidence.exchange.reverse = true;
+            evidence.exchange_mut().reverse = true;
             evidence
         };
         let cases = [
@@ -604,10 +608,7 @@ mod tests {
             ..end(FlowId(1))
         });
         let finding = &findings.finish()[0];
-        assert_eq!(
-            (finding.evidence.client_bytes, finding.evidence.server_bytes),
-            (3, 4)
-        );
+        assert_eq!(finding.evidence.traffic(), (3, 4));
         assert_eq!(finding.first_seen, Timestamp::from_parts(100, 0));
         assert_eq!(finding.last_seen, end(FlowId(1)).last_seen);
         assert_eq!(finding.raised, NOW);

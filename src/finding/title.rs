@@ -240,7 +240,7 @@ mod tests {
         let mut summary = RelaySummary::default();
         summary.add(evidence.exchange().unwrap());
         let relay = evidence.session.client.address;
-        let title = of(&evidence.session, relay, &summary, None, &Names::default());
+        let title = exchanges(&evidence.session, relay, &summary, None, &Names::default());
         assert_eq!(
             title,
             "10.0.0.1 connects out and serves SOCKS5 to 10.0.0.2 on port 1080"

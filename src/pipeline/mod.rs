@@ -16,6 +16,7 @@ use crate::correlate::Ordered;
 use crate::decode::{FragmentCounts, FrameCounts};
 use crate::facts::FlowPortrait;
 use crate::finding::Finding;
+use crate::policy::Policy;
 use crate::shard::{Event, Report, ShardCounts, Watch};
 use crate::source::{Captures, SourceError};
 use front::Front;
@@ -151,9 +152,20 @@ struct Found {
     portraits: Portraits,
 }
 
+impl Found {
+    fn judge(&mut self, findings: Vec<Finding>, policy: &Policy) {
+        let judged = findings.into_iter().map(|mut finding| {
+            policy.judge(&mut finding);
+            finding
+        });
+        self.findings.extend(judged);
+    }
+}
+
 /// The ordered stage and what left it.
 struct Stage {
     ordered: Ordered,
+    policy: Policy,
     found: Found,
 }
 
@@ -161,6 +173,7 @@ impl Stage {
     fn new(config: &Config) -> Self {
         Self {
             ordered: Ordered::new(config.correlation_limits()),
+            policy: config.policy(),
             found: Found::default(),
         }
     }
@@ -182,11 +195,11 @@ impl Stage {
             }
         }
         let displaced = self.ordered.take_displaced();
-        self.found.findings.extend(displaced);
+        self.found.judge(displaced, &self.policy);
     }
 
     fn finish(mut self) -> Found {
-        self.found.findings.extend(self.ordered.finish());
+        self.found.judge(self.ordered.finish(), &self.policy);
         self.found
     }
 }

@@ -87,7 +87,8 @@ pub fn of_tls_random(random: &[u8; 32]) -> Option<Nonce<'_>> {
     })
 }
 
-/// ClientHello or ServerHello at the start of a record (RFC 8446, section 4.1). A HelloRetryRequest has no random.
+/// ClientHello or ServerHello at the start of a record (RFC 8446, section 4.1). A HelloRetryRequest has no random: what
+/// stands there is empty.
 fn tls(payload: &[u8]) -> Option<&[u8]> {
     let [22, 3, _, _, _, 1 | 2, _, _, _, 3, _, ..] = payload else {
         return None;
@@ -107,7 +108,8 @@ fn dtls(payload: &[u8]) -> Option<&[u8]> {
 
 fn hello_random(payload: &[u8], at: usize) -> Option<&[u8]> {
     let random = payload.get(at..at + COMPARED)?;
-    (!RETRY_RANDOM.starts_with(random)).then_some(random)
+    let is_retry = random == RETRY_RANDOM;
+    Some(if is_retry { &[] } else { random })
 }
 
 /// The cookie of an SSH_MSG_KEXINIT (RFC 4253, section 7.1), alone or behind the identification line.
@@ -154,7 +156,7 @@ fn binary(payload: &[u8]) -> Option<Nonce<'_>> {
 
 /// Randoms of broken clients are constant or nearly so.
 fn is_random(bytes: &[u8]) -> bool {
-    distinct(bytes) >= bytes.len().min(COMPARED) / 2
+    bytes.len() >= SHORTEST_RANDOM && distinct(bytes) >= bytes.len().min(COMPARED) / 2
 }
 
 fn distinct(bytes: &[u8]) -> usize {
@@ -169,6 +171,8 @@ fn distinct(bytes: &[u8]) -> usize {
 
 /// Bytes of a random or cookie that are compared: 96 bits, so that captures cut at 96 bytes still hold them.
 const COMPARED: usize = 12;
+/// A QUIC connection ID of a client's Initial (RFC 9000, section 7.2).
+const SHORTEST_RANDOM: usize = 8;
 /// An SSH cookie behind its packet header.
 const SHORTEST: usize = 6 + COMPARED;
 /// Shorter lines repeat by themselves.
@@ -225,7 +229,7 @@ mod tests {
             (&kexinit, Some((Kind::Handshake, 12))),
             (&behind_banner, Some((Kind::Handshake, 12))),
             (&quic, Some((Kind::Handshake, 8))),
-            (&head[..], Some((Kind::Text, 66))),
+            (&head[..], Some((Kind::Text, 65))),
             (&RANDOM, Some((Kind::Binary, 40))),
         ] {
             assert_eq!(kind(payload), expected, "{payload:02x?}");

@@ -80,6 +80,7 @@ fn spoke(flow: &Flow) -> Spoke {
         server: flow.endpoint(Side::Server),
         transport: flow.key.transport(),
         opened: flow.opened,
+        vlan: flow.label.vlan,
         quality: quality_of(flow),
     }
 }
