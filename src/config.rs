@@ -99,6 +99,8 @@ pub struct Fragments {
 pub struct Findings {
     /// Findings that are still being added to; the oldest are given out early.
     pub max: Number<1, 10_000_000>,
+    /// Sessions of findings whose end is waited for; the one reported longest ago counts as over.
+    pub sessions: Number<1, 100_000_000>,
     /// Endpoints that correlators remember for another flow to come; the oldest give way.
     pub remembered: Number<1, 10_000_000>,
     /// Addresses whose names, seen in DNS answers, are remembered; the oldest give way.
@@ -241,7 +243,7 @@ impl Default for Flows {
 impl Default for Heads {
     fn default() -> Self {
         Self {
-            budget_mebibytes: Number::new(128),
+            budget_mebibytes: Number::new(96),
         }
     }
 }
@@ -259,7 +261,8 @@ impl Default for Fragments {
 impl Default for Findings {
     fn default() -> Self {
         Self {
-            max: Number::new(4_096),
+            max: Number::new(1_024),
+            sessions: Number::new(65_536),
             remembered: Number::new(4_096),
             names: Number::new(65_536),
         }
@@ -344,7 +347,7 @@ impl Config {
         correlate::Limits {
             findings: self.findings.max.count(),
             remembered: self.findings.remembered.count(),
-            flows: self.flows.max.count(),
+            flows: self.findings.sessions.count(),
             names: self.findings.names.count(),
             relays: RelayLimits {
                 legs: self.relays.legs.count(),
@@ -392,9 +395,12 @@ impl Config {
     }
 
     /// What memory may be used for, each with an upper bound in bytes. The bound holds for any input.
-    pub fn memory_bounds(&self) -> [(&'static str, usize); 5] {
+    pub fn memory_bounds(&self) -> [(&'static str, usize); 6] {
         let shard = self.shard_limits();
         let heads = shard.head_bytes * usize::from(SHARDS);
+        let workers = self.pipeline.workers.count();
+        // With workers, events stand on both sides of the ordered stage's door.
+        let events = Shard::events_bound(shard) * (1 + workers.min(1));
         [
             ("flows", Shard::memory_bound(shard).saturating_sub(heads)),
             ("stream heads", heads),
@@ -403,7 +409,8 @@ impl Config {
                 "findings and correlation",
                 Ordered::memory_bound(self.correlation_limits()),
             ),
-            ("batches", memory_bound(self.pipeline.workers.count())),
+            ("events", events),
+            ("batches", memory_bound(workers)),
         ]
     }
 }
@@ -423,6 +430,15 @@ impl std::str::FromStr for Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_million_flows_fit_into_a_gibibyte() {
+        let config = Config::default();
+        let bounds = config.memory_bounds();
+        let total: usize = bounds.iter().map(|(_, bytes)| bytes).sum();
+        assert!(config.flows.max.count() >= 1_000_000);
+        assert!(total < 1 << 30, "{} MiB: {bounds:?}", total >> 20);
+    }
 
     #[test]
     fn the_shipped_file_shows_every_key_with_its_default() {

@@ -47,7 +47,7 @@ pub struct Ordered {
 pub struct Limits {
     /// Findings that are still being added to.
     pub findings: usize,
-    /// Flows that may be open at once.
+    /// Sessions of findings whose end is waited for.
     pub flows: usize,
     /// Flows that a correlator remembers for another one to come.
     pub remembered: usize,
@@ -83,7 +83,7 @@ impl Ordered {
             fan_outs: FanOuts::new(limits.fan_outs),
             speaks: limits.speaks,
             now: Timestamp::MIN,
-            findings: Findings::new(limits.findings),
+            findings: Findings::new(limits.findings, limits.flows),
             displaced: Vec::new(),
         }
     }
