@@ -6,8 +6,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::correlate::fan_out::FanOutLimits;
 use crate::correlate::relay::RelayLimits;
-use crate::correlate::{self, Ordered};
+use crate::correlate::{self, Ordered, Speaks};
 use crate::decode::FragmentLimits;
 use crate::detect::Tuning;
 use crate::flow::table::Timeouts;
@@ -134,6 +135,22 @@ pub struct Detectors {
     pub relay: Switch,
     /// Ways through several relays.
     pub multi_hop: MultiHop,
+    /// Sessions to many in short succession.
+    pub fan_out: FanOut,
+}
+
+/// Sessions to many in short succession.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FanOut {
+    /// Whether it speaks.
+    pub enabled: bool,
+    /// Targets of one relay for one client from which on it is told; those with a name count for a quarter.
+    pub targets: Number<2, 64>,
+    /// Relays of one client from which on it is told.
+    pub relays: Number<2, 64>,
+    /// Seconds within which they are counted.
+    pub window_seconds: Number<1, 86_400>,
 }
 
 /// Ways through several relays.
@@ -262,6 +279,17 @@ impl Default for Relays {
     }
 }
 
+impl Default for FanOut {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            targets: Number::new(16),
+            relays: Number::new(8),
+            window_seconds: Number::new(60),
+        }
+    }
+}
+
 impl Default for MultiHop {
     fn default() -> Self {
         Self {
@@ -327,6 +355,17 @@ impl Config {
                 joins: self.relays.joins.count(),
                 relays: self.detectors.multi_hop.relays.count(),
             },
+            fan_outs: FanOutLimits {
+                remembered: self.findings.remembered.count(),
+                targets: self.detectors.fan_out.targets.count(),
+                relays: self.detectors.fan_out.relays.count(),
+                window: self.detectors.fan_out.window_seconds.seconds(),
+            },
+            speaks: Speaks {
+                relay: self.detectors.relay.enabled,
+                multi_hop: self.detectors.multi_hop.enabled,
+                fan_out: self.detectors.fan_out.enabled,
+            },
         }
     }
 
@@ -339,6 +378,7 @@ impl Config {
             websocket_tunnel,
             relay: _,
             multi_hop: _,
+            fan_out: _,
         } = &self.detectors;
         Tuning {
             socks_proxy: socks_proxy.enabled,

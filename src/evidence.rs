@@ -37,7 +37,7 @@ impl Evidence {
     pub fn exchange(&self) -> Option<&RelayExchange> {
         match &self.says {
             Says::Exchange(exchange) => Some(exchange),
-            Says::Join(_) | Says::Chain(_) => None,
+            Says::Join(_) | Says::Chain(_) | Says::Spread(_) => None,
         }
     }
 }
@@ -51,6 +51,8 @@ pub enum Says {
     Join(Box<Join>),
     /// Sessions were relayed one into the other.
     Chain(Chain),
+    /// Sessions went to many in short succession.
+    Spread(Spread),
 }
 
 /// Two flows as the legs of one relayed session: [`Evidence::session`] comes in, the first of [`Evidence::further`] goes
@@ -171,6 +173,17 @@ impl Certainty {
             Self::Proven => 0.99,
         }
     }
+}
+
+/// One more of many sessions in short succession.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spread {
+    /// Who was reached by this one.
+    pub target: Address,
+    /// Targets of the relay within the window.
+    pub targets: usize,
+    /// Relays of the client within the window.
+    pub relays: usize,
 }
 
 impl Chain {

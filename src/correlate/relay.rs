@@ -111,13 +111,13 @@ impl Relays {
             return Vec::new();
         };
         let request = self.requests.spoke(&leg, names, now);
-        request.map_or_else(Vec::new, |request| self.reached(&request, leg.session))
+        request.map_or_else(Vec::new, |request| self.reached(&request, leg.session, now))
     }
 
     /// Takes a nonce seen on a flow.
     pub fn sighted(&mut self, sighting: &Sighting, now: Timestamp) -> Vec<Evidence> {
         let echo = self.echoes.sighted(sighting, &self.legs, now);
-        echo.map_or_else(Vec::new, |echo| self.join(Joined::from(echo)))
+        echo.map_or_else(Vec::new, |echo| self.join(Joined::from(echo), now))
     }
 
     /// Takes a flow that was read, and what detectors say of it.
@@ -131,10 +131,10 @@ impl Relays {
         let asked = evidence.iter().find_map(Request::of);
         let mut joins = asked.map_or_else(Vec::new, |request| {
             let reached = self.requests.ask(request.clone(), &self.legs, names, now);
-            reached.map_or_else(Vec::new, |leg| self.reached(&request, leg))
+            reached.map_or_else(Vec::new, |leg| self.reached(&request, leg, now))
         });
-        joins.extend(self.declared(facts));
-        joins.extend(self.accepted(facts));
+        joins.extend(self.declared(facts, now));
+        joins.extend(self.accepted(facts, now));
         joins
     }
 
@@ -148,7 +148,7 @@ impl Relays {
     ) -> Vec<Evidence> {
         let request = Request::new(facts, target);
         let reached = self.requests.ask(request.clone(), &self.legs, names, now);
-        reached.map_or_else(Vec::new, |leg| self.reached(&request, leg))
+        reached.map_or_else(Vec::new, |leg| self.reached(&request, leg, now))
     }
 
     /// Whether a flow speaks and is not over.
@@ -156,8 +156,8 @@ impl Relays {
         self.legs.get(flow).is_some()
     }
 
-    fn reached(&mut self, request: &Request, leg: Session) -> Vec<Evidence> {
-        self.join(Joined {
+    fn reached(&mut self, request: &Request, leg: Session, now: Timestamp) -> Vec<Evidence> {
+        let joined = Joined {
             legs: vec![request.session, leg],
             relays: vec![leg.client.address],
             leaves: leg.client.address,
@@ -168,11 +168,12 @@ impl Relays {
             delay: leg.opened - request.session.opened,
             preamble: 0,
             certainty: Certainty::Proven,
-        })
+        };
+        self.join(joined, now)
     }
 
     /// A PROXY protocol header names the flow that came in.
-    fn declared(&mut self, facts: &FlowFacts) -> Vec<Evidence> {
+    fn declared(&mut self, facts: &FlowFacts, now: Timestamp) -> Vec<Evidence> {
         let header = facts.layers.iter().find_map(|layer| match &layer.protocol {
             Protocol::Proxy(header) => Some(header),
             _ => None,
@@ -181,7 +182,7 @@ impl Relays {
             return Vec::new();
         };
         let outbound = Session::from(facts);
-        self.join(Joined {
+        let joined = Joined {
             legs: vec![inbound, outbound],
             relays: vec![inbound.server.address],
             leaves: outbound.client.address,
@@ -192,7 +193,8 @@ impl Relays {
             delay: outbound.opened - inbound.opened,
             preamble: 0,
             certainty: Certainty::Proven,
-        })
+        };
+        self.join(joined, now)
     }
 
     fn named_by(&self, header: &ProxyProtocol) -> Option<Session> {
@@ -204,7 +206,7 @@ impl Relays {
     }
 
     /// A SOCKS server told its client at which port it listens for somebody (BIND), and somebody came.
-    fn accepted(&mut self, facts: &FlowFacts) -> Vec<Evidence> {
+    fn accepted(&mut self, facts: &FlowFacts, now: Timestamp) -> Vec<Evidence> {
         let bound = facts.layers.iter().find_map(|layer| match &layer.protocol {
             Protocol::Socks5(socks) if layer.server == Side::Server => socks.bound(),
             _ => None,
@@ -214,7 +216,7 @@ impl Relays {
         let Some(caller) = self.legs.inbound(relay).find(called).map(|leg| leg.session) else {
             return Vec::new();
         };
-        self.join(Joined {
+        let joined = Joined {
             legs: vec![caller, Session::from(facts)],
             relays: vec![relay],
             leaves: relay,
@@ -225,10 +227,11 @@ impl Relays {
             delay: caller.opened - facts.opened,
             preamble: 0,
             certainty: Certainty::Proven,
-        })
+        };
+        self.join(joined, now)
     }
 
-    fn join(&mut self, joined: Joined) -> Vec<Evidence> {
+    fn join(&mut self, joined: Joined, now: Timestamp) -> Vec<Evidence> {
         let (Some(first), Some(last)) = (joined.legs.first(), joined.legs.last()) else {
             return Vec::new();
         };
@@ -237,9 +240,13 @@ impl Relays {
             return Vec::new();
         }
         self.joined.insert(flows, ());
-        let mut evidence = joined.evidence();
-        evidence.extend(self.hops.add(joined.hop()));
-        evidence
+        self.hops.add(joined.hop(), now);
+        joined.evidence()
+    }
+
+    /// The ways through several relays to which nothing was joined for a while, or every way where no `now` is given.
+    pub fn ways(&mut self, now: Option<Timestamp>) -> Vec<Evidence> {
+        self.hops.settled(now)
     }
 
     /// Forgets a flow that is over.

@@ -55,7 +55,12 @@ impl Subject {
         let detector = evidence.detector;
         let (client, server) = (evidence.session.client.address, evidence.session.server);
         match &evidence.says {
-            Says::Exchange(_) => Self::Pair {
+            Says::Spread(spread) if spread.relays > 1 => Self::Path {
+                detector,
+                client,
+                hosts: digest_of(&[]),
+            },
+            Says::Exchange(_) | Says::Spread(_) => Self::Pair {
                 detector,
                 client,
                 server,
@@ -311,14 +316,14 @@ impl Draft {
         match &self.evidence {
             Summary::Exchanges(summary) if summary.reverse => Severity::High,
             Summary::Joins(summary) if summary.mechanism() == Mechanism::Balancer => Severity::Low,
-            Summary::Exchanges(_) | Summary::Joins(_) | Summary::Chains(_) => Severity::Medium,
+            _ => Severity::Medium,
         }
     }
 
     fn mechanism(&self, subject: &Subject) -> Option<&'static str> {
         match &self.evidence {
             Summary::Joins(summary) => Some(summary.mechanism().name()),
-            Summary::Exchanges(_) | Summary::Chains(_) => {
+            Summary::Exchanges(_) | Summary::Chains(_) | Summary::Spreads(_) => {
                 detect::by_name(subject.detector())?.mechanism
             }
         }
@@ -412,7 +417,7 @@ fn target_of(says: &Says) -> Option<Target> {
             host: Host::from_ip(join.target.address.ip()),
             port: join.target.port,
         }),
-        Says::Chain(_) => None,
+        Says::Chain(_) | Says::Spread(_) => None,
     }
 }
 

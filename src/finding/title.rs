@@ -3,7 +3,7 @@
 use crate::decode::Address;
 use crate::evidence::{Mechanism, Session, UNSEEN};
 use crate::finding::names::Names;
-use crate::finding::summary::{JoinSummary, RelaySummary, Summary};
+use crate::finding::summary::{JoinSummary, RelaySummary, SpreadSummary, Summary};
 use crate::proto::target::{Host, Target};
 
 /// Who relays for whom, by what, and to where.
@@ -19,7 +19,19 @@ pub(super) fn of(
         Summary::Exchanges(summary) => exchanges(first, relay, summary, target, names),
         Summary::Joins(summary) => joins(first, relay, summary, target, names),
         Summary::Chains(_) => path(chain),
+        Summary::Spreads(summary) => spread(first, relay, summary),
     }
+}
+
+/// `10.0.0.2 begins sessions to 30 hosts within a minute for 10.0.0.1`
+fn spread(first: &Session, relay: Address, summary: &SpreadSummary) -> String {
+    let (client, relay) = (first.client.address.ip(), relay.ip());
+    if summary.most_relays > 1 {
+        let relays = summary.most_relays;
+        return format!("{client} uses {relays} relays within a minute");
+    }
+    let targets = summary.most_targets;
+    format!("{relay} begins sessions to {targets} hosts within a minute for {client}")
 }
 
 /// `10.0.0.1 reaches 192.0.2.80 through 2 relays: 10.0.0.2, then 10.0.0.3`

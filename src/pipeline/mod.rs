@@ -182,6 +182,7 @@ impl Stage {
     fn take(&mut self, events: &mut Vec<Event>) {
         events.sort_unstable_by_key(|event| event.order);
         for event in events.drain(..) {
+            self.ordered.advance(event.order.time);
             match event.report {
                 Report::Flow(facts, evidence) => {
                     self.ordered.flow(&facts, evidence, event.order.time);
