@@ -22,18 +22,23 @@ pub enum Class {
     Asked,
     /// Flows were joined: what went in came out.
     Joined,
+    /// The same, and only the addresses were changed.
+    Translated,
+    /// The same, and several servers share what comes.
+    Balanced,
 }
 
 impl Class {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Asked, Self::Joined];
+    /// Every class.
+    pub const ALL: [Self; 4] = [Self::Asked, Self::Joined, Self::Translated, Self::Balanced];
 
-    /// How a detector finds.
-    pub fn of(detector: &str) -> Self {
-        if JOINING.contains(&detector) {
-            Self::Joined
-        } else {
-            Self::Asked
+    /// How a detector found a use with this mechanism.
+    pub fn of(detector: &str, mechanism: Option<&str>) -> Self {
+        match mechanism {
+            _ if !JOINING.contains(&detector) => Self::Asked,
+            Some("dnat") => Self::Translated,
+            Some("balancer") => Self::Balanced,
+            _ => Self::Joined,
         }
     }
 
@@ -42,6 +47,8 @@ impl Class {
         match self {
             Self::Asked => "asked",
             Self::Joined => "joined",
+            Self::Translated => "translated",
+            Self::Balanced => "balanced",
         }
     }
 }
@@ -56,11 +63,16 @@ pub enum Standing {
 }
 
 impl Scene {
+    /// How bad it is before anybody has said anything about it, for the worst of several ways to be chosen.
+    pub fn base(self) -> Severity {
+        base(self.class, self.way)
+    }
+
     /// How much it asks for attention.
     ///
     /// What is approved is never above `info`, a hint neither. A host outside its role is a step worse.
     pub fn severity(self, verdict: Verdict, standing: Standing) -> Severity {
-        let sure = base(self.class, self.way);
+        let sure = self.base();
         match (verdict, self.certainty) {
             (Verdict::Approved, _) | (_, Certainty::Hint) => Severity::Info,
             (_, Certainty::Possible) => step_down(sure).min(Severity::Low),
@@ -74,9 +86,12 @@ impl Scene {
 fn base(class: Class, way: Way) -> Severity {
     match (class, way) {
         (_, Way::BackConnect) => Severity::High,
-        (Class::Joined, Way::Through | Way::OddOutward) => Severity::High,
-        (Class::Joined, Way::Inward | Way::Foreign) => Severity::Low,
-        (Class::Asked, _) | (Class::Joined, _) => Severity::Medium,
+        (Class::Asked, _) => Severity::Medium,
+        (Class::Joined | Class::Translated, Way::Through | Way::OddOutward) => Severity::High,
+        (Class::Translated, Way::Inward | Way::Foreign) => Severity::Low,
+        (Class::Balanced, Way::Through) => Severity::Medium,
+        (Class::Balanced, _) => Severity::Low,
+        (Class::Joined | Class::Translated, _) => Severity::Medium,
     }
 }
 
@@ -95,7 +110,7 @@ pub fn table() -> String {
     let rows = Class::ALL
         .into_iter()
         .flat_map(|class| Way::ALL.map(|way| (class, way)))
-        .filter(|&(class, way)| class == Class::Joined || way != Way::OddOutward);
+        .filter(|&(class, way)| class != Class::Asked || way != Way::OddOutward);
     rows.fold(HEAD.to_owned(), |table, (class, way)| {
         table + &row(class, way)
     })
@@ -144,7 +159,7 @@ mod tests {
 
     #[test]
     fn severity_follows_from_verdict_way_and_certainty() {
-        use Class::{Asked, Joined};
+        use Class::{Asked, Balanced, Joined, Translated};
         use Verdict::{CannotJudge, Expired, Unapproved, Undeclared};
         let cases = [
             (Undeclared, InRole, Asked, Way::Outward, Proven, Medium),
@@ -169,15 +184,29 @@ mod tests {
                 Proven,
                 Critical,
             ),
-            (Undeclared, InRole, Joined, Way::Inward, Proven, Low),
-            (Undeclared, InRole, Joined, Way::Inward, Possible, Info),
+            (Undeclared, InRole, Joined, Way::Inward, Proven, Medium),
+            (Undeclared, InRole, Joined, Way::Inward, Possible, Low),
+            (Undeclared, InRole, Translated, Way::Inward, Proven, Low),
+            (Undeclared, InRole, Translated, Way::Inward, Possible, Info),
+            (Undeclared, InRole, Translated, Way::Outward, Proven, Medium),
+            (
+                Undeclared,
+                InRole,
+                Translated,
+                Way::Internal,
+                Proven,
+                Medium,
+            ),
+            (Undeclared, InRole, Balanced, Way::Inward, Proven, Low),
+            (Undeclared, InRole, Balanced, Way::Internal, Proven, Low),
+            (Undeclared, InRole, Balanced, Way::Through, Proven, Medium),
             (Undeclared, InRole, Joined, Way::Outward, Proven, Medium),
             (Undeclared, InRole, Joined, Way::OddOutward, Probable, High),
             (Undeclared, InRole, Joined, Way::Internal, Proven, Medium),
             (Undeclared, InRole, Joined, Way::External, Proven, Medium),
             (Undeclared, InRole, Joined, Way::Through, Proven, High),
-            (Undeclared, InRole, Joined, Way::Foreign, Proven, Low),
-            (Unapproved, OutOfRole, Joined, Way::Inward, Proven, Medium),
+            (Undeclared, InRole, Joined, Way::Foreign, Proven, Medium),
+            (Unapproved, OutOfRole, Balanced, Way::Inward, Proven, Medium),
         ];
         for (verdict, standing, class, way, certainty, severity) in cases {
             let scene = scene(class, way, certainty);
@@ -185,6 +214,25 @@ mod tests {
                 scene.severity(verdict, standing),
                 severity,
                 "{verdict} {scene:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_class_follows_from_detector_and_mechanism() {
+        let cases = [
+            ("socks-proxy", Some("proxy"), Class::Asked),
+            ("relay", Some("forward"), Class::Joined),
+            ("relay", Some("proxy"), Class::Joined),
+            ("relay", Some("dnat"), Class::Translated),
+            ("relay", Some("balancer"), Class::Balanced),
+            ("multi-hop", None, Class::Joined),
+        ];
+        for (detector, mechanism, class) in cases {
+            assert_eq!(
+                Class::of(detector, mechanism),
+                class,
+                "{detector} {mechanism:?}"
             );
         }
     }
@@ -221,7 +269,7 @@ mod tests {
 
     #[test]
     fn the_table_has_a_row_for_each_way() {
-        assert_eq!(table().lines().count(), 2 + 7 + 8);
+        assert_eq!(table().lines().count(), 2 + 7 + 3 * 8);
         assert!(table().contains("| joined | outward, odd |"), "{}", table());
     }
 }
