@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::correlate::relay::RelayLimits;
 use crate::correlate::{self, Ordered};
 use crate::decode::FragmentLimits;
 use crate::detect::Tuning;
@@ -33,6 +34,8 @@ pub struct Config {
     pub fragments: Fragments,
     /// Findings and what joins them.
     pub findings: Findings,
+    /// What joins the two legs of a relay.
+    pub relays: Relays,
     /// Each detector by name.
     pub detectors: Detectors,
     /// What is inside.
@@ -101,6 +104,18 @@ pub struct Findings {
     pub names: Number<1, 10_000_000>,
 }
 
+/// What joins the two legs of a relay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Relays {
+    /// Flows that are alive and may be legs; the one that spoke first gives way.
+    pub legs: Number<64, 100_000_000>,
+    /// Nonces that were seen in the last seconds; the oldest give way.
+    pub nonces: Number<64, 100_000_000>,
+    /// Pairs of legs, and requests whose second leg was not seen yet; the oldest give way.
+    pub joins: Number<64, 10_000_000>,
+}
+
 /// Each detector by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -113,6 +128,20 @@ pub struct Detectors {
     pub http_forward_proxy: Switch,
     /// Tunnels in WebSockets.
     pub websocket_tunnel: Switch,
+    /// Hosts that pass on what they are sent.
+    pub relay: Switch,
+    /// Ways through several relays.
+    pub multi_hop: MultiHop,
+}
+
+/// Ways through several relays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MultiHop {
+    /// Whether it speaks.
+    pub enabled: bool,
+    /// Intermediate hosts from which on a way is told (RelayCount of ATT&CK's AN1021).
+    pub relays: Number<1, 8>,
 }
 
 /// Whether a detector speaks.
@@ -220,6 +249,25 @@ impl Default for Findings {
     }
 }
 
+impl Default for Relays {
+    fn default() -> Self {
+        Self {
+            legs: Number::new(1 << 18),
+            nonces: Number::new(1 << 18),
+            joins: Number::new(4_096),
+        }
+    }
+}
+
+impl Default for MultiHop {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            relays: Number::new(2),
+        }
+    }
+}
+
 impl Default for Switch {
     fn default() -> Self {
         Self { enabled: true }
@@ -270,6 +318,12 @@ impl Config {
             remembered: self.findings.remembered.count(),
             flows: self.flows.max.count(),
             names: self.findings.names.count(),
+            relays: RelayLimits {
+                legs: self.relays.legs.count(),
+                nonces: self.relays.nonces.count(),
+                joins: self.relays.joins.count(),
+                relays: self.detectors.multi_hop.relays.count(),
+            },
         }
     }
 
@@ -280,6 +334,8 @@ impl Config {
             http_connect_proxy,
             http_forward_proxy,
             websocket_tunnel,
+            relay: _,
+            multi_hop: _,
         } = &self.detectors;
         Tuning {
             socks_proxy: socks_proxy.enabled,

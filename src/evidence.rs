@@ -4,23 +4,147 @@
 pub(crate) mod samples;
 
 use crate::decode::{Address, Endpoint, Transport};
+use crate::facts::legs::Spoke;
 use crate::facts::{FlowFacts, FlowId, Quality};
+use crate::proto::nonce::Kind;
 use crate::proto::target::Target;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
-/// One flow's contribution to a finding.
+/// What one flow, or a few that belong together, contribute to a finding.
 #[derive(Clone, Debug)]
 pub struct Evidence {
     /// Which detector speaks: the name of an entry of [`crate::detect::DETECTORS`].
     pub detector: &'static str,
     /// How sure it is.
     pub certainty: Certainty,
-    /// The flow it speaks of.
+    /// The flow it speaks of; of several, the one that comes first on the way to the target.
     pub session: Session,
+    /// The other flows it speaks of, in the order of that way.
+    pub further: Vec<Session>,
     /// The host that relays.
     pub relay: Address,
-    /// What was exchanged with the relay.
-    pub exchange: RelayExchange,
+    /// What was seen.
+    pub says: Says,
+}
+
+impl Evidence {
+    /// All flows it speaks of, in the order of the way to the target.
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        std::iter::once(&self.session).chain(&self.further)
+    }
+
+    /// What was exchanged with a relay, where that is what it says.
+    pub fn exchange(&self) -> Option<&RelayExchange> {
+        match &self.says {
+            Says::Exchange(exchange) => Some(exchange),
+            Says::Join(_) | Says::Chain(_) => None,
+        }
+    }
+}
+
+/// What evidence says of its flows.
+#[derive(Clone, Debug)]
+pub enum Says {
+    /// A client asked a relay for something.
+    Exchange(Box<RelayExchange>),
+    /// Two flows are the legs of one relayed session.
+    Join(Box<Join>),
+    /// Sessions were relayed one into the other.
+    Chain(Chain),
+}
+
+/// Two flows as the legs of one relayed session: [`Evidence::session`] comes in, the first of [`Evidence::further`] goes
+/// out.
+#[derive(Clone, Debug)]
+pub struct Join {
+    /// How the host relays.
+    pub mechanism: Mechanism,
+    /// What proves it.
+    pub proof: Proof,
+    /// Where the session comes from: the far end of the first leg.
+    pub client: Endpoint,
+    /// Where the session goes: the far end of the second leg.
+    pub target: Endpoint,
+    /// From the proof's first appearance on the first leg to its appearance on the second one.
+    pub delay: Span,
+    /// Bytes that a relay's own handshake took on the first leg before what it passed on.
+    pub preamble: u64,
+}
+
+/// How a host relays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mechanism {
+    /// It passes on what comes, to where it was set up to.
+    Forward,
+    /// It is told in each session where to go.
+    Proxy,
+    /// It rewrites addresses; the connection is the same on both legs.
+    Dnat,
+    /// It passes on through another protocol.
+    Tunnel,
+    /// It spreads sessions over several servers, or tells them for whom it speaks.
+    Balancer,
+}
+
+impl Mechanism {
+    /// Its name, as in the JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Proxy => "proxy",
+            Self::Dnat => "dnat",
+            Self::Tunnel => "tunnel",
+            Self::Balancer => "balancer",
+        }
+    }
+}
+
+/// What proves that two flows are legs of one session.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Proof {
+    /// Both carry bytes that only one party can have made up.
+    Content(Kind),
+    /// The first asked for the target that the second reached.
+    Target,
+    /// The second one's PROXY protocol header names the first.
+    Proxied,
+    /// Their flights fit in time and size as those of unrelated flows do not.
+    Measured(Measured),
+}
+
+impl Proof {
+    /// Its name in findings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Content(_) => "content",
+            Self::Target => "target",
+            Self::Proxied => "proxy-protocol",
+            Self::Measured(_) => "timing-and-bytes",
+        }
+    }
+}
+
+/// How well the flights of two flows fit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    /// Flights that could have had a partner.
+    pub flights: u32,
+    /// Flights that had one.
+    pub matched: u32,
+    /// An upper bound of the chance that unrelated flows fit as well, corrected for the pairs tried.
+    pub chance: f64,
+}
+
+/// Sessions that were relayed one into the other, in order: [`Evidence::session`], then [`Evidence::further`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// The hosts, from the first client to the last target seen.
+    pub hosts: Vec<Address>,
+    /// Which of them relay: `hosts` without its ends, and a last one that is known to pass on what comes to it.
+    pub relays: usize,
+    /// How the relays relay, in order.
+    pub mechanisms: Vec<Mechanism>,
 }
 
 /// How sure a conclusion is.
@@ -46,6 +170,13 @@ impl Certainty {
             Self::Probable => 0.85,
             Self::Proven => 0.99,
         }
+    }
+}
+
+impl Chain {
+    /// The hosts that relay, in order.
+    pub fn relaying(&self) -> &[Address] {
+        self.hosts.get(1..=self.relays).unwrap_or_default()
     }
 }
 
@@ -81,6 +212,21 @@ impl From<&FlowFacts> for Session {
             last_seen: facts.last_seen,
             vlan: facts.label.vlan,
             quality: facts.quality,
+        }
+    }
+}
+
+impl From<&Spoke> for Session {
+    fn from(spoke: &Spoke) -> Self {
+        Self {
+            id: spoke.id,
+            client: spoke.client,
+            server: spoke.server,
+            transport: spoke.transport,
+            opened: spoke.opened,
+            last_seen: spoke.opened,
+            vlan: spoke.vlan,
+            quality: spoke.quality,
         }
     }
 }

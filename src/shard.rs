@@ -4,23 +4,27 @@
 //! many threads there are, and each has its own caps and its own order of forgetting, so that what is found does not
 //! depend on the threads.
 
+mod legs;
 mod watch;
 
+pub use crate::flow::table::Place;
 pub use watch::{Watch, WatchError};
 
 use crate::decode::{Segment, Transport};
 use crate::detect;
 use crate::evidence::Evidence;
+use crate::facts::legs::{Flight, Sighting, Spoke};
 use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, FlowPortrait, Quality, Traffic};
 use crate::flow::closed::Closed;
 use crate::flow::head::Head;
 use crate::flow::key::{FlowKey, Sender};
+use crate::flow::nonces::NonceKey;
 use crate::flow::probing::{FirstPiece, Piece, Probe, Probing};
 use crate::flow::rings::Rings;
-use crate::flow::table::{FlowTable, Place, Timeouts};
+use crate::flow::table::{FlowTable, Timeouts};
 use crate::flow::tcp::{self, Payload};
 use crate::flow::{Flow, Observed};
-use crate::proto::stack::{self, Layer, Progress, Stack};
+use crate::proto::stack::{self, Layer, Progress, Protocol, Stack};
 use crate::proto::{Side, dns};
 use crate::time::Timestamp;
 use watch::Watching;
@@ -91,7 +95,13 @@ enum Cause {
 pub enum Report {
     /// A flow was read, and detectors or correlators want to know.
     Flow(Box<FlowFacts>, Vec<Evidence>),
-    /// A flow that was reported is over.
+    /// A flow carried its first payload.
+    Spoke(Spoke),
+    /// A side of a flow that spoke began a flight.
+    Flight(Flight),
+    /// A payload began with a nonce.
+    Nonce(Sighting),
+    /// A flow that was reported, or spoke, is over.
     Ended(FlowEnd),
     /// DNS gave names for addresses.
     Answers(Answers),
@@ -147,13 +157,14 @@ pub struct Shard {
     head_bytes: usize,
     limits: Limits,
     tuning: detect::Tuning,
+    nonces: NonceKey,
     watching: Watching,
     counts: ShardCounts,
 }
 
 impl Shard {
-    /// An empty shard.
-    pub fn new(number: u16, limits: Limits, tuning: detect::Tuning) -> Self {
+    /// An empty shard. All shards of a run share one key.
+    pub fn new(number: u16, limits: Limits, tuning: detect::Tuning, nonces: NonceKey) -> Self {
         Self {
             number,
             table: FlowTable::new(limits.flows, limits.timeouts),
@@ -162,6 +173,7 @@ impl Shard {
             head_bytes: 0,
             limits,
             tuning,
+            nonces,
             watching: Watching::default(),
             counts: ShardCounts::default(),
         }
@@ -174,18 +186,26 @@ impl Shard {
         self
     }
 
-    /// Takes a segment of one of its flows into account.
+    /// Where the flow of a route lives now, if there is one.
+    #[inline]
+    pub fn place_of(&self, route: &Route) -> Option<Place> {
+        self.table.find(&route.key)
+    }
+
+    /// Takes a segment of one of its flows into account. `guess` is where its flow lived a while ago; it is looked up
+    /// where it does not live there.
     pub fn segment(
         &mut self,
         moment: Moment,
         route: &Route,
+        guess: Option<Place>,
         segment: &Segment<'_>,
         out: &mut Vec<Event>,
     ) {
         self.advance(moment.time, out);
         let order = self.order(moment.time, Cause::Frame, moment.frame);
         let mut events = Outbox::new(order, out);
-        let place = match self.table.find(&route.key) {
+        let place = match self.table.find_again(&route.key, guess) {
             Some(place) => place,
             None if self.is_late(moment, route, segment) => {
                 self.counts.late_segments += 1;
@@ -195,9 +215,7 @@ impl Shard {
         };
         let sender = route.sender;
         if self.observe(place, moment, sender, segment, &mut events) == Observed::Reopens {
-            if let Some(flow) = self.table.remove(place) {
-                self.close(place, flow, &mut events);
-            }
+            self.close(place, &mut events);
             let place = self.open(moment, route, segment, &mut events);
             self.observe(place, moment, sender, segment, &mut events);
         }
@@ -216,9 +234,9 @@ impl Shard {
         segment: &Segment<'_>,
         events: &mut Outbox<'_>,
     ) -> Place {
-        if let Some((place, flow)) = self.table.evict() {
+        if let Some(victim) = self.table.victim() {
             self.counts.flows_evicted += 1;
-            self.close(place, flow, events);
+            self.close(victim, events);
         }
         self.counts.flows += 1;
         let flow = Flow::open(
@@ -231,6 +249,7 @@ impl Shard {
         self.table.insert(flow)
     }
 
+    #[inline]
     fn observe(
         &mut self,
         place: Place,
@@ -244,31 +263,59 @@ impl Shard {
         };
         let from = flow.side_of(sender);
         let (was_answered, was_over) = (flow.is_answered(), flow.ending().is_some());
+        let flights = flow.flights(from);
         let observed = flow.observe(from, segment, moment.time);
-        match observed {
-            Observed::Copy => self.counts.copies += 1,
-            Observed::Reopens => {}
-            Observed::Counted(payload) => {
-                let (answered, over) = (flow.is_answered(), flow.ending().is_some());
-                if answered && !was_answered {
-                    self.table.promote(place);
-                }
-                self.probe(place, from, segment, payload, events);
-                if over && !was_over {
-                    self.table.hasten(place);
-                }
-                self.dismiss(place, moment, events);
-            }
+        let Observed::Counted(payload) = observed else {
+            self.counts.copies += u64::from(observed == Observed::Copy);
+            return observed;
+        };
+        let turns = flow.flights(from) != flights;
+        let answers = flow.is_answered() && !was_answered;
+        let ends = flow.ending().is_some();
+        let is_probed = flow.probe.is_open() && (segment.payload_bytes > 0 || flow.is_finishing());
+        if answers {
+            self.table.promote(place);
+        }
+        let piece = legs::Piece {
+            from,
+            segment,
+            payload,
+            turns,
+        };
+        if segment.transport == Transport::TCP {
+            self.tell(place, &piece, events);
+        }
+        if is_probed {
+            self.probe(place, from, segment, payload, events);
+        } else if segment.transport == Transport::UDP {
+            self.take_datagram(place, from, segment, events);
+        }
+        if segment.transport != Transport::TCP {
+            self.tell(place, &piece, events);
+        }
+        if ends {
+            self.end(place, was_over, moment, events);
         }
         observed
     }
 
-    /// Closes a flow that is over without waiting for its time to pass.
-    fn dismiss(&mut self, place: Place, moment: Moment, events: &mut Outbox<'_>) {
-        let over = self.table.flow(place).is_some_and(Flow::is_over);
-        if let Some(flow) = over.then(|| self.table.remove(place)).flatten() {
+    fn tell(&mut self, place: Place, piece: &legs::Piece<'_>, events: &mut Outbox<'_>) {
+        if piece.payload.new_bytes == 0 {
+            return;
+        }
+        if let Some(flow) = self.table.flow_mut(place) {
+            legs::tell(flow, piece, &self.nonces, events);
+        }
+    }
+
+    /// Closes a connection that is over without waiting for its time to pass; brings the end of any other nearer.
+    fn end(&mut self, place: Place, was_over: bool, moment: Moment, events: &mut Outbox<'_>) {
+        if !was_over {
+            self.table.hasten(place);
+        }
+        if let Some(flow) = self.table.flow(place).filter(|flow| flow.is_over()) {
             self.closed.insert(&flow.key, moment.time);
-            self.close(place, flow, events);
+            self.close(place, events);
         }
     }
 
@@ -284,34 +331,39 @@ impl Shard {
         let Some(flow) = self.table.flow_mut(place) else {
             return;
         };
-        if segment.transport == Transport::UDP {
-            if flow.sent_by(from).segments == 1 {
-                self.probe_datagram(place, segment, events);
-            }
-            self.learn(place, segment, events);
-            return;
-        }
-        let ends = flow.finished(Side::Client) || flow.finished(Side::Server);
-        if !flow.probe.is_open() || (segment.payload_bytes == 0 && !ends) {
-            return;
-        }
         let before = flow.probe.allocated();
-        let piece = Piece {
-            from,
-            offset: payload.offset.unwrap_or(u64::MAX),
-            captured: segment.payload,
-            sent: segment.payload_bytes,
-        };
         let mut progress = Progress::Waiting;
-        if piece.sent > 0 && payload.offset.is_some() {
+        if let Some(offset) = payload.offset.filter(|_| segment.payload_bytes > 0) {
+            let piece = Piece {
+                from,
+                offset,
+                captured: segment.payload,
+                sent: segment.payload_bytes,
+            };
             progress = ask(flow, piece);
         }
         for side in [Side::Client, Side::Server] {
-            if ends && progress == Progress::Waiting && flow.finished(side) {
+            if progress == Progress::Waiting && flow.finished(side) {
                 progress = finish(flow, side);
             }
         }
         self.account(place, before, progress, events);
+    }
+
+    fn take_datagram(
+        &mut self,
+        place: Place,
+        from: Side,
+        segment: &Segment<'_>,
+        events: &mut Outbox<'_>,
+    ) {
+        let Some(flow) = self.table.flow(place) else {
+            return;
+        };
+        if flow.sent_by(from).segments == 1 {
+            self.probe_datagram(place, segment, events);
+        }
+        self.learn(place, segment, events);
     }
 
     /// Keeps the pool of heads inside its budget: settled heads go at once, the oldest when room is needed.
@@ -354,7 +406,7 @@ impl Shard {
         };
         let freed = flow.probe.allocated();
         self.head_bytes = self.head_bytes.saturating_sub(freed);
-        report(flow, &self.tuning, &mut self.watching, events);
+        report(flow, &self.tuning, &self.nonces, &mut self.watching, events);
     }
 
     /// Every datagram of a flow that speaks DNS may name addresses: resolvers use a flow for many questions.
@@ -399,27 +451,37 @@ impl Shard {
     }
 
     /// Lets time pass: flows that were silent for too long are over.
+    #[inline]
     pub fn advance(&mut self, now: Timestamp, out: &mut Vec<Event>) {
-        while let Some((place, flow, moment)) = self.table.expire(now) {
-            let order = self.order(moment, Cause::Expiry, flow.id.0);
-            self.close(place, flow, &mut Outbox::new(order, out));
+        while let Some((place, moment)) = self.table.overdue(now) {
+            let id = self.table.flow(place).map_or(FlowId(0), |flow| flow.id);
+            let order = self.order(moment, Cause::Expiry, id.0);
+            self.close(place, &mut Outbox::new(order, out));
         }
     }
 
     /// Ends the run at `now`: every flow is over.
     pub fn finish(&mut self, now: Timestamp, out: &mut Vec<Event>) {
         self.advance(now, out);
-        for flow in self.table.drain() {
-            let order = self.order(now, Cause::End, flow.id.0);
-            let events = &mut Outbox::new(order, out);
-            close(flow, &self.tuning, &mut self.watching, events);
+        for place in self.table.in_order() {
+            let id = self.table.flow(place).map_or(FlowId(0), |flow| flow.id);
+            let order = self.order(now, Cause::End, id.0);
+            self.close(place, &mut Outbox::new(order, out));
         }
     }
 
-    fn close(&mut self, place: Place, flow: Flow, events: &mut Outbox<'_>) {
-        self.asking.remove(place);
-        self.head_bytes = self.head_bytes.saturating_sub(flow.probe.allocated());
-        close(flow, &self.tuning, &mut self.watching, events);
+    /// Reports the end of a flow and forgets it.
+    fn close(&mut self, place: Place, events: &mut Outbox<'_>) {
+        let Some(flow) = self.table.flow_mut(place) else {
+            return;
+        };
+        let held = flow.probe.allocated();
+        if held > 0 {
+            self.asking.remove(place);
+            self.head_bytes = self.head_bytes.saturating_sub(held);
+        }
+        close(flow, &self.tuning, &self.nonces, &mut self.watching, events);
+        self.table.remove(place);
     }
 
     fn order(&self, time: Timestamp, cause: Cause, frame: u64) -> Order {
@@ -498,6 +560,7 @@ fn conclude(flow: &mut Flow) {
 fn report(
     flow: &mut Flow,
     tuning: &detect::Tuning,
+    nonces: &NonceKey,
     watching: &mut Watching,
     events: &mut Outbox<'_>,
 ) {
@@ -507,32 +570,35 @@ fn report(
         return;
     }
     watching.note_layers(flow, &layers);
+    legs::tell_inside(flow, &layers, nonces, events);
     let facts = facts_of(flow, layers);
     let evidence = detect::inspect(&facts, tuning);
-    if !evidence.is_empty() {
+    let declares = |layer: &Layer| matches!(layer.protocol, Protocol::Proxy(_));
+    if !evidence.is_empty() || facts.layers.iter().any(declares) {
         flow.reported = true;
         events.push(Report::Flow(Box::new(facts), evidence));
     }
 }
 
 fn close(
-    mut flow: Flow,
+    flow: &mut Flow,
     tuning: &detect::Tuning,
+    nonces: &NonceKey,
     watching: &mut Watching,
     events: &mut Outbox<'_>,
 ) {
-    conclude(&mut flow);
-    report(&mut flow, tuning, watching, events);
-    if let Some(portrait) = watching.portrait(&flow) {
+    conclude(flow);
+    report(flow, tuning, nonces, watching, events);
+    if let Some(portrait) = watching.portrait(flow) {
         events.push(Report::Portrait(Box::new(portrait)));
     }
-    if flow.reported {
+    if flow.reported || flow.spoke {
         events.push(Report::Ended(FlowEnd {
             id: flow.id,
             last_seen: flow.last_seen,
-            traffic: traffic_of(&flow),
+            traffic: traffic_of(flow),
             ending: flow.ending(),
-            quality: quality_of(&flow),
+            quality: quality_of(flow),
         }));
     }
 }
@@ -576,6 +642,8 @@ fn quality_of(flow: &Flow) -> Quality {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::decode::samples::{tcp, udp};
     use crate::time::Span;
@@ -595,6 +663,7 @@ mod tests {
         shard: Shard,
         events: Vec<Event>,
         frame: u64,
+        reported: HashSet<FlowId>,
     }
 
     impl Watch {
@@ -617,9 +686,10 @@ mod tests {
                 websocket_tunnel: true,
             };
             Self {
-                shard: Shard::new(0, limits, tuning),
+                shard: Shard::new(0, limits, tuning, NonceKey::default()),
                 events: Vec::new(),
                 frame: 0,
+                reported: HashSet::new(),
             }
         }
 
@@ -635,7 +705,7 @@ mod tests {
             };
             let route = Route::of(segment);
             self.shard
-                .segment(moment, &route, segment, &mut self.events);
+                .segment(moment, &route, None, segment, &mut self.events);
             self
         }
 
@@ -661,11 +731,35 @@ mod tests {
             self
         }
 
-        /// `1 proven`, `1 ended`: what was said of which flow, in order.
+        /// `1 proven`, `1 ended`: what was said of which flow, in order. Legs of nothing are left out.
         fn told(&mut self) -> Vec<String> {
+            let events = self.in_order();
+            let reports = events.iter().map(|event| &event.report);
+            reports.filter_map(|report| self.text(report)).collect()
+        }
+
+        /// `1 spoke`, `1 client flight`: what correlators are told of the legs of relays, in order.
+        fn told_of_legs(&mut self) -> Vec<String> {
+            let events = self.in_order();
+            let reports = events.iter().map(|event| &event.report);
+            reports.filter_map(leg_text).collect()
+        }
+
+        fn in_order(&mut self) -> Vec<Event> {
             let mut events = std::mem::take(&mut self.events);
             events.sort_by_key(|event| event.order);
-            events.iter().map(|event| text(&event.report)).collect()
+            events
+        }
+
+        fn text(&mut self, report: &Report) -> Option<String> {
+            if let Report::Flow(facts, _) = report {
+                self.reported.insert(facts.id);
+            }
+            match report {
+                Report::Ended(end) if !self.reported.contains(&end.id) => None,
+                Report::Spoke(_) | Report::Flight(_) | Report::Nonce(_) => None,
+                report => Some(text(report)),
+            }
         }
 
         fn ends(&mut self) -> &mut Self {
@@ -688,7 +782,44 @@ mod tests {
                 };
                 format!("{} {certainty:?}{loss}", facts.id.0)
             }
+            legs => format!("{legs:?}"),
         }
+    }
+
+    fn leg_text(report: &Report) -> Option<String> {
+        match report {
+            Report::Spoke(spoke) => Some(format!("{} spoke", spoke.id.0)),
+            Report::Flight(flight) => Some(format!(
+                "{} {:?} after {} and {}",
+                flight.flow.0, flight.from, flight.client_bytes, flight.server_bytes
+            )),
+            Report::Nonce(seen) => {
+                let (flow, from, offset) = (seen.flow.0, seen.from, seen.offset);
+                Some(format!("{flow} {from:?} {:?} at {offset}", seen.kind))
+            }
+            Report::Ended(end) => Some(format!("{} ended", end.id.0)),
+            Report::Flow(..) | Report::Answers(_) | Report::Portrait(_) => None,
+        }
+    }
+
+    #[test]
+    fn correlators_are_told_of_payloads_flights_and_nonces() {
+        let line = [b'x'; 80];
+        let said: [&[u8]; 4] = [GREETING, METHOD, &line, b"ok"];
+        let mut watch = Watch::ample();
+        watch.opens("10.0.0.1:1", [100, 500]);
+        assert!(watch.told_of_legs().is_empty(), "a handshake is no payload");
+        watch.talks("10.0.0.1:1", [100, 500], &said).ends();
+        let expected = [
+            "1 spoke",
+            "1 Client after 0 and 0",
+            "1 Server after 3 and 0",
+            "1 Client after 3 and 2",
+            "1 Client Text at 3",
+            "1 Server after 83 and 2",
+            "1 ended",
+        ];
+        assert_eq!(watch.told_of_legs(), expected);
     }
 
     #[test]

@@ -116,6 +116,11 @@ impl Span {
         self.0
     }
 
+    /// Whether the second moment came first.
+    pub const fn is_negative(self) -> bool {
+        self.0 < 0
+    }
+
     /// The span in seconds, for output.
     #[expect(
         clippy::cast_precision_loss,

@@ -15,8 +15,9 @@ fn a_tunnel_in_a_stream_is_found_with_what_it_carries() {
     };
     assert_eq!(finding.detector, "http-connect-proxy");
     assert_eq!(finding.certainty, Certainty::Proven);
-    assert_eq!(finding.evidence.opened, 1);
-    let inner: Vec<_> = finding.evidence.inner.iter().collect();
+    let evidence = finding.evidence.exchanges().unwrap();
+    assert_eq!(evidence.opened, 1);
+    let inner: Vec<_> = evidence.inner.iter().collect();
     let [inner] = inner.as_slice() else {
         panic!("{inner:?}");
     };
@@ -26,11 +27,7 @@ fn a_tunnel_in_a_stream_is_found_with_what_it_carries() {
         ("tls", Some("web.example.test"))
     );
     assert!(inner.ja4.is_some());
-    let targets = finding
-        .evidence
-        .targets
-        .iter()
-        .filter_map(|t| t.value.as_ref());
+    let targets = evidence.targets.iter().filter_map(|t| t.value.as_ref());
     let targets: Vec<String> = targets.map(ToString::to_string).collect();
     assert_eq!(targets, ["web.example.test:443", "web.example.test:25"]);
 }

@@ -23,7 +23,7 @@ const MAY_NAME: &str = "
     correlate      time proto facts evidence finding decode::Address decode::Endpoint decode::Transport
     finding        time proto::target facts evidence detect decode::Address decode::Endpoint decode::Transport
     policy         time proto::target evidence::Certainty finding decode::Address toml_file
-    pipeline       time source decode facts::FlowPortrait shard correlate finding policy config
+    pipeline       time source decode facts::FlowPortrait flow::nonces::NonceKey shard correlate finding policy config
     sink           time source proto facts evidence detect::Detector finding policy decode::Label pipeline::Account
     config         time decode::FragmentLimits flow::table::Timeouts detect::Tuning shard correlate policy pipeline::memory_bound toml_file
     check          source detect finding pipeline config toml_file
@@ -53,14 +53,14 @@ const ONLY_IN: &str = "
     dbg!
     anstream               command
     anstyle                sink check
-    arrayvec               flow proto
+    arrayvec               flow proto pipeline
     clap                   command main
     community_id           facts finding sink
     crossbeam_channel      pipeline
     etherparse             decode
     flate2                 source
-    foldhash               flow
-    hashbrown              flow
+    foldhash               flow correlate
+    hashbrown              flow correlate
     httparse               proto
     memchr                 proto
     indicatif              command

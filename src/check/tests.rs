@@ -11,7 +11,7 @@ use crate::source::samples::Scratch;
 fn scratch(test: &str) -> Scratch {
     let scratch = Scratch::new(test);
     for (name, capture) in [
-        ("hit.pcap", "socks-proxy/hit-dante-bind.pcap"),
+        ("hit.pcap", "socks-proxy/hit-qinq.pcap"),
         ("below/miss.pcap", "socks-proxy/miss-dce-rpc.pcap"),
     ] {
         let captures = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/pcaps");
@@ -48,9 +48,9 @@ certainty = "proven"
 client.ip = "10.9.1.10"
 server.ip = "10.9.2.20"
 server.port = 1080
-sessions = 1
-target.ip = "192.0.2.80"
-target.port = 0
+sessions = 2
+target.host = "web.example.test"
+target.port = 80
 "#;
 
 #[test]
@@ -73,7 +73,10 @@ fn what_is_blessed_is_met() {
 fn a_failure_shows_the_difference() {
     let scratch = scratch("check-difference");
     scratch.file("below/miss.expect.toml", b"max-findings = 0");
-    let text = BLESSED.replace("1080", "1081").replace("= 1\n", "= 0\n");
+    let text = BLESSED
+        .replace("1080", "1081")
+        .replace("= 1\n", "= 0\n")
+        .replace("= 2\n", "= 0\n");
     let text = text.replace("filter.count = 0", "filter.count = 1");
     scratch.file("hit.expect.toml", text.as_bytes());
     let report = check(&scratch, Mode::Judge);
@@ -82,7 +85,7 @@ fn a_failure_shows_the_difference() {
         "\
 FAILED hit.pcap
   hit.expect.toml:4: expected 1 finding, found 0
-    the nearest is: 10.9.2.20:1080 serves SOCKS5 to 10.9.1.10, for 192.0.2.80:0
+    the nearest is: 10.9.2.20:1080 serves SOCKS5 to 10.9.1.10, for web.example.test:80 and 1 more target
       detector     socks-proxy
       severity     medium
       certainty    proven
@@ -91,11 +94,11 @@ FAILED hit.pcap
     - server.port  1081
     + server.port  1080
     - sessions     0
-    + sessions     1
-      target.ip    192.0.2.80
-      target.port  0
+    + sessions     2
+      target.host  web.example.test
+      target.port  80
   hit.expect.toml:2: expected no finding, found 1
-    + 10.9.2.20:1080 serves SOCKS5 to 10.9.1.10, for 192.0.2.80:0
+    + 10.9.2.20:1080 serves SOCKS5 to 10.9.1.10, for web.example.test:80 and 1 more target
 
 2 captures, 3 expectations: 1 met, 2 failed
 "
@@ -112,8 +115,8 @@ fn blessing_keeps_what_is_met_and_says_what_it_changes() {
     let report = check(&scratch, Mode::Bless);
     assert!(report.is_met());
     let finding = "1 finding with detector socks-proxy, severity medium, certainty proven, \
-                   client.ip 10.9.1.10, server.ip 10.9.2.20, server.port 1080, sessions 1, \
-                   target.ip 192.0.2.80, target.port 0";
+                   client.ip 10.9.1.10, server.ip 10.9.2.20, server.port 1080, sessions 2, \
+                   target.host web.example.test, target.port 80";
     let wanted = format!(
         "changed hit.expect.toml\n  - no finding with server.port 1080\n  - no finding\n  + {finding}\n  \
          + at most 1 finding\n2 captures, 5 expectations: 5 met, 0 failed\n"
@@ -161,7 +164,7 @@ fn a_budget_is_for_all_captures_below_its_directory() {
 FAILED check.toml
   check.toml:3: expected no finding, found 1
       severity.__gte medium
-    + hit.pcap: 10.9.2.20:1080 serves SOCKS5 to 10.9.1.10, for 192.0.2.80:0
+    + hit.pcap: 10.9.2.20:1080 serves SOCKS5 to 10.9.1.10, for web.example.test:80 and 1 more target
 
 2 captures, 7 expectations: 6 met, 1 failed
 ";

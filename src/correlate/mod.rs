@@ -4,12 +4,19 @@
 //! order whatever the number of workers.
 
 pub mod associations;
+pub mod echoes;
+pub mod legs;
+pub mod multi_hop;
 pub mod names;
+pub mod nonces;
 pub mod proxies;
 pub mod recent;
+pub mod relay;
+pub mod targets;
 
-use crate::evidence::{Certainty, Evidence};
-use crate::facts::{Answers, FlowEnd, FlowFacts};
+use crate::evidence::{Certainty, Evidence, Session};
+use crate::facts::legs::{Flight, Sighting, Spoke};
+use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId};
 use crate::finding::Finding;
 use crate::finding::lifecycle::Findings;
 use crate::proto::target::Target;
@@ -17,6 +24,7 @@ use crate::time::Timestamp;
 use associations::Associations;
 use names::Names;
 use proxies::Proxies;
+use relay::{RelayLimits, Relays};
 
 /// The stage that sees the events of all shards in order of time, and turns them into findings.
 #[derive(Debug)]
@@ -24,6 +32,7 @@ pub struct Ordered {
     associations: Associations,
     proxies: Proxies,
     names: Names,
+    relays: Relays,
     findings: Findings,
     displaced: Vec<Finding>,
 }
@@ -39,6 +48,8 @@ pub struct Limits {
     pub remembered: usize,
     /// Addresses whose names are remembered.
     pub names: usize,
+    /// What joins the legs of relays.
+    pub relays: RelayLimits,
 }
 
 impl Ordered {
@@ -48,6 +59,7 @@ impl Ordered {
             associations: Associations::new(limits.remembered),
             proxies: Proxies::new(limits.remembered),
             names: Names::new(limits.names),
+            relays: Relays::new(limits.relays),
             findings: Findings::new(limits.findings),
             displaced: Vec::new(),
         }
@@ -55,6 +67,7 @@ impl Ordered {
 
     /// Takes a flow that was read, with what detectors say of it.
     pub fn flow(&mut self, facts: &FlowFacts, evidence: Vec<Evidence>, now: Timestamp) {
+        let joins = self.relays.read(facts, &evidence, &self.names, now);
         for evidence in evidence {
             for known in self.proxies.weigh(evidence) {
                 self.add(&known.evidence, now);
@@ -63,11 +76,40 @@ impl Ordered {
                 }
             }
         }
+        self.add_all(&joins, now);
         self.associations.announce(facts);
         if let Some(control) = self.associations.control_of(facts) {
             let target = associations::target_of(facts);
             self.findings.join(control, &facts.into(), target);
             self.name_target(facts, target, now);
+            if let Some(target) = target {
+                let joins = self.relays.datagrams(facts, target, &self.names, now);
+                self.add_all(&joins, now);
+            }
+        }
+    }
+
+    /// Takes a flow that carried its first payload.
+    pub fn spoke(&mut self, spoke: &Spoke, now: Timestamp) {
+        let joins = self.relays.spoke(spoke, &self.names, now);
+        self.add_all(&joins, now);
+    }
+
+    /// Takes a flight that a side began.
+    pub fn flight(&mut self, _flight: &Flight, _now: Timestamp) {}
+
+    /// Takes a nonce seen on a flow.
+    pub fn sighted(&mut self, sighting: &Sighting, now: Timestamp) {
+        let joins = self.relays.sighted(sighting, now);
+        self.add_all(&joins, now);
+    }
+
+    fn add_all(&mut self, evidence: &[Evidence], now: Timestamp) {
+        for evidence in evidence {
+            self.add(evidence, now);
+            let over = |leg: &&Session| !self.relays.is_alive(leg.id);
+            let over: Vec<FlowId> = evidence.sessions().filter(over).map(|leg| leg.id).collect();
+            over.into_iter().for_each(|leg| self.findings.over(leg));
         }
     }
 
@@ -96,6 +138,7 @@ impl Ordered {
     /// Takes the end of a flow that was read.
     pub fn ended(&mut self, end: &FlowEnd) {
         self.associations.forget(end.id);
+        self.relays.ended(end.id);
         self.proxies.ended(end);
         self.findings.end(end);
     }
@@ -116,6 +159,7 @@ impl Ordered {
             + limits.flows * Findings::OPEN_BYTES
             + limits.names * Names::ENTRY_BYTES
             + limits.remembered * (Associations::ENTRY_BYTES + Proxies::ENTRY_BYTES)
+            + Relays::memory_bound(limits.relays)
     }
 }
 
@@ -139,6 +183,12 @@ mod tests {
             flows: 8,
             remembered: 8,
             names: 8,
+            relays: RelayLimits {
+                legs: 8,
+                nonces: 8,
+                joins: 8,
+                relays: 2,
+            },
         })
     }
 

@@ -2,7 +2,7 @@
 
 use super::recent::Recent;
 use crate::decode::Address;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Says};
 use crate::facts::Answers;
 use crate::proto::dns::Named;
 use crate::proto::target::{Host, Target};
@@ -53,29 +53,46 @@ impl Names {
         Some(&own.unwrap_or(newest).name)
     }
 
+    /// Whether somebody was told this address for a name in lower case.
+    pub fn is_name_of(&self, name: &str, address: Address, now: Timestamp) -> bool {
+        let known = self.known.get(&address).map(Vec::as_slice);
+        let mut live = known.unwrap_or_default().iter();
+        live.any(|known| known.until > now && known.name.eq_ignore_ascii_case(name))
+    }
+
     /// The names of the hosts that evidence speaks of, as its client would call them.
     pub fn of(&self, evidence: &Evidence, now: Timestamp) -> Vec<(Address, String)> {
-        let Evidence {
-            session,
-            exchange,
-            relay,
-            ..
-        } = evidence;
-        let hops = exchange.hops.iter().filter_map(|hop| hop.target.as_ref());
-        let targets = exchange.target.iter().chain(hops).filter_map(address_of);
-        [session.client.address, session.server.address, *relay]
-            .into_iter()
-            .chain(targets)
-            .filter_map(|address| {
-                let name = self.name_of(address, session.client.address, now)?;
-                Some((address, name.to_owned()))
-            })
-            .collect()
+        let session = &evidence.session;
+        [
+            session.client.address,
+            session.server.address,
+            evidence.relay,
+        ]
+        .into_iter()
+        .chain(mentioned(evidence))
+        .filter_map(|address| {
+            let name = self.name_of(address, session.client.address, now)?;
+            Some((address, name.to_owned()))
+        })
+        .collect()
     }
 
     /// Bytes of memory for one address, an upper bound.
     pub const ENTRY_BYTES: usize =
         4 * (size_of::<(Address, Vec<Known>)>() + size_of::<Known>()) + NAMES_EACH * LONGEST_NAME;
+}
+
+/// The addresses that evidence mentions apart from its session's ends and its relay.
+fn mentioned(evidence: &Evidence) -> Vec<Address> {
+    match &evidence.says {
+        Says::Exchange(exchange) => {
+            let hops = exchange.hops.iter().filter_map(|hop| hop.target.as_ref());
+            let targets = exchange.target.iter().chain(hops);
+            targets.filter_map(address_of).collect()
+        }
+        Says::Join(join) => vec![join.target.address],
+        Says::Chain(chain) => chain.hosts.clone(),
+    }
 }
 
 /// The address of a target that was asked for by one.

@@ -109,7 +109,8 @@ fn back(weighed: &mut Weighed) {
 }
 
 fn is_http(evidence: &Evidence) -> bool {
-    evidence.exchange.protocol.starts_with("http")
+    let exchange = evidence.exchange();
+    exchange.is_some_and(|exchange| exchange.protocol.starts_with("http"))
 }
 
 const HINTS_EACH: usize = 8;

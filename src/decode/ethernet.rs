@@ -8,13 +8,16 @@ use super::walk::{Path, Walk, Walked};
 
 impl Walk<'_> {
     /// An Ethernet frame from its destination address on.
+    #[inline(always)]
     pub(super) fn ethernet<'p>(&mut self, mut part: Part<'p>, path: Path) -> Walked<'p> {
-        part.skip(ADDRESSES)?;
-        let kind = part.u16()?;
-        if kind < MIN_ETHER_TYPE {
-            return self.llc(part.at_most(kind.into()), path);
+        let [.., high, low] = part.array::<HEADER>()?;
+        let kind = u16::from_be_bytes([high, low]);
+        match kind {
+            IPV4 => self.ipv4(part, path),
+            IPV6 => self.ipv6(part, path),
+            ..MIN_ETHER_TYPE => self.llc(part.at_most(kind.into()), path),
+            _ => self.ether(kind, part, path),
         }
-        self.ether(kind, part, path)
     }
 
     /// What follows the EtherType `kind`.
@@ -91,8 +94,8 @@ const fn is_tag(kind: u16) -> bool {
 
 const MAX_TAGS: usize = 8;
 
-/// Destination and source address.
-const ADDRESSES: usize = 12;
+/// Destination address, source address, EtherType.
+const HEADER: usize = 14;
 
 const IPV4: u16 = 0x0800;
 const ARP: u16 = 0x0806;

@@ -7,6 +7,7 @@ use crate::source::LinkType;
 
 impl Walk<'_> {
     /// Walks a frame of the link type `link`.
+    #[inline(always)]
     pub(super) fn frame<'p>(&mut self, link: LinkType, part: Part<'p>) -> Walked<'p> {
         let path = Path::default();
         match link.0 {

@@ -15,6 +15,7 @@ mod encapsulation;
 mod ethernet;
 mod fragments;
 mod gre;
+mod header;
 mod label;
 mod link;
 mod mpls;
@@ -42,6 +43,7 @@ use crate::source::Frame;
 use crate::time::Timestamp;
 use fragments::Fragments;
 use part::Part;
+pub use walk::Datagram;
 use walk::Walk;
 
 /// Decodes frames of any link type, one after the other.
@@ -63,13 +65,36 @@ impl Decoder {
 
     /// Decodes one frame. The segment borrows from the frame, or from the datagram that the frame completed.
     pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Outcome<'a> {
+        match self.look(frame) {
+            Ok(outcome) => outcome,
+            Err(datagram) => self.open(datagram, frame.time),
+        }
+    }
+
+    /// Decodes one frame, unless it completes a datagram.
+    ///
+    /// # Errors
+    ///
+    /// With the datagram that it completed, for [`Decoder::open`] to look into.
+    #[inline]
+    pub fn look<'a>(&mut self, frame: &Frame<'a>) -> Result<Outcome<'a>, Datagram> {
         let mut walk = Walk {
             fragments: &mut self.fragments,
             now: frame.time,
         };
         let wire = usize::try_from(frame.wire_bytes).unwrap_or(usize::MAX);
-        let walked = walk.frame(frame.link, Part::new(frame.bytes, wire));
-        walk.end(walked, &mut self.whole)
+        walk.frame(frame.link, Part::new(frame.bytes, wire))
+            .map_or_else(|lost| Ok(lost.into()), Outcome::of)
+    }
+
+    /// Decodes what a datagram carries that a frame completed at `now`.
+    #[cold]
+    pub fn open(&mut self, datagram: Datagram, now: Timestamp) -> Outcome<'_> {
+        let mut walk = Walk {
+            fragments: &mut self.fragments,
+            now,
+        };
+        walk.open(datagram, &mut self.whole)
     }
 
     /// Forgets the fragments that are too old at `now`; [`Decoder::decode`] does so too, when it meets a fragment.

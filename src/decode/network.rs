@@ -2,14 +2,10 @@
 
 use super::address::Address;
 use super::fragments::{Fragment, FragmentKey};
+use super::header::{FragmentHeader, Ipv4Header, Ipv6Header, skip_authentication, skip_extension};
 use super::outcome::Drop;
 use super::part::Part;
 use super::walk::{Found, Path, Walk, Walked};
-use etherparse::err;
-use etherparse::{
-    IpAuthHeaderSlice, Ipv4HeaderSlice, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice,
-    Ipv6RawExtHeaderSlice,
-};
 
 /// What a transport needs to know of the IP header in front of it.
 #[derive(Clone, Copy, Debug)]
@@ -42,60 +38,74 @@ impl Walk<'_> {
     }
 
     /// An IPv4 header, RFC 791.
+    #[inline(always)]
     pub(super) fn ipv4<'p>(&mut self, part: Part<'p>, path: Path) -> Walked<'p> {
-        let header =
-            Ipv4HeaderSlice::from_slice(part.bytes()).map_err(|error| ipv4_drop(&part, &error))?;
+        let header = Ipv4Header::read(&part)?;
         let network = Network {
             version: Version::V4,
-            source: Address::v4(header.source()),
-            destination: Address::v4(header.destination()),
-            identification: header.identification(),
-            fragmented: header.is_fragmenting_payload(),
+            source: header.source,
+            destination: header.destination,
+            identification: header.identification,
+            fragmented: header.fragment.is_part(),
             path,
         };
         let payload = ipv4_payload(&header, part)?;
         if network.fragmented {
             return self.ipv4_fragment(&network, &header, payload);
         }
-        self.upper(&network, header.protocol().0, payload)
+        self.upper(&network, header.protocol, payload)
     }
 
     /// An IPv6 header, RFC 8200, 3.
-    pub(super) fn ipv6<'p>(&mut self, part: Part<'p>, path: Path) -> Walked<'p> {
-        let header =
-            Ipv6HeaderSlice::from_slice(part.bytes()).map_err(|error| ipv6_drop(&part, &error))?;
+    #[inline(always)]
+    pub(super) fn ipv6<'p>(&mut self, mut part: Part<'p>, path: Path) -> Walked<'p> {
+        let header = Ipv6Header::take(&mut part)?;
         let network = Network {
             version: Version::V6,
-            source: Address::v6(header.source()),
-            destination: Address::v6(header.destination()),
+            source: header.source,
+            destination: header.destination,
             identification: 0,
             fragmented: false,
             path,
         };
-        let payload = ipv6_payload(&header, part)?;
-        self.upper(&network, header.next_header().0, payload)
+        self.upper(&network, header.next, ipv6_payload(&header, part))
     }
 
     /// What follows an IP header: extension headers, then a transport.
+    #[inline(always)]
     pub(super) fn upper<'p>(
+        &mut self,
+        network: &Network,
+        protocol: u8,
+        part: Part<'p>,
+    ) -> Walked<'p> {
+        if is_extension(network.version, protocol) {
+            self.extended(network, protocol, part)
+        } else {
+            self.transport(network, protocol, part)
+        }
+    }
+
+    fn extended<'p>(
         &mut self,
         network: &Network,
         mut protocol: u8,
         mut part: Part<'p>,
     ) -> Walked<'p> {
-        for _ in 0..=MAX_EXTENSIONS {
+        for _ in 0..MAX_EXTENSIONS {
+            protocol = match protocol {
+                FRAGMENT => {
+                    let header = FragmentHeader::take(&mut part)?;
+                    if header.fragment.is_part() {
+                        return self.ipv6_fragment(network, &header, part);
+                    }
+                    header.next
+                }
+                AUTHENTICATION => skip_authentication(&mut part)?,
+                _ => skip_extension(&mut part)?,
+            };
             if !is_extension(network.version, protocol) {
                 return self.transport(network, protocol, part);
-            }
-            if protocol == FRAGMENT {
-                let header = fragment_header(&part)?;
-                part.skip(header.slice().len())?;
-                if header.is_fragmenting_payload() {
-                    return self.ipv6_fragment(network, &header, part);
-                }
-                protocol = header.next_header().0;
-            } else {
-                protocol = skip_extension(protocol, &mut part)?;
             }
         }
         Err(Drop::TooDeep.into())
@@ -105,20 +115,19 @@ impl Walk<'_> {
     fn ipv4_fragment<'p>(
         &mut self,
         network: &Network,
-        header: &Ipv4HeaderSlice<'p>,
+        header: &Ipv4Header,
         part: Part<'p>,
     ) -> Walked<'p> {
-        let protocol = header.protocol().0;
         let fragment = Fragment {
             key: FragmentKey {
                 source: network.source,
                 destination: network.destination,
                 identification: network.identification.into(),
-                protocol,
+                protocol: header.protocol,
             },
-            protocol,
-            offset: usize::from(header.fragments_offset().value()) * FRAGMENT_UNIT,
-            is_last: !header.more_fragments(),
+            protocol: header.protocol,
+            offset: header.fragment.at(),
+            is_last: header.fragment.is_last,
             part,
         };
         self.fragment(*network, &fragment)
@@ -128,19 +137,19 @@ impl Walk<'_> {
     fn ipv6_fragment<'p>(
         &mut self,
         network: &Network,
-        header: &Ipv6FragmentHeaderSlice<'p>,
+        header: &FragmentHeader,
         part: Part<'p>,
     ) -> Walked<'p> {
         let fragment = Fragment {
             key: FragmentKey {
                 source: network.source,
                 destination: network.destination,
-                identification: header.identification(),
+                identification: header.identification,
                 protocol: FRAGMENT,
             },
-            protocol: header.next_header().0,
-            offset: usize::from(header.fragment_offset().value()) * FRAGMENT_UNIT,
-            is_last: !header.more_fragments(),
+            protocol: header.next,
+            offset: header.fragment.at(),
+            is_last: header.fragment.is_last,
             part,
         };
         self.fragment(*network, &fragment)
@@ -156,29 +165,30 @@ impl Walk<'_> {
 }
 
 /// What the total length leaves behind the header. A length of 0 is offloaded segmentation: as long as the frame.
-fn ipv4_payload<'p>(header: &Ipv4HeaderSlice<'p>, part: Part<'p>) -> Result<Part<'p>, Drop> {
-    let mut packet = match header.total_len() {
+#[inline(always)]
+fn ipv4_payload<'p>(header: &Ipv4Header, part: Part<'p>) -> Result<Part<'p>, Drop> {
+    let mut packet = match header.total_bytes {
         0 => part,
-        length => part.with_length(length.into()),
+        length => part.with_length(length),
     };
-    if packet.wire() < header.slice().len() {
+    if packet.wire() < header.header_bytes {
         return Err(Drop::HeaderLength);
     }
-    packet.skip(header.slice().len())?;
+    packet.skip(header.header_bytes)?;
     Ok(packet)
 }
 
 /// What the payload length leaves behind the header. A length of 0 is a jumbogram (RFC 2675) or offloaded
 /// segmentation: as long as the frame, unless there is no next header either.
-fn ipv6_payload<'p>(header: &Ipv6HeaderSlice<'p>, part: Part<'p>) -> Result<Part<'p>, Drop> {
-    let mut packet = part;
-    packet.skip(header.slice().len())?;
-    Ok(match header.payload_length() {
-        0 if header.next_header().0 != NO_NEXT_HEADER => packet,
-        length => packet.with_length(length.into()),
-    })
+#[inline(always)]
+fn ipv6_payload<'p>(header: &Ipv6Header, packet: Part<'p>) -> Part<'p> {
+    match header.payload_bytes {
+        0 if header.next != NO_NEXT_HEADER => packet,
+        length => packet.with_length(length),
+    }
 }
 
+#[inline]
 fn is_extension(version: Version, protocol: u8) -> bool {
     match protocol {
         AUTHENTICATION => true,
@@ -187,60 +197,8 @@ fn is_extension(version: Version, protocol: u8) -> bool {
     }
 }
 
-/// Takes off an extension header that is no fragment header and gives the protocol behind it.
-fn skip_extension(protocol: u8, part: &mut Part<'_>) -> Result<u8, Drop> {
-    let bytes = part.bytes();
-    let (next, length) = if protocol == AUTHENTICATION {
-        let header = IpAuthHeaderSlice::from_slice(bytes)
-            .map_err(|error| authentication_drop(part, &error))?;
-        (header.next_header(), header.slice().len())
-    } else {
-        let header = Ipv6RawExtHeaderSlice::from_slice(bytes)
-            .map_err(|error| part.shortage(error.required_len))?;
-        (header.next_header(), header.slice().len())
-    };
-    part.skip(length)?;
-    Ok(next.0)
-}
-
-fn fragment_header<'p>(part: &Part<'p>) -> Result<Ipv6FragmentHeaderSlice<'p>, Drop> {
-    Ipv6FragmentHeaderSlice::from_slice(part.bytes())
-        .map_err(|error| part.shortage(error.required_len))
-}
-
-#[cold]
-fn ipv4_drop(part: &Part<'_>, error: &err::ipv4::HeaderSliceError) -> Drop {
-    use err::ipv4::{HeaderError, HeaderSliceError};
-    match error {
-        HeaderSliceError::Len(error) => part.shortage(error.required_len),
-        HeaderSliceError::Content(HeaderError::UnexpectedVersion { .. }) => Drop::IpVersion,
-        HeaderSliceError::Content(HeaderError::HeaderLengthSmallerThanHeader { .. }) => {
-            Drop::HeaderLength
-        }
-    }
-}
-
-#[cold]
-fn ipv6_drop(part: &Part<'_>, error: &err::ipv6::HeaderSliceError) -> Drop {
-    match error {
-        err::ipv6::HeaderSliceError::Len(error) => part.shortage(error.required_len),
-        err::ipv6::HeaderSliceError::Content(_) => Drop::IpVersion,
-    }
-}
-
-#[cold]
-fn authentication_drop(part: &Part<'_>, error: &err::ip_auth::HeaderSliceError) -> Drop {
-    match error {
-        err::ip_auth::HeaderSliceError::Len(error) => part.shortage(error.required_len),
-        err::ip_auth::HeaderSliceError::Content(_) => Drop::HeaderLength,
-    }
-}
-
 /// Extension headers in a row.
 const MAX_EXTENSIONS: usize = 16;
-
-/// Fragment offsets count in units of eight bytes.
-const FRAGMENT_UNIT: usize = 8;
 
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;

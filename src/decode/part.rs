@@ -1,7 +1,6 @@
 //! A stretch of a frame, captured in full or not.
 
 use super::outcome::Drop;
-use crate::proto::cursor::Cursor;
 
 /// What is left of a frame: the bytes that were captured of it, and how long it was on the wire.
 ///
@@ -15,6 +14,7 @@ pub(super) struct Part<'a> {
 
 impl<'a> Part<'a> {
     /// `bytes`, which were `wire` bytes long on the wire, or as long as they are if that is more.
+    #[inline]
     pub(super) fn new(bytes: &'a [u8], wire: usize) -> Self {
         Self {
             bytes,
@@ -37,31 +37,44 @@ impl<'a> Part<'a> {
         self.bytes.len() == self.wire
     }
 
+    /// The next `N` bytes, left where they are.
+    #[inline]
+    pub(super) fn peek<const N: usize>(&self) -> Result<[u8; N], Drop> {
+        let bytes = self.bytes.first_chunk();
+        bytes.copied().ok_or_else(|| self.shortage(N))
+    }
+
     /// Takes the next `N` bytes.
+    #[inline]
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Drop> {
-        let mut cursor = Cursor::new(self.bytes);
-        let taken = cursor.array().ok_or_else(|| self.shortage(N))?;
-        self.bytes = cursor.rest();
+        let Some((taken, rest)) = self.bytes.split_first_chunk() else {
+            return Err(self.shortage(N));
+        };
+        self.bytes = rest;
         self.wire = self.wire.saturating_sub(N);
-        Ok(taken)
+        Ok(*taken)
     }
 
     /// Takes one byte.
+    #[inline]
     pub(super) fn u8(&mut self) -> Result<u8, Drop> {
         self.array().map(|[byte]| byte)
     }
 
     /// Takes a big-endian 16-bit number.
+    #[inline]
     pub(super) fn u16(&mut self) -> Result<u16, Drop> {
         self.array().map(u16::from_be_bytes)
     }
 
     /// Takes a big-endian 32-bit number.
+    #[inline]
     pub(super) fn u32(&mut self) -> Result<u32, Drop> {
         self.array().map(u32::from_be_bytes)
     }
 
     /// Leaves out the next `count` bytes, all of which were captured.
+    #[inline]
     pub(super) fn skip(&mut self, count: usize) -> Result<(), Drop> {
         self.bytes = self
             .bytes
@@ -72,6 +85,7 @@ impl<'a> Part<'a> {
     }
 
     /// Leaves out the next `count` bytes, or what was captured of them; `None` if the wire did not have them either.
+    #[inline]
     pub(super) fn skip_uncaptured(&mut self, count: usize) -> Option<()> {
         self.wire = self.wire.checked_sub(count)?;
         self.bytes = self.bytes.get(count..).unwrap_or_default();
@@ -79,6 +93,7 @@ impl<'a> Part<'a> {
     }
 
     /// The part as a length field describes it that is to be believed even beyond the frame (IP).
+    #[inline]
     pub(super) fn with_length(self, length: usize) -> Self {
         Self {
             bytes: self.bytes.get(..length).unwrap_or(self.bytes),
@@ -87,11 +102,13 @@ impl<'a> Part<'a> {
     }
 
     /// At most `length` bytes of the part: a length field inside a packet that is bounded already.
+    #[inline]
     pub(super) fn at_most(self, length: usize) -> Self {
         self.with_length(length.min(self.wire))
     }
 
     /// The reason that `needed` bytes are not there.
+    #[inline]
     pub(super) const fn shortage(&self, needed: usize) -> Drop {
         if self.wire >= needed {
             Drop::Cut

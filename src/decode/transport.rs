@@ -11,6 +11,7 @@ use super::walk::{Found, Walk, Walked};
 
 impl Walk<'_> {
     /// The transport `protocol` and what it carries.
+    #[inline(always)]
     pub(super) fn transport<'p>(
         &mut self,
         network: &Network,
@@ -29,6 +30,7 @@ impl Walk<'_> {
     }
 
     /// UDP, RFC 768. A length of 0 is a jumbogram or offloaded segmentation: as long as the packet.
+    #[inline(always)]
     fn udp<'p>(&mut self, network: &Network, mut part: Part<'p>) -> Walked<'p> {
         let [s0, s1, d0, d1, l0, l1, c0, c1] = part.array::<UDP_HEADER>()?;
         let destination = u16::from_be_bytes([d0, d1]);
@@ -58,6 +60,7 @@ impl Walk<'_> {
 
     /// What a tunnel carries. Where that does not decode, the tunnel's own segment stands, so that nothing hides
     /// behind a header that only looks like a tunnel's.
+    #[inline(always)]
     fn opened<'p>(
         &mut self,
         tunnel: Option<Tunnel>,
@@ -65,17 +68,16 @@ impl Walk<'_> {
         part: Part<'p>,
         outer: Segment<'p>,
     ) -> Walked<'p> {
-        match tunnel {
-            Some(tunnel) => self
-                .tunnel(tunnel, part, network.path)
-                .or(Ok(Found::Segment(outer))),
-            None => Ok(Found::Segment(outer)),
-        }
+        let Some(tunnel) = tunnel else {
+            return Ok(Found::Segment(outer));
+        };
+        self.tunnel(tunnel, part, network.path)
+            .or(Ok(Found::Segment(outer)))
     }
 }
 
 /// TCP, RFC 9293, 3.1. Options may be missing from the capture, the fixed header may not.
-#[inline]
+#[inline(always)]
 fn tcp<'p>(network: &Network, part: Part<'p>) -> Result<Segment<'p>, Drop> {
     let mut fixed = part;
     let [
@@ -124,7 +126,7 @@ fn tcp<'p>(network: &Network, part: Part<'p>) -> Result<Segment<'p>, Drop> {
     })
 }
 
-#[inline]
+#[inline(always)]
 fn tcp_payload(mut part: Part<'_>, header: usize) -> Result<Part<'_>, Drop> {
     if header < TCP_HEADER {
         return Err(Drop::HeaderLength);
@@ -160,7 +162,7 @@ fn sctp<'p>(network: &Network, mut part: Part<'p>) -> Result<Segment<'p>, Drop> 
     Ok(segment(network, Transport::SCTP, ports, part, copy))
 }
 
-#[inline]
+#[inline(always)]
 fn segment<'p>(
     network: &Network,
     transport: Transport,

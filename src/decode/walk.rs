@@ -30,6 +30,10 @@ pub(super) enum Found<'a> {
     Whole(Network, Whole),
 }
 
+/// A datagram that was put together from fragments, and where it was found.
+#[derive(Debug)]
+pub struct Datagram(Network, Whole);
+
 /// A walk that came to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lost {
@@ -50,30 +54,42 @@ impl From<Drop> for Lost {
 }
 
 impl Walk<'_> {
-    /// Ends a walk. Where it found a whole datagram, that one is put into the first of `slots` and walked too.
-    pub(super) fn end<'a>(&mut self, walked: Walked<'a>, slots: &'a mut [Vec<u8>]) -> Outcome<'a> {
-        match walked {
-            Ok(Found::Segment(segment)) => Outcome::Segment(segment),
-            Ok(Found::Held) => Outcome::Held,
-            Ok(Found::Whole(network, whole)) => self.resume(&network, whole, slots),
-            Err(Lost::Skipped(reason)) => Outcome::Skipped(reason),
-            Err(Lost::Dropped(reason)) => Outcome::Dropped(reason),
-        }
-    }
-
-    #[cold]
-    fn resume<'a>(
+    /// Puts a datagram into the first of `slots` and walks it.
+    pub(super) fn open<'a>(
         &mut self,
-        network: &Network,
-        whole: Whole,
+        Datagram(network, whole): Datagram,
         slots: &'a mut [Vec<u8>],
     ) -> Outcome<'a> {
         let Some((slot, deeper)) = slots.split_first_mut() else {
             return Outcome::Dropped(Drop::TooDeep);
         };
         *slot = whole.bytes;
-        let walked = self.upper(network, whole.protocol, Part::new(slot, whole.wire));
-        self.end(walked, deeper)
+        let walked = self.upper(&network, whole.protocol, Part::new(slot, whole.wire));
+        match walked.map_or_else(|lost| Ok(lost.into()), Outcome::of) {
+            Ok(outcome) => outcome,
+            Err(datagram) => self.open(datagram, deeper),
+        }
+    }
+}
+
+impl<'a> Outcome<'a> {
+    /// The outcome of a walk that found something; the datagram, where it found that.
+    #[inline(always)]
+    pub(super) fn of(found: Found<'a>) -> Result<Self, Datagram> {
+        match found {
+            Found::Segment(segment) => Ok(Self::Segment(segment)),
+            Found::Held => Ok(Self::Held),
+            Found::Whole(network, whole) => Err(Datagram(network, whole)),
+        }
+    }
+}
+
+impl From<Lost> for Outcome<'_> {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Skipped(reason) => Self::Skipped(reason),
+            Lost::Dropped(reason) => Self::Dropped(reason),
+        }
     }
 }
 

@@ -165,7 +165,7 @@ mod tests {
     fn assert_judged(facts: &FlowFacts, expected: Judgement, case: &str) {
         let evidence = inspect(facts);
         let judged = evidence.as_ref().map(|evidence| {
-            let exchange = &evidence.exchange;
+            let exchange = evidence.exchange().unwrap();
             (
                 evidence.certainty,
                 exchange.outcome.as_str(),
@@ -288,12 +288,21 @@ mod tests {
         let refused = "HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n";
         let server = format!("{refused}HTTP/1.1 200 OK\r\n\r\n");
         let evidence = inspect(&spoken(client.as_bytes(), server.as_bytes())).unwrap();
-        assert_eq!(evidence.exchange.outcome, "status 200");
+        assert_eq!(evidence.exchange().unwrap().outcome, "status 200");
         assert_eq!(
-            evidence.exchange.authentication,
+            evidence.exchange().unwrap().authentication,
             Some("proxy-authorization")
         );
-        assert_eq!(evidence.exchange.target.unwrap().to_string(), "a.test:443");
+        assert_eq!(
+            evidence
+                .exchange()
+                .unwrap()
+                .target
+                .as_ref()
+                .unwrap()
+                .to_string(),
+            "a.test:443"
+        );
         assert_eq!(evidence.relay, crate::decode::Address::v4([10, 0, 0, 2]));
     }
 

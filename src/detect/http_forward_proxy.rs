@@ -132,7 +132,7 @@ mod tests {
             let server = if answer.is_empty() { "" } else { &server };
             let facts = spoken(b"GET http://a.test/ HTTP/1.1\r\n\r\n", server.as_bytes());
             let evidence = inspect(&facts).unwrap();
-            let judged = (evidence.certainty, evidence.exchange.opened);
+            let judged = (evidence.certainty, evidence.exchange().unwrap().opened);
             assert_eq!(judged, (certainty, opened), "{answer}");
         }
     }
@@ -159,7 +159,8 @@ mod tests {
         ];
         for (line, expected) in cases {
             let client = format!("{line}\r\n\r\n");
-            let exchange = inspect(&spoken(client.as_bytes(), MARKED)).map(|e| e.exchange);
+            let exchange =
+                inspect(&spoken(client.as_bytes(), MARKED)).map(|e| e.exchange().unwrap().clone());
             let asked = exchange.map(|exchange| {
                 let target = exchange.target.map(|target| target.to_string());
                 (exchange.command.unwrap(), target.unwrap())
@@ -178,9 +179,9 @@ mod tests {
                       HTTP/1.1 200 OK\r\nVia: 1.1 relay\r\nX-Cache: MISS\r\nContent-Length: 0\r\n\r\n";
         let evidence = inspect(&spoken(client.as_bytes(), server.as_bytes())).unwrap();
         assert_eq!(evidence.certainty, Proven);
-        assert_eq!(evidence.exchange.outcome, "status 200");
+        assert_eq!(evidence.exchange().unwrap().outcome, "status 200");
         assert_eq!(
-            evidence.exchange.authentication,
+            evidence.exchange().unwrap().authentication,
             Some("proxy-authorization")
         );
         let marks = [
@@ -188,6 +189,6 @@ mod tests {
             "Via: 1.1 relay",
             "X-Cache: MISS",
         ];
-        assert_eq!(evidence.exchange.marks, marks);
+        assert_eq!(evidence.exchange().unwrap().marks, marks);
     }
 }

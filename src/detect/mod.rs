@@ -1,4 +1,5 @@
-//! Detectors: pure functions from the facts of one flow to evidence. A detector is a file.
+//! Detectors: pure functions from the facts of one flow to evidence, and the list of all that speak, correlators too. A
+//! detector is a file.
 //!
 //! Each file begins with the detector's page under four headings (Sees, Means, Quiet when, Misses), which is its
 //! documentation wherever it is shown, and is listed in [`DETECTORS`].
@@ -26,14 +27,16 @@ pub struct Tuning {
     pub websocket_tunnel: bool,
 }
 
-/// A detector of single flows.
+/// Whoever speaks in findings: a detector of single flows, or a correlator.
 pub struct Detector {
     /// Its name in findings, configuration and documentation.
     pub name: &'static str,
-    /// How what it finds relays: `proxy` for whom it is asked to, `tunnel` in another protocol.
-    pub mechanism: &'static str,
+    /// How what it finds relays: `proxy` for whom it is asked to, `tunnel` in another protocol. `None` where that is
+    /// told by each finding.
+    pub mechanism: Option<&'static str>,
     /// What its findings are in MITRE ATT&CK.
     pub attack: &'static [Attack],
+    /// What it sees in one flow.
     inspect: fn(&FlowFacts) -> Option<Evidence>,
     enabled: fn(&Tuning) -> bool,
     /// Its source, whose module documentation is its page.
@@ -41,10 +44,10 @@ pub struct Detector {
 }
 
 /// Every detector, in the order they are asked and documented.
-pub static DETECTORS: [Detector; 4] = [
+pub static DETECTORS: [Detector; 6] = [
     Detector {
         name: socks_proxy::NAME,
-        mechanism: "proxy",
+        mechanism: Some("proxy"),
         attack: &[
             attack::PROXY,
             attack::INTERNAL_PROXY,
@@ -56,7 +59,7 @@ pub static DETECTORS: [Detector; 4] = [
     },
     Detector {
         name: http_connect_proxy::NAME,
-        mechanism: "proxy",
+        mechanism: Some("proxy"),
         attack: &[
             attack::PROXY,
             attack::INTERNAL_PROXY,
@@ -68,7 +71,7 @@ pub static DETECTORS: [Detector; 4] = [
     },
     Detector {
         name: http_forward_proxy::NAME,
-        mechanism: "proxy",
+        mechanism: Some("proxy"),
         attack: &[
             attack::PROXY,
             attack::INTERNAL_PROXY,
@@ -80,7 +83,7 @@ pub static DETECTORS: [Detector; 4] = [
     },
     Detector {
         name: websocket_tunnel::NAME,
-        mechanism: "tunnel",
+        mechanism: Some("tunnel"),
         attack: &[
             attack::PROTOCOL_TUNNELING,
             attack::WEB_PROTOCOLS,
@@ -90,7 +93,32 @@ pub static DETECTORS: [Detector; 4] = [
         enabled: |tuning| tuning.websocket_tunnel,
         source: include_str!("websocket_tunnel.rs"),
     },
+    Detector {
+        name: "relay",
+        mechanism: None,
+        attack: &[
+            attack::PROXY,
+            attack::INTERNAL_PROXY,
+            attack::EXTERNAL_PROXY,
+        ],
+        inspect: nothing,
+        enabled: |_| false,
+        source: include_str!("../correlate/relay.rs"),
+    },
+    Detector {
+        name: "multi-hop",
+        mechanism: None,
+        attack: &[attack::MULTI_HOP_PROXY],
+        inspect: nothing,
+        enabled: |_| false,
+        source: include_str!("../correlate/multi_hop.rs"),
+    },
 ];
+
+/// A correlator sees nothing in a single flow.
+fn nothing(_: &FlowFacts) -> Option<Evidence> {
+    None
+}
 
 /// Asks every enabled detector.
 pub fn inspect(facts: &FlowFacts, tuning: &Tuning) -> Vec<Evidence> {

@@ -243,7 +243,7 @@ mod tests {
             };
             let evidence = inspect(&facts);
             let judged = evidence.as_ref().map(|evidence| {
-                let exchange = &evidence.exchange;
+                let exchange = evidence.exchange().unwrap();
                 (
                     evidence.certainty,
                     exchange.outcome.as_str(),
@@ -285,7 +285,7 @@ mod tests {
             facts.layers[0].server = server;
             let judged = inspect(&facts).map(|evidence| {
                 let client = evidence.session.client.address;
-                (client, evidence.relay, evidence.exchange.reverse)
+                (client, evidence.relay, evidence.exchange().unwrap().reverse)
             });
             assert_eq!(judged, expected, "{server:?} {:?}", facts.layers);
         }
@@ -326,7 +326,7 @@ mod tests {
                 opened,
                 ..RelayExchange::default()
             };
-            assert_eq!(evidence.exchange, expected);
+            assert_eq!(*evidence.exchange().unwrap(), expected);
         }
     }
 
@@ -352,10 +352,11 @@ mod tests {
                 method: Some(method),
                 ..answered(0)
             };
-            let exchange = inspect(&facts(socks)).unwrap().exchange;
+            let exchange = inspect(&facts(socks)).unwrap();
+            let exchange = exchange.exchange().unwrap();
             assert_eq!(exchange.command.as_deref(), Some(name));
             assert_eq!(exchange.authentication, Some(authentication));
-            let asked = exchange.target.map(|target| target.to_string());
+            let asked = exchange.target.as_ref().map(ToString::to_string);
             assert_eq!(asked.as_deref(), target);
         }
     }

@@ -1,6 +1,6 @@
 //! What relay detectors share: the layers behind a relay's own, and the evidence around an exchange.
 
-use crate::evidence::{Certainty, Evidence, Hop, Inner, RelayExchange, Session, UNSEEN};
+use crate::evidence::{Certainty, Evidence, Hop, Inner, RelayExchange, Says, Session, UNSEEN};
 use crate::facts::FlowFacts;
 use crate::proto::Side;
 use crate::proto::http::{Http, Response};
@@ -85,7 +85,8 @@ pub(super) fn evidence(
         certainty,
         relay: relay.address,
         session,
-        exchange,
+        further: Vec::new(),
+        says: Says::Exchange(Box::new(exchange)),
     }
 }
 

@@ -348,15 +348,18 @@ mod tests {
 
     fn told(evidence: Option<Evidence>) -> String {
         evidence.map_or("nothing".to_owned(), |evidence| {
-            let exchange = evidence.exchange;
-            let inner = exchange.inner.map(|inner| inner.protocol.to_owned());
-            let target = exchange.target.map(|target| target.to_string());
+            let exchange = evidence.exchange().unwrap();
+            let inner = exchange
+                .inner
+                .as_ref()
+                .map(|inner| inner.protocol.to_owned());
+            let target = exchange.target.as_ref().map(ToString::to_string);
             let reverse = exchange.reverse.then(|| "reverse".to_owned());
             let certainty = Some(format!("{:?}", evidence.certainty).to_lowercase());
             [certainty, inner, target, reverse]
                 .into_iter()
                 .flatten()
-                .chain(exchange.marks)
+                .chain(exchange.marks.clone())
                 .collect::<Vec<_>>()
                 .join("; ")
         })

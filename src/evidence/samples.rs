@@ -1,6 +1,6 @@
 //! Evidence made up for tests.
 
-use super::{Certainty, Evidence, RelayExchange, Session};
+use super::{Certainty, Evidence, RelayExchange, Says, Session};
 use crate::facts::FlowId;
 use crate::facts::samples::{endpoint, flow};
 
@@ -13,12 +13,13 @@ pub(crate) fn evidence(number: u64, certainty: Certainty) -> Evidence {
         certainty,
         session,
         relay: session.server.address,
-        exchange: RelayExchange {
+        further: Vec::new(),
+        says: Says::Exchange(Box::new(RelayExchange {
             protocol: "socks5",
             outcome: "succeeded".to_owned(),
             opened: true,
             ..RelayExchange::default()
-        },
+        })),
     }
 }
 
@@ -38,7 +39,15 @@ impl Evidence {
 
     /// The same over another protocol.
     pub(crate) fn over(mut self, protocol: &'static str) -> Self {
-        self.exchange.protocol = protocol;
+        self.exchange_mut().protocol = protocol;
         self
+    }
+
+    /// What was exchanged, to be changed.
+    pub(crate) fn exchange_mut(&mut self) -> &mut RelayExchange {
+        let Says::Exchange(exchange) = &mut self.says else {
+            panic!("no exchange");
+        };
+        exchange
     }
 }

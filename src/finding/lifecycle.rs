@@ -5,13 +5,13 @@ use std::collections::{HashMap, VecDeque};
 use sha2::{Digest, Sha256};
 
 use super::names::Names;
-use super::summary::RelaySummary;
+use super::summary::Summary;
 use super::{Finding, FlowLine, Party, Severity, Status, Verdict};
 use crate::decode::{Address, Endpoint};
 use crate::detect;
-use crate::evidence::{Certainty, Evidence, Session};
+use crate::evidence::{Certainty, Evidence, Mechanism, Says, Session};
 use crate::facts::{self, FlowEnd, FlowId, Quality};
-use crate::proto::target::Target;
+use crate::proto::target::{Host, Target};
 use crate::time::Timestamp;
 
 /// The findings of a run, up to a cap; what must make room is given out first.
@@ -27,10 +27,72 @@ pub struct Findings {
 
 /// What a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Subject {
-    detector: &'static str,
-    client: Address,
-    server: Endpoint,
+enum Subject {
+    /// What a client has to do with a server.
+    Pair {
+        detector: &'static str,
+        client: Address,
+        server: Endpoint,
+    },
+    /// What a host does at one of its ports, for whomever.
+    Service {
+        detector: &'static str,
+        server: Endpoint,
+    },
+    /// What goes from a client through some hosts, told by a digest of their addresses.
+    Path {
+        detector: &'static str,
+        client: Address,
+        hosts: [u8; 8],
+    },
+}
+
+impl Subject {
+    fn of(evidence: &Evidence) -> Self {
+        let detector = evidence.detector;
+        let (client, server) = (evidence.session.client.address, evidence.session.server);
+        match &evidence.says {
+            Says::Exchange(_) => Self::Pair {
+                detector,
+                client,
+                server,
+            },
+            Says::Join(join) if join.client == evidence.session.client => {
+                Self::Service { detector, server }
+            }
+            Says::Join(_) => Self::Pair {
+                detector,
+                client,
+                server,
+            },
+            Says::Chain(chain) => Self::Path {
+                detector,
+                client,
+                hosts: digest_of(chain.relaying()),
+            },
+        }
+    }
+
+    fn detector(&self) -> &'static str {
+        match self {
+            Self::Pair { detector, .. }
+            | Self::Service { detector, .. }
+            | Self::Path { detector, .. } => detector,
+        }
+    }
+}
+
+fn digest_of(hosts: &[Address]) -> [u8; 8] {
+    let mut hash = Sha256::new();
+    hosts
+        .iter()
+        .for_each(|host| hash.update(host.bits().to_be_bytes()));
+    first_64_bits(hash)
+}
+
+fn first_64_bits(hash: Sha256) -> [u8; 8] {
+    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(hash.finalize());
+    [a, b, c, d, e, f, g, h]
 }
 
 #[derive(Debug)]
@@ -45,7 +107,8 @@ struct Draft {
     open_sessions: u64,
     flows: Vec<FlowLine>,
     names: Names,
-    evidence: RelaySummary,
+    chain: Vec<Address>,
+    evidence: Summary,
     quality: Quality,
 }
 
@@ -62,11 +125,7 @@ impl Findings {
 
     /// Adds evidence found at `now`. Gives the oldest finding where a new one needs its place.
     pub fn add(&mut self, evidence: &Evidence, now: Timestamp) -> Option<Finding> {
-        let subject = Subject {
-            detector: evidence.detector,
-            client: evidence.session.client.address,
-            server: evidence.session.server,
-        };
+        let subject = Subject::of(evidence);
         let displaced = self.make_room(&subject);
         let raised = &mut self.raised;
         let draft = self.drafts.entry(subject).or_insert_with(|| {
@@ -74,10 +133,13 @@ impl Findings {
             Draft::new(evidence, now)
         });
         draft.add(evidence);
-        self.open
-            .entry(evidence.session.id)
-            .or_default()
-            .push(subject);
+        for session in evidence.sessions() {
+            let subjects = self.open.entry(session.id).or_default();
+            if !subjects.contains(&subject) {
+                subjects.push(subject);
+                draft.attach(session);
+            }
+        }
         displaced
     }
 
@@ -95,7 +157,8 @@ impl Findings {
         let subjects = self.open.get(&control).cloned().unwrap_or_default();
         for subject in &subjects {
             if let Some(draft) = self.drafts.get_mut(subject) {
-                draft.join(session);
+                draft.sessions += 1;
+                draft.attach(session);
                 draft.aim(target);
             }
         }
@@ -119,6 +182,15 @@ impl Findings {
         for subject in self.open.remove(&end.id).unwrap_or_default() {
             if let Some(draft) = self.drafts.get_mut(&subject) {
                 draft.end(end);
+            }
+        }
+    }
+
+    /// Notes that a flow was over before it was reported.
+    pub fn over(&mut self, flow: FlowId) {
+        for subject in self.open.remove(&flow).unwrap_or_default() {
+            if let Some(draft) = self.drafts.get_mut(&subject) {
+                draft.open_sessions = draft.open_sessions.saturating_sub(1);
             }
         }
     }
@@ -151,29 +223,35 @@ impl Draft {
             open_sessions: 0,
             flows: Vec::new(),
             names: Names::default(),
-            evidence: RelaySummary::default(),
+            chain: Vec::new(),
+            evidence: Summary::of(&evidence.says),
             quality: Quality::default(),
         }
     }
 
     fn add(&mut self, evidence: &Evidence) {
         self.certainty = self.certainty.max(evidence.certainty);
-        self.evidence.add(&evidence.exchange);
+        self.evidence.add(evidence);
         if self.target.is_none() {
-            self.target.clone_from(&evidence.exchange.target);
+            self.target = target_of(&evidence.says);
         }
-        self.join(&evidence.session);
+        if let (true, Says::Chain(chain)) = (self.chain.is_empty(), &evidence.says) {
+            self.chain.clone_from(&chain.hosts);
+        }
+        self.sessions += 1;
     }
 
     fn aim(&mut self, target: Option<&Target>) {
-        self.evidence.targets.extend(target.cloned());
+        if let Summary::Exchanges(summary) = &mut self.evidence {
+            summary.targets.extend(target.cloned());
+        }
         if self.target.is_none() {
             self.target = target.cloned();
         }
     }
 
-    fn join(&mut self, session: &Session) {
-        self.sessions += 1;
+    /// Takes in a flow.
+    fn attach(&mut self, session: &Session) {
         self.open_sessions += 1;
         self.last_seen = self.last_seen.max(session.last_seen);
         self.quality.merge(Quality {
@@ -204,14 +282,31 @@ impl Draft {
         match self.certainty {
             Certainty::Hint => Severity::Info,
             Certainty::Possible => Severity::Low,
-            Certainty::Probable | Certainty::Proven if self.evidence.reverse => Severity::High,
-            Certainty::Probable | Certainty::Proven => Severity::Medium,
+            Certainty::Probable | Certainty::Proven => self.severity_if_so(),
+        }
+    }
+
+    fn severity_if_so(&self) -> Severity {
+        match &self.evidence {
+            Summary::Exchanges(summary) if summary.reverse => Severity::High,
+            Summary::Joins(summary) if summary.mechanism() == Mechanism::Balancer => Severity::Low,
+            Summary::Exchanges(_) | Summary::Joins(_) | Summary::Chains(_) => Severity::Medium,
+        }
+    }
+
+    fn mechanism(&self, subject: &Subject) -> Option<&'static str> {
+        match &self.evidence {
+            Summary::Joins(summary) => Some(summary.mechanism().name()),
+            Summary::Exchanges(_) | Summary::Chains(_) => {
+                detect::by_name(subject.detector())?.mechanism
+            }
         }
     }
 
     fn finding(self, subject: &Subject) -> Finding {
-        let detector = detect::by_name(subject.detector);
+        let detector = detect::by_name(subject.detector());
         let several = self.sessions > 1;
+        let mechanism = self.mechanism(subject);
         let name_of = |end: Endpoint| self.names.of(end.address.ip()).map(str::to_owned);
         Finding {
             schema: SCHEMA,
@@ -221,13 +316,14 @@ impl Draft {
             } else {
                 Status::New
             },
-            detector: subject.detector,
+            detector: subject.detector(),
             title: super::title::of(
                 &self.first,
                 self.relay,
                 &self.evidence,
                 self.target.as_ref(),
                 &self.names,
+                &self.chain,
             ),
             severity: self.severity(),
             certainty: self.certainty,
@@ -252,7 +348,8 @@ impl Draft {
             sessions: self.sessions,
             flows: self.flows,
             relay: Some(self.relay.ip()),
-            mechanism: detector.map(|detector| detector.mechanism),
+            mechanism,
+            chain: self.chain.iter().map(|host| host.ip()).collect(),
             target: self.target,
             names: self.names,
             attack: detector.map_or_else(Vec::new, |d| d.attack.to_vec()),
@@ -286,16 +383,36 @@ impl From<&Session> for FlowLine {
     }
 }
 
+/// The target that evidence names.
+fn target_of(says: &Says) -> Option<Target> {
+    match says {
+        Says::Exchange(exchange) => exchange.target.clone(),
+        Says::Join(join) => Some(Target {
+            host: Host::from_ip(join.target.address.ip()),
+            port: join.target.port,
+        }),
+        Says::Chain(_) => None,
+    }
+}
+
 /// The first 64 bits of a SHA-256 over what the finding is about.
 fn id_of(subject: &Subject) -> String {
     let mut hash = Sha256::new();
-    hash.update(subject.detector);
+    hash.update(subject.detector());
     hash.update([0]);
-    hash.update(subject.client.bits().to_be_bytes());
-    hash.update(subject.server.address.bits().to_be_bytes());
-    hash.update(subject.server.port.to_be_bytes());
-    let digest = hash.finalize();
-    digest.iter().take(8).fold(String::new(), |mut id, byte| {
+    match subject {
+        Subject::Pair { client, server, .. } => {
+            hash.update(client.bits().to_be_bytes());
+            update(&mut hash, *server);
+        }
+        Subject::Service { server, .. } => update(&mut hash, *server),
+        Subject::Path { client, hosts, .. } => {
+            hash.update(client.bits().to_be_bytes());
+            hash.update(hosts);
+        }
+    }
+    let digest = first_64_bits(hash);
+    digest.iter().fold(String::new(), |mut id, byte| {
         use std::fmt::Write;
         let _ = write!(id, "{byte:02x}");
         id
@@ -304,6 +421,11 @@ fn id_of(subject: &Subject) -> String {
 
 fn community_id(session: &Session) -> Option<String> {
     facts::community_id(session.client, session.server, session.transport)
+}
+
+fn update(hash: &mut Sha256, server: Endpoint) {
+    hash.update(server.address.bits().to_be_bytes());
+    hash.update(server.port.to_be_bytes());
 }
 
 const SCHEMA: u8 = 1;
@@ -360,7 +482,7 @@ mod tests {
     fn the_surest_session_and_its_direction_decide_the_severity() {
         let reverse = |certainty| {
             let mut evidence = evidence(1, certainty);
-            evidence.exchange.reverse = true;
+            evidence.exchange_mut().reverse = true;
             evidence
         };
         let cases = [
@@ -465,10 +587,7 @@ mod tests {
             ..end(FlowId(1))
         });
         let finding = &findings.finish()[0];
-        assert_eq!(
-            (finding.evidence.client_bytes, finding.evidence.server_bytes),
-            (3, 4)
-        );
+        assert_eq!(finding.evidence.traffic(), (3, 4));
         assert_eq!(finding.first_seen, Timestamp::from_parts(100, 0));
         assert_eq!(finding.last_seen, end(FlowId(1)).last_seen);
         assert_eq!(finding.raised, NOW);

@@ -18,7 +18,7 @@ use crate::proto::target::Target;
 use crate::time::Timestamp;
 use attack::Attack;
 use names::Names;
-use summary::RelaySummary;
+use summary::Summary;
 
 /// One finding. Names and meanings are stable; keys without a value are left out.
 #[derive(Clone, Debug, Serialize)]
@@ -69,6 +69,9 @@ pub struct Finding {
     /// How it relays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mechanism: Option<&'static str>,
+    /// The hosts that sessions went through, from the first client to the last target seen.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<IpAddr>,
     /// Who was to be reached, in the first session that said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
@@ -78,7 +81,7 @@ pub struct Finding {
     /// What it is in MITRE ATT&CK.
     pub attack: Vec<Attack>,
     /// What it stands on.
-    pub evidence: RelaySummary,
+    pub evidence: Summary,
     /// How well the sessions were seen.
     #[serde(skip_serializing_if = "Quality::is_whole")]
     pub quality: Quality,

@@ -1,10 +1,76 @@
-//! The evidence of a relay finding: many exchanges with one relay, summed up under a cap.
+//! The evidence of a finding: what many sessions say, summed up under a cap.
+
+mod joins;
+
+pub use joins::{ChainSummary, JoinSummary};
 
 use serde::Serialize;
 
-use crate::evidence::{Hop, Inner, RelayExchange};
+use crate::evidence::{Evidence, Hop, Inner, RelayExchange, Says};
 use crate::facts::Traffic;
 use crate::proto::target::Target;
+
+/// What a finding stands on.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Summary {
+    /// Exchanges with a relay.
+    Exchanges(Box<RelaySummary>),
+    /// Sessions whose two legs were joined.
+    Joins(Box<JoinSummary>),
+    /// Sessions that went through several relays.
+    Chains(Box<ChainSummary>),
+}
+
+/// What stands before a line of evidence.
+pub type Label = &'static str;
+
+impl Summary {
+    /// An empty summary of the kind that evidence needs.
+    pub fn of(says: &Says) -> Self {
+        match says {
+            Says::Exchange(_) => Self::Exchanges(Box::default()),
+            Says::Join(_) => Self::Joins(Box::default()),
+            Says::Chain(_) => Self::Chains(Box::default()),
+        }
+    }
+
+    /// Adds evidence of its own kind.
+    pub fn add(&mut self, evidence: &Evidence) {
+        match (self, &evidence.says) {
+            (Self::Exchanges(summary), Says::Exchange(exchange)) => summary.add(exchange),
+            (Self::Joins(summary), Says::Join(join)) => summary.add(join),
+            (Self::Chains(summary), Says::Chain(chain)) => summary.add(chain),
+            _ => {}
+        }
+    }
+
+    /// Adds what a session carried, once it is over.
+    pub fn add_traffic(&mut self, traffic: Traffic) {
+        match self {
+            Self::Exchanges(summary) => summary.add_traffic(traffic),
+            Self::Joins(summary) => summary.add_traffic(traffic),
+            Self::Chains(summary) => summary.add_traffic(traffic),
+        }
+    }
+
+    /// What was exchanged with a relay, if it stands on that.
+    pub fn exchanges(&self) -> Option<&RelaySummary> {
+        match self {
+            Self::Exchanges(summary) => Some(summary),
+            Self::Joins(_) | Self::Chains(_) => None,
+        }
+    }
+
+    /// Payload bytes from the clients and to them, of sessions that are over.
+    pub fn traffic(&self) -> (u64, u64) {
+        match self {
+            Self::Exchanges(summary) => (summary.client_bytes, summary.server_bytes),
+            Self::Joins(summary) => (summary.client_bytes, summary.server_bytes),
+            Self::Chains(summary) => (summary.client_bytes, summary.server_bytes),
+        }
+    }
+}
 
 /// What clients asked of a relay and what came of it, over all sessions of a finding.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -95,6 +161,18 @@ impl<T: PartialEq> Tally<T> {
                 count: 1,
             }),
         }
+    }
+
+    /// `value ×3`, in the order first seen.
+    pub fn show(&self, show: impl Fn(&T) -> String) -> Vec<String> {
+        let counted = self.0.iter().map(|counted| {
+            let value = counted.value.as_ref().map_or("others".to_owned(), &show);
+            match counted.count {
+                1 => value,
+                count => format!("{value} ×{count}"),
+            }
+        });
+        counted.collect()
     }
 
     /// Whether nothing was counted.

@@ -1,13 +1,73 @@
 //! The one sentence of a finding.
 
 use crate::decode::Address;
-use crate::evidence::{Session, UNSEEN};
+use crate::evidence::{Mechanism, Session, UNSEEN};
 use crate::finding::names::Names;
-use crate::finding::summary::RelaySummary;
-use crate::proto::target::Target;
+use crate::finding::summary::{JoinSummary, RelaySummary, Summary};
+use crate::proto::target::{Host, Target};
 
 /// Who relays for whom, by what, and to where.
 pub(super) fn of(
+    first: &Session,
+    relay: Address,
+    evidence: &Summary,
+    target: Option<&Target>,
+    names: &Names,
+    chain: &[Address],
+) -> String {
+    match evidence {
+        Summary::Exchanges(summary) => exchanges(first, relay, summary, target, names),
+        Summary::Joins(summary) => joins(first, relay, summary, target, names),
+        Summary::Chains(_) => path(chain),
+    }
+}
+
+/// `10.0.0.1 reaches 192.0.2.80 through 2 relays: 10.0.0.2, then 10.0.0.3`
+fn path(chain: &[Address]) -> String {
+    let [client, relays @ .., target] = chain else {
+        return String::new();
+    };
+    let hops: Vec<String> = relays.iter().map(|host| host.ip().to_string()).collect();
+    let (client, target) = (client.ip(), target.ip());
+    let count = hops.len();
+    let hops = hops.join(", then ");
+    format!("{client} reaches {target} through {count} hosts: {hops}")
+}
+
+fn joins(
+    first: &Session,
+    relay: Address,
+    evidence: &JoinSummary,
+    target: Option<&Target>,
+    names: &Names,
+) -> String {
+    let mut clients = evidence.clients.iter().filter_map(|counted| counted.value);
+    let client = clients.next().unwrap_or(first.client.address.ip());
+    let relay = if relay != first.client.address {
+        names.show(&Target {
+            host: Host::from_ip(first.server.address.ip()),
+            port: first.server.port,
+        })
+    } else {
+        format!("{} connects out and", relay.ip())
+    };
+    let does = match evidence.mechanism() {
+        Mechanism::Forward => "passes on what comes",
+        Mechanism::Proxy => "passes on as a proxy what comes",
+        Mechanism::Dnat => "rewrites addresses and passes on what comes",
+        Mechanism::Tunnel => "passes on through a tunnel what comes",
+        Mechanism::Balancer => "balances what comes",
+    };
+    let shown = target.map(|target| names.show(target)).unwrap_or_default();
+    let more = match evidence.targets.iter().count().saturating_sub(1) {
+        0 => String::new(),
+        1 => " and 1 more target".to_owned(),
+        more => format!(" and {more} more targets"),
+    };
+    format!("{relay} {does} from {client} to {shown}{more}")
+}
+
+fn exchanges(
     first: &Session,
     relay: Address,
     evidence: &RelaySummary,
@@ -21,7 +81,7 @@ pub(super) fn of(
         (relay, format!("{outside} on port {port}"))
     } else {
         let relay = Target {
-            host: crate::proto::target::Host::from_ip(relay.ip()),
+            host: Host::from_ip(relay.ip()),
             port: first.server.port,
         };
         (names.show(&relay), first.client.address.ip().to_string())
@@ -95,15 +155,13 @@ mod tests {
         }
     }
 
-    fn title(server: &str, exchanges: &[RelayExchange]) -> String {
+    fn title(server: &str, asked: &[RelayExchange]) -> String {
         let evidence = evidence(1, Certainty::Proven).at(server);
         let mut summary = RelaySummary::default();
-        exchanges.iter().for_each(|exchange| summary.add(exchange));
-        let target = exchanges
-            .iter()
-            .find_map(|exchange| exchange.target.as_ref());
+        asked.iter().for_each(|exchange| summary.add(exchange));
+        let target = asked.iter().find_map(|exchange| exchange.target.as_ref());
         let names = Names::default();
-        of(&evidence.session, evidence.relay, &summary, target, &names)
+        exchanges(&evidence.session, evidence.relay, &summary, target, &names)
     }
 
     #[test]
@@ -178,11 +236,11 @@ mod tests {
     #[test]
     fn a_host_that_connects_out_is_called_so() {
         let mut evidence = evidence(1, Certainty::Proven);
-        evidence.exchange.reverse = true;
+        evidence.exchange_mut().reverse = true;
         let mut summary = RelaySummary::default();
-        summary.add(&evidence.exchange);
+        summary.add(evidence.exchange().unwrap());
         let relay = evidence.session.client.address;
-        let title = of(&evidence.session, relay, &summary, None, &Names::default());
+        let title = exchanges(&evidence.session, relay, &summary, None, &Names::default());
         assert_eq!(
             title,
             "10.0.0.1 connects out and serves SOCKS5 to 10.0.0.2 on port 1080"

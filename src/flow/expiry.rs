@@ -10,6 +10,8 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub struct Wheel {
     slots: Rings,
+    /// The slots that may hold a flow, a bit each.
+    taken: [u64; WORDS],
     /// The next second to come up. `None` before time was told or anything scheduled.
     current: Option<i64>,
     /// The beginning of that second: before it, nothing is due.
@@ -31,6 +33,7 @@ impl Wheel {
     pub fn new() -> Self {
         Self {
             slots: Rings::new(SLOTS),
+            taken: [0; WORDS],
             current: None,
             next: Timestamp::MIN,
             waiting: 0,
@@ -52,7 +55,11 @@ impl Wheel {
         let second = deadline.second_after();
         let current = *self.current.get_or_insert(second);
         let second = second.clamp(current, current.saturating_add(i64::from(SLOTS) - 1));
-        self.slots.push(slot_of(second), node);
+        let slot = slot_of(second);
+        self.slots.push(slot, node);
+        if let Some(word) = self.taken.get_mut(slot as usize / 64) {
+            *word |= 1 << (slot % 64);
+        }
     }
 
     /// Takes a flow off the wheel.
@@ -61,10 +68,16 @@ impl Wheel {
         self.slots.remove(node);
     }
 
+    /// Whether nothing can be due yet at `now`.
+    #[inline]
+    pub fn is_early(&self, now: Timestamp) -> bool {
+        now < self.next
+    }
+
     /// The next flow whose slot lies at or before `now`, taken off the wheel. Slots come up in order of time.
     #[inline]
     pub fn pop_due(&mut self, now: Timestamp) -> Option<Due> {
-        if now < self.next {
+        if self.is_early(now) {
             return None;
         }
         self.turn(now)
@@ -74,7 +87,8 @@ impl Wheel {
         let now = now.seconds();
         let mut current = self.current.unwrap_or(now);
         while current <= now && self.waiting > 0 {
-            if let Some(node) = self.slots.first(slot_of(current)) {
+            let slot = slot_of(current);
+            if let Some(node) = self.slots.first(slot) {
                 self.current = Some(current);
                 self.cancel(node);
                 return Some(Due {
@@ -82,12 +96,23 @@ impl Wheel {
                     moment: Timestamp::from_parts(current, 0),
                 });
             }
-            current = current.saturating_add(1);
+            current = current.saturating_add(self.pass(slot));
         }
         let current = current.max(now.saturating_add(1));
         self.current = Some(current);
         self.next = Timestamp::from_parts(current, 0);
         None
+    }
+
+    /// Passes an empty slot; gives how many seconds it is to the next that may hold a flow, or to the end of its word.
+    fn pass(&mut self, slot: u32) -> i64 {
+        let Some(word) = self.taken.get_mut(slot as usize / 64) else {
+            return 1;
+        };
+        let bit = slot % 64;
+        *word &= !(1 << bit);
+        let behind = (*word >> bit).trailing_zeros();
+        behind.min(64 - bit).into()
     }
 }
 
@@ -102,6 +127,7 @@ fn slot_of(second: i64) -> u32 {
 }
 
 const SLOTS: u32 = 1024;
+const WORDS: usize = SLOTS as usize / 64;
 
 #[cfg(test)]
 mod tests {

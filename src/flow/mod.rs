@@ -6,6 +6,7 @@ pub mod expiry;
 pub mod flights;
 pub mod head;
 pub mod key;
+pub mod nonces;
 pub mod probing;
 pub mod rings;
 pub mod sizes;
@@ -19,6 +20,7 @@ use crate::time::{Span, Timestamp};
 use copies::Copies;
 use flights::Flights;
 use key::{FlowKey, Sender};
+use nonces::Looks;
 use probing::Probe;
 use sizes::Sizes;
 use tcp::{Connection, Payload, Step};
@@ -48,6 +50,10 @@ pub struct Flow {
     pub defects: Defects,
     /// What its stream heads are asked for.
     pub probe: Probe,
+    /// How far its payloads were searched for nonces.
+    pub looks: Looks,
+    /// Whether correlators were told that it speaks, and wait for its end.
+    pub spoke: bool,
     /// Whether it was reported to the ordered stage, which then waits for its end.
     pub reported: bool,
 }
@@ -118,6 +124,8 @@ impl Flow {
             copies: Copies::default(),
             defects: Defects::default(),
             probe: Probe::new(segment.transport),
+            looks: Looks::default(),
+            spoke: false,
             reported: false,
         }
     }
@@ -240,6 +248,11 @@ impl Flow {
     /// Whether TCP ended and nothing of it is missing, so that only late segments can follow.
     pub fn is_over(&self) -> bool {
         self.defects.gap_bytes == 0 && self.tcp.as_ref().is_some_and(|c| c.is_over())
+    }
+
+    /// Whether a side has said that it sends nothing more.
+    pub fn is_finishing(&self) -> bool {
+        self.finished(Side::Client) || self.finished(Side::Server)
     }
 
     /// Whether a side will send nothing more.

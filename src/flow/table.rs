@@ -6,6 +6,7 @@ use super::Flow;
 use super::expiry::Wheel;
 use super::key::FlowKey;
 use super::rings::Rings;
+use crate::facts::FlowId;
 use crate::time::{Span, Timestamp};
 
 /// Flows by key, up to a cap.
@@ -53,12 +54,20 @@ impl FlowTable {
     }
 
     /// Where the flow of a key lives.
+    #[inline]
     pub fn find(&self, key: &FlowKey) -> Option<Place> {
         let same = |place: &Place| self.flow(*place).is_some_and(|flow| flow.key == *key);
         self.places.find(self.hash(key), same).copied()
     }
 
-    /// Adds a flow whose key is not in the table. The caller has made room with [`FlowTable::evict`].
+    /// Where the flow of a key lives; perhaps still where it lived before.
+    #[inline]
+    pub fn find_again(&self, key: &FlowKey, before: Option<Place>) -> Option<Place> {
+        let still = before.filter(|&place| self.flow(place).is_some_and(|flow| flow.key == *key));
+        still.or_else(|| self.find(key))
+    }
+
+    /// Adds a flow whose key is not in the table. The caller has made room with [`FlowTable::victim`].
     pub fn insert(&mut self, flow: Flow) -> Place {
         let (key, deadline) = (flow.key, self.deadline(&flow));
         let place = self.vacant_place();
@@ -92,17 +101,21 @@ impl FlowTable {
         })
     }
 
-    /// Removes a flow.
-    pub fn remove(&mut self, place: Place) -> Option<Flow> {
-        let flow = self.flows.get_mut(place as usize)?.take()?;
+    /// Forgets a flow.
+    pub fn remove(&mut self, place: Place) {
+        let Some(flow) = self.flow(place) else {
+            return;
+        };
         let hash = self.hash(&flow.key);
         if let Ok(entry) = self.places.find_entry(hash, |&other| other == place) {
             entry.remove();
         }
+        if let Some(slot) = self.flows.get_mut(place as usize) {
+            *slot = None;
+        }
         self.order.remove(place);
         self.wheel.cancel(place);
         self.free.push(place);
-        Some(flow)
     }
 
     /// Tells the table that a flow is established now: from here on it outlives half-open flows.
@@ -117,28 +130,35 @@ impl FlowTable {
         }
     }
 
-    /// Removes a flow whose time is over at `now`, if there is one; gives it with its place and the moment at which it
-    /// was over.
-    pub fn expire(&mut self, now: Timestamp) -> Option<(Place, Flow, Timestamp)> {
+    /// A flow whose time is over at `now`, if there is one, and the moment at which it was over. It is for the caller
+    /// to remove it.
+    #[inline]
+    pub fn overdue(&mut self, now: Timestamp) -> Option<(Place, Timestamp)> {
+        if self.wheel.is_early(now) {
+            return None;
+        }
+        self.pop_overdue(now)
+    }
+
+    #[cold]
+    fn pop_overdue(&mut self, now: Timestamp) -> Option<(Place, Timestamp)> {
         while let Some(due) = self.wheel.pop_due(now) {
             let deadline = self.flow(due.node).map(|flow| self.deadline(flow))?;
             self.wheel.schedule(due.node, deadline);
             if deadline <= due.moment {
-                let flow = self.remove(due.node)?;
-                return Some((due.node, flow, due.moment));
+                return Some((due.node, due.moment));
             }
         }
         None
     }
 
-    /// Removes the flow that can best be spared, if the table is full: the oldest half-open flow, else the established
-    /// flow that has been silent since it was last considered.
-    pub fn evict(&mut self) -> Option<(Place, Flow)> {
+    /// The flow that can best be spared, if the table is full: the oldest half-open flow, else the established flow
+    /// that has been silent since it was last considered. It is for the caller to remove it.
+    pub fn victim(&mut self) -> Option<Place> {
         if self.len() < self.cap {
             return None;
         }
-        let victim = self.order.first(HALF_OPEN).or_else(|| self.idlest())?;
-        self.remove(victim).map(|flow| (victim, flow))
+        self.order.first(HALF_OPEN).or_else(|| self.idlest())
     }
 
     /// Second chance: a flow that was active since it was queued goes to the end of the queue, once.
@@ -162,12 +182,14 @@ impl FlowTable {
             .is_some_and(|behind| seen(place) > seen(behind))
     }
 
-    /// Removes all flows and gives them in the order they were opened; for the end of a run.
-    pub fn drain(&mut self) -> Vec<Flow> {
-        let mut flows: Vec<Flow> = self.flows.drain(..).flatten().collect();
-        flows.sort_by_key(|flow| flow.id);
-        *self = Self::new(self.cap, self.timeouts);
-        flows
+    /// The places of all flows, in the order they were opened.
+    pub fn in_order(&self) -> Vec<Place> {
+        let held = (0..).zip(&self.flows);
+        let mut ids: Vec<(FlowId, Place)> = held
+            .filter_map(|(place, flow)| Some((flow.as_ref()?.id, place)))
+            .collect();
+        ids.sort_unstable();
+        ids.into_iter().map(|(_, place)| place).collect()
     }
 
     fn deadline(&self, flow: &Flow) -> Timestamp {
@@ -181,11 +203,13 @@ impl FlowTable {
     }
 
     /// The flow at a place.
+    #[inline]
     pub fn flow(&self, place: Place) -> Option<&Flow> {
         self.flows.get(place as usize)?.as_ref()
     }
 
     /// The flow at a place.
+    #[inline]
     pub fn flow_mut(&mut self, place: Place) -> Option<&mut Flow> {
         self.flows.get_mut(place as usize)?.as_mut()
     }

@@ -59,6 +59,9 @@ impl Connection {
 
     /// Takes a segment into account. On [`Step::Reopens`] nothing has changed.
     pub fn step(&mut self, from: Side, tcp: TcpHeader, payload_bytes: u32) -> Step {
+        if self.phase == Phase::Open && tcp.flags & (SYN | FIN | RST) == 0 {
+            return Step::Belongs(self.stream_mut(from).advance(tcp, payload_bytes));
+        }
         if self.reopens(from, tcp) {
             return Step::Reopens;
         }

@@ -2,12 +2,38 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use arrayvec::ArrayVec;
+
 use super::{Account, Progress};
 use crate::config::Config;
 use crate::decode::{Decoder, FrameCounts, Outcome, Segment};
-use crate::shard::{Moment, ShardCounts};
+use crate::shard::{Moment, Route, ShardCounts};
 use crate::source::{Captures, SourceError};
 use crate::time::Timestamp;
+
+/// A segment, the flow that it belongs to and when it was seen.
+#[derive(Debug)]
+pub(super) struct Sighting<'a> {
+    pub(super) moment: Moment,
+    pub(super) route: Route,
+    pub(super) segment: Segment<'a>,
+}
+
+impl<'a> Sighting<'a> {
+    /// The segment that the newest frame carried, if it carried one.
+    #[inline]
+    fn of(outcome: Outcome<'a>, counts: &FrameCounts, time: Timestamp) -> Option<Self> {
+        let Outcome::Segment(segment) = outcome else {
+            return None;
+        };
+        let frame = counts.frames;
+        Some(Self {
+            moment: Moment { time, frame },
+            route: Route::of(&segment),
+            segment,
+        })
+    }
+}
 
 /// Reads frames and decodes them, in one thread, so that fragments meet whatever shard their datagram belongs to.
 pub(super) struct Front<'a> {
@@ -33,34 +59,44 @@ impl<'a> Front<'a> {
         }
     }
 
-    /// Reads one frame and hands on its segment, if it carries one. False at the end of the captures, and when the
+    /// Reads a few frames and hands on their segments, perhaps in parts. False at the end of the captures, and when the
     /// run is stopped, which also ends a pipe that is waited for.
     pub(super) fn next(
         &mut self,
-        deliver: impl FnOnce(Moment, &Segment<'_>),
+        mut deliver: impl FnMut(&[Sighting<'_>]),
     ) -> Result<bool, SourceError> {
         if self.is_stopped() {
             return Ok(false);
         }
-        let Some(mut frame) = self.captures.next_frame()? else {
-            self.is_stopped();
-            return Ok(false);
-        };
-        if frame.time < self.clock {
-            self.late_frames += 1;
-            frame.time = self.clock;
-        }
-        self.clock = frame.time;
-        let outcome = self.decoder.decode(&frame);
-        self.counts.record(&outcome);
-        if let Outcome::Segment(segment) = &outcome {
-            let moment = Moment {
-                time: self.clock,
-                frame: self.counts.frames,
+        let before = self.counts.frames;
+        let mut seen = ArrayVec::<Sighting<'_>, AT_ONCE>::new();
+        for mut frame in self.captures.next_frames(AT_ONCE)? {
+            if frame.time < self.clock {
+                self.late_frames += 1;
+                frame.time = self.clock;
+            }
+            self.clock = frame.time;
+            let outcome = match self.decoder.look(&frame) {
+                Ok(outcome) => outcome,
+                Err(datagram) => {
+                    deliver(&seen);
+                    seen.clear();
+                    let outcome = self.decoder.open(datagram, frame.time);
+                    self.counts.record(&outcome);
+                    deliver(Sighting::of(outcome, &self.counts, self.clock).as_slice());
+                    continue;
+                }
             };
-            deliver(moment, segment);
+            self.counts.record(&outcome);
+            seen.extend(Sighting::of(outcome, &self.counts, self.clock));
         }
-        Ok(true)
+        deliver(&seen);
+        drop(seen);
+        let is_over = self.counts.frames == before;
+        if is_over {
+            self.is_stopped();
+        }
+        Ok(!is_over)
     }
 
     fn is_stopped(&mut self) -> bool {
@@ -91,3 +127,8 @@ impl<'a> Front<'a> {
         }
     }
 }
+
+/// How many frames are decoded before the first of them meets its flow. Their flows are then looked up one right after
+/// the other, so that the memory they lie in is waited for once and not each time. As few as that stay in the first
+/// cache.
+pub(super) const AT_ONCE: usize = 32;

@@ -1,8 +1,11 @@
 //! The whole pipeline in the calling thread.
 
-use super::front::Front;
+use arrayvec::ArrayVec;
+
+use super::front::{AT_ONCE, Front, Sighting};
 use super::{BATCH_FRAMES, Found, Run, RunError, Stage};
-use crate::shard::{Event, Route, SHARDS, Shard, ShardCounts};
+use crate::flow::nonces::NonceKey;
+use crate::shard::{Event, SHARDS, Shard, ShardCounts};
 use crate::time::Timestamp;
 
 pub(super) fn run(
@@ -32,7 +35,9 @@ struct Shards {
 impl Shards {
     fn new(run: &Run<'_>) -> Self {
         let (limits, tuning) = (run.config.shard_limits(), run.config.tuning());
-        let new = |number| Shard::new(number, limits, tuning).watching(run.watch.clone());
+        let nonces = NonceKey::default();
+        let new =
+            |number| Shard::new(number, limits, tuning, nonces.clone()).watching(run.watch.clone());
         Self {
             shards: (0..SHARDS).map(new).collect(),
             events: Vec::new(),
@@ -41,13 +46,8 @@ impl Shards {
 
     fn batch(&mut self, front: &mut Front<'_>) -> Result<bool, RunError> {
         let Self { shards, events } = self;
-        for _ in 0..BATCH_FRAMES {
-            let more = front.next(|moment, segment| {
-                let route = Route::of(segment);
-                if let Some(shard) = shards.get_mut(usize::from(route.shard)) {
-                    shard.segment(moment, &route, segment, events);
-                }
-            })?;
+        for _ in 0..BATCH_FRAMES / AT_ONCE {
+            let more = front.next(|sightings| take(shards, sightings, events))?;
             if !more {
                 return Ok(false);
             }
@@ -68,5 +68,24 @@ impl Shards {
             counts.add(shard.counts());
         }
         counts
+    }
+}
+
+/// Looks all flows up before it goes to the first of them.
+fn take(shards: &mut [Shard], sightings: &[Sighting<'_>], events: &mut Vec<Event>) {
+    let guess = |sighting: &Sighting<'_>| {
+        let shard = shards.get(usize::from(sighting.route.shard))?;
+        shard.place_of(&sighting.route)
+    };
+    let guesses: ArrayVec<_, AT_ONCE> = sightings.iter().map(guess).collect();
+    for (sighting, guess) in sightings.iter().zip(guesses) {
+        let Sighting {
+            moment,
+            route,
+            segment,
+        } = sighting;
+        if let Some(shard) = shards.get_mut(usize::from(route.shard)) {
+            shard.segment(*moment, route, guess, segment, events);
+        }
     }
 }

@@ -178,12 +178,15 @@ impl Stage {
 
     /// Takes all events between two moments, from all shards and in any order, and leaves the vector empty.
     fn take(&mut self, events: &mut Vec<Event>) {
-        events.sort_unstable_by_key(|event| event.order);
+        events.sort_by_key(|event| event.order);
         for event in events.drain(..) {
             match event.report {
                 Report::Flow(facts, evidence) => {
                     self.ordered.flow(&facts, evidence, event.order.time);
                 }
+                Report::Spoke(spoke) => self.ordered.spoke(&spoke, event.order.time),
+                Report::Flight(flight) => self.ordered.flight(&flight, event.order.time),
+                Report::Nonce(sighting) => self.ordered.sighted(&sighting, event.order.time),
                 Report::Ended(end) => self.ordered.ended(&end),
                 Report::Answers(answers) => self.ordered.answered(&answers, event.order.time),
                 Report::Portrait(portrait) => self.found.portraits.add(*portrait),

@@ -5,12 +5,14 @@
 
 use std::thread;
 
+use arrayvec::ArrayVec;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::front::Front;
+use super::front::{AT_ONCE, Front, Sighting};
 use super::{BATCH_FRAMES, Found, Run, RunError, Stage};
 use crate::decode::Segment;
-use crate::shard::{Event, Moment, Route, SHARDS, Shard, ShardCounts};
+use crate::flow::nonces::NonceKey;
+use crate::shard::{Event, Moment, Place, Route, SHARDS, Shard, ShardCounts};
 use crate::time::Timestamp;
 
 pub(super) fn run(
@@ -20,7 +22,8 @@ pub(super) fn run(
 ) -> Result<(Found, ShardCounts), RunError> {
     let (limits, tuning) = (run.config.shard_limits(), run.config.tuning());
     let watch = run.watch.take();
-    let lane = |number| Shard::new(number, limits, tuning).watching(watch.clone());
+    let nonces = NonceKey::default();
+    let lane = |number| Shard::new(number, limits, tuning, nonces.clone()).watching(watch.clone());
     pump(front, stage, &mut run, lane)
 }
 
@@ -60,9 +63,11 @@ trait Lane: Send {
         &mut self,
         moment: Moment,
         route: &Route,
+        guess: Option<Place>,
         segment: &Segment<'_>,
         out: &mut Vec<Event>,
     );
+    fn place_of(&self, route: &Route) -> Option<Place>;
     fn advance(&mut self, now: Timestamp, out: &mut Vec<Event>);
     fn finish(&mut self, now: Timestamp, out: &mut Vec<Event>) -> ShardCounts;
 }
@@ -72,10 +77,15 @@ impl Lane for Shard {
         &mut self,
         moment: Moment,
         route: &Route,
+        guess: Option<Place>,
         segment: &Segment<'_>,
         out: &mut Vec<Event>,
     ) {
-        Shard::segment(self, moment, route, segment, out);
+        Shard::segment(self, moment, route, guess, segment, out);
+    }
+
+    fn place_of(&self, route: &Route) -> Option<Place> {
+        Shard::place_of(self, route)
     }
 
     fn advance(&mut self, now: Timestamp, out: &mut Vec<Event>) {
@@ -123,14 +133,14 @@ struct Packed {
 }
 
 impl Batch {
-    fn push(&mut self, lane: usize, moment: Moment, route: Route, segment: &Segment<'_>) {
+    fn push(&mut self, lane: usize, sighting: &Sighting<'_>) {
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(segment.payload);
+        self.bytes.extend_from_slice(sighting.segment.payload);
         self.segments.push(Packed {
             lane,
-            moment,
-            route,
-            segment: segment.without_payload(),
+            moment: sighting.moment,
+            route: sighting.route,
+            segment: sighting.segment.without_payload(),
             payload: start..self.bytes.len(),
         });
     }
@@ -164,8 +174,8 @@ fn read(
             .iter()
             .map(|_| spare.try_recv().unwrap_or_default())
             .collect();
-        for _ in 0..BATCH_FRAMES {
-            last = !front.next(|moment, segment| hand_out(&mut round, moment, segment))?;
+        for _ in 0..BATCH_FRAMES / AT_ONCE {
+            last = !front.next(|sightings| hand_out(&mut round, sightings))?;
             if last || round.iter().any(Batch::is_full) {
                 break;
             }
@@ -180,12 +190,13 @@ fn read(
     Ok(())
 }
 
-fn hand_out(round: &mut [Batch], moment: Moment, segment: &Segment<'_>) {
+fn hand_out(round: &mut [Batch], sightings: &[Sighting<'_>]) {
     let workers = round.len().max(1);
-    let route = Route::of(segment);
-    let shard = usize::from(route.shard);
-    if let Some(batch) = round.get_mut(shard % workers) {
-        batch.push(shard / workers, moment, route, segment);
+    for sighting in sightings {
+        let shard = usize::from(sighting.route.shard);
+        if let Some(batch) = round.get_mut(shard % workers) {
+            batch.push(shard / workers, sighting);
+        }
     }
 }
 
@@ -197,14 +208,8 @@ fn work<L: Lane>(
 ) {
     for mut batch in batches {
         let mut events = Vec::new();
-        for packed in &batch.segments {
-            let segment = Segment {
-                payload: batch.bytes.get(packed.payload.clone()).unwrap_or_default(),
-                ..packed.segment
-            };
-            if let Some(lane) = lanes.get_mut(packed.lane) {
-                lane.segment(packed.moment, &packed.route, &segment, &mut events);
-            }
+        for segments in batch.segments.chunks(AT_ONCE) {
+            take(&mut lanes, segments, &batch.bytes, &mut events);
         }
         for lane in &mut lanes {
             lane.advance(batch.now, &mut events);
@@ -216,6 +221,21 @@ fn work<L: Lane>(
         let _ = recycled.try_send(batch);
         if rounds.send(Round { events, counts }).is_err() {
             return;
+        }
+    }
+}
+
+/// Looks all flows up before it goes to the first of them.
+fn take<L: Lane>(lanes: &mut [L], segments: &[Packed], bytes: &[u8], events: &mut Vec<Event>) {
+    let guess = |packed: &Packed| lanes.get(packed.lane)?.place_of(&packed.route);
+    let guesses: ArrayVec<_, AT_ONCE> = segments.iter().map(guess).collect();
+    for (packed, guess) in segments.iter().zip(guesses) {
+        let segment = Segment {
+            payload: bytes.get(packed.payload.clone()).unwrap_or_default(),
+            ..packed.segment
+        };
+        if let Some(lane) = lanes.get_mut(packed.lane) {
+            lane.segment(packed.moment, &packed.route, guess, &segment, events);
         }
     }
 }
@@ -291,9 +311,20 @@ mod tests {
     }
 
     impl Lane for Mortal {
-        fn segment(&mut self, _: Moment, _: &Route, _: &Segment<'_>, _: &mut Vec<Event>) {
+        fn segment(
+            &mut self,
+            _: Moment,
+            _: &Route,
+            _: Option<Place>,
+            _: &Segment<'_>,
+            _: &mut Vec<Event>,
+        ) {
             self.meet(Death::Segment);
             self.segments += 1;
+        }
+
+        fn place_of(&self, _: &Route) -> Option<Place> {
+            None
         }
 
         fn advance(&mut self, _: Timestamp, _: &mut Vec<Event>) {

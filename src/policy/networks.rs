@@ -53,6 +53,8 @@ pub enum Way {
     Through,
     /// Outside, inside, inside, or to a target that is not known.
     Inward,
+    /// [`Way::Inward`], and joined flows through a proxy or a tunnel: the client says where to.
+    DirectedInward,
     /// Inside, inside, outside.
     Outward,
     /// [`Way::Outward`], and joined flows where nothing asks for a relay: at an unusual port, or through a tunnel.
@@ -61,13 +63,15 @@ pub enum Way {
     Internal,
     /// Inside, outside, anywhere.
     External,
-    /// Outside, outside, anywhere.
+    /// Outside, outside, inside.
+    BackIn,
+    /// Outside, outside, outside, or to a target that is not known.
     Foreign,
 }
 
 impl Way {
     /// Every way, in the order in which they are documented.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::BackConnect,
         Self::Through,
         Self::Outward,
@@ -75,6 +79,8 @@ impl Way {
         Self::Internal,
         Self::External,
         Self::Inward,
+        Self::DirectedInward,
+        Self::BackIn,
         Self::Foreign,
     ];
 
@@ -87,8 +93,14 @@ impl Way {
             (Inside, Inside, Some(Outside)) => Self::Outward,
             (Inside, Inside, _) => Self::Internal,
             (Inside, Outside, _) => Self::External,
+            (Outside, Outside, Some(Inside)) => Self::BackIn,
             (Outside, Outside, _) => Self::Foreign,
         }
+    }
+
+    /// Whether only joined flows are said to take it.
+    pub const fn is_of_joined(self) -> bool {
+        matches!(self, Self::OddOutward | Self::DirectedInward)
     }
 
     /// What it is called.
@@ -97,6 +109,8 @@ impl Way {
             Self::BackConnect => "back-connect",
             Self::Through => "through",
             Self::Inward => "inward",
+            Self::DirectedInward => "inward, directed",
+            Self::BackIn => "back in",
             Self::Outward => "outward",
             Self::OddOutward => "outward, odd",
             Self::Internal => "internal",
@@ -111,6 +125,8 @@ impl Way {
             Self::BackConnect => "the relay connected out to the one it serves",
             Self::Through => "an inside host takes outside clients to outside targets",
             Self::Inward => "an inside host takes outside clients to inside targets",
+            Self::DirectedInward => "the same through a proxy or tunnel: the client says where to",
+            Self::BackIn => "an outside host takes outside clients to inside targets",
             Self::Outward => "an inside host takes inside clients to outside targets",
             Self::OddOutward => {
                 "the same at an unusual port or through a tunnel, where no protocol asks for it"
@@ -175,7 +191,8 @@ mod tests {
             (Inside, Inside, None, Way::Internal),
             (Inside, Outside, None, Way::External),
             (Inside, Outside, Some(Inside), Way::External),
-            (Outside, Outside, Some(Inside), Way::Foreign),
+            (Outside, Outside, Some(Inside), Way::BackIn),
+            (Outside, Outside, Some(Outside), Way::Foreign),
         ];
         for (client, relay, target, way) in cases {
             assert_eq!(Way::between(client, relay, target), way);

@@ -22,21 +22,18 @@ pub enum Class {
     Asked,
     /// Flows were joined: what went in came out.
     Joined,
-    /// The same, and only the addresses were changed.
-    Translated,
-    /// The same, and several servers share what comes.
+    /// Flows were joined, and the relay spreads them over servers, or says for whom it speaks.
     Balanced,
 }
 
 impl Class {
-    /// Every class.
-    pub const ALL: [Self; 4] = [Self::Asked, Self::Joined, Self::Translated, Self::Balanced];
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Asked, Self::Joined, Self::Balanced];
 
-    /// How a detector found a use with this mechanism.
+    /// How a detector finds what relays by a mechanism.
     pub fn of(detector: &str, mechanism: Option<&str>) -> Self {
         match mechanism {
             _ if !JOINING.contains(&detector) => Self::Asked,
-            Some("dnat") => Self::Translated,
             Some("balancer") => Self::Balanced,
             _ => Self::Joined,
         }
@@ -47,7 +44,6 @@ impl Class {
         match self {
             Self::Asked => "asked",
             Self::Joined => "joined",
-            Self::Translated => "translated",
             Self::Balanced => "balanced",
         }
     }
@@ -86,12 +82,10 @@ impl Scene {
 fn base(class: Class, way: Way) -> Severity {
     match (class, way) {
         (_, Way::BackConnect) => Severity::High,
-        (Class::Asked, _) => Severity::Medium,
-        (Class::Joined | Class::Translated, Way::Through | Way::OddOutward) => Severity::High,
-        (Class::Translated, Way::Inward | Way::Foreign) => Severity::Low,
-        (Class::Balanced, Way::Through) => Severity::Medium,
-        (Class::Balanced, _) => Severity::Low,
-        (Class::Joined | Class::Translated, _) => Severity::Medium,
+        (Class::Balanced, _) | (Class::Joined, Way::Inward) => Severity::Low,
+        (Class::Joined, Way::Through | Way::OddOutward) => Severity::High,
+        (Class::Joined, Way::DirectedInward | Way::BackIn) => Severity::High,
+        (Class::Asked | Class::Joined, _) => Severity::Medium,
     }
 }
 
@@ -110,7 +104,7 @@ pub fn table() -> String {
     let rows = Class::ALL
         .into_iter()
         .flat_map(|class| Way::ALL.map(|way| (class, way)))
-        .filter(|&(class, way)| class != Class::Asked || way != Way::OddOutward);
+        .filter(|&(class, way)| class == Class::Joined || !way.is_of_joined());
     rows.fold(HEAD.to_owned(), |table, (class, way)| {
         table + &row(class, way)
     })
@@ -159,7 +153,7 @@ mod tests {
 
     #[test]
     fn severity_follows_from_verdict_way_and_certainty() {
-        use Class::{Asked, Balanced, Joined, Translated};
+        use Class::{Asked, Balanced, Joined};
         use Verdict::{CannotJudge, Expired, Unapproved, Undeclared};
         let cases = [
             (Undeclared, InRole, Asked, Way::Outward, Proven, Medium),
@@ -184,29 +178,25 @@ mod tests {
                 Proven,
                 Critical,
             ),
-            (Undeclared, InRole, Joined, Way::Inward, Proven, Medium),
-            (Undeclared, InRole, Joined, Way::Inward, Possible, Low),
-            (Undeclared, InRole, Translated, Way::Inward, Proven, Low),
-            (Undeclared, InRole, Translated, Way::Inward, Possible, Info),
-            (Undeclared, InRole, Translated, Way::Outward, Proven, Medium),
-            (
-                Undeclared,
-                InRole,
-                Translated,
-                Way::Internal,
-                Proven,
-                Medium,
-            ),
-            (Undeclared, InRole, Balanced, Way::Inward, Proven, Low),
-            (Undeclared, InRole, Balanced, Way::Internal, Proven, Low),
-            (Undeclared, InRole, Balanced, Way::Through, Proven, Medium),
+            (Undeclared, InRole, Joined, Way::Inward, Proven, Low),
+            (Undeclared, InRole, Joined, Way::Inward, Possible, Info),
             (Undeclared, InRole, Joined, Way::Outward, Proven, Medium),
             (Undeclared, InRole, Joined, Way::OddOutward, Probable, High),
             (Undeclared, InRole, Joined, Way::Internal, Proven, Medium),
             (Undeclared, InRole, Joined, Way::External, Proven, Medium),
             (Undeclared, InRole, Joined, Way::Through, Proven, High),
             (Undeclared, InRole, Joined, Way::Foreign, Proven, Medium),
-            (Unapproved, OutOfRole, Balanced, Way::Inward, Proven, Medium),
+            (
+                Undeclared,
+                InRole,
+                Joined,
+                Way::DirectedInward,
+                Proven,
+                High,
+            ),
+            (Undeclared, InRole, Joined, Way::BackIn, Proven, High),
+            (Undeclared, InRole, Balanced, Way::Internal, Proven, Low),
+            (Unapproved, OutOfRole, Joined, Way::Inward, Proven, Medium),
         ];
         for (verdict, standing, class, way, certainty, severity) in cases {
             let scene = scene(class, way, certainty);
@@ -224,7 +214,7 @@ mod tests {
             ("socks-proxy", Some("proxy"), Class::Asked),
             ("relay", Some("forward"), Class::Joined),
             ("relay", Some("proxy"), Class::Joined),
-            ("relay", Some("dnat"), Class::Translated),
+            ("relay", Some("dnat"), Class::Joined),
             ("relay", Some("balancer"), Class::Balanced),
             ("multi-hop", None, Class::Joined),
         ];
@@ -269,7 +259,7 @@ mod tests {
 
     #[test]
     fn the_table_has_a_row_for_each_way() {
-        assert_eq!(table().lines().count(), 2 + 7 + 3 * 8);
+        assert_eq!(table().lines().count(), 2 + 8 + 10 + 8);
         assert!(table().contains("| joined | outward, odd |"), "{}", table());
     }
 }

@@ -37,6 +37,7 @@ pub struct Use {
     class: Class,
     reverse: bool,
     odd: bool,
+    directed: bool,
 }
 
 /// One relay of a use.
@@ -129,11 +130,12 @@ impl Use {
             let to = |target: &Option<Place>| Way::between(client, relay, *target);
             targets.iter().map(to).collect::<Vec<_>>()
         });
-        let odd = |way| match way {
+        let precise = |way| match way {
             Way::Outward if self.odd => Way::OddOutward,
+            Way::Inward if self.directed => Way::DirectedInward,
             way => way,
         };
-        ways.map(odd).collect()
+        ways.map(precise).collect()
     }
 
     /// Where the targets of a relay are; `None` for one that is not known, or where there is none.
@@ -276,11 +278,10 @@ mod tests {
             (2, false)
         );
         assert!(read(more, "forward").links[0].more_clients);
-        // The worst of the ways of its clients: from outside alone it is low where addresses are translated.
-        assert_eq!(
-            read(clients, "dnat").scene(&Networks::default()).way,
-            Way::Internal
-        );
+        // The worst of the ways of its clients: from outside alone it would be low.
+        assert_eq!(used.scene(&Networks::default()).way, Way::Internal);
+        let used = read(clients, "tunnel");
+        assert_eq!(used.scene(&Networks::default()).way, Way::DirectedInward);
     }
 
     #[test]

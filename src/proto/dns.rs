@@ -120,7 +120,7 @@ impl<'a> Message<'a> {
 /// Reads a name in lower case, and what it refers to (RFC 1035, section 4.1.4). Each reference must lead to before
 /// the one that led there, and the name has at most 255 bytes: so it ends.
 fn name<'a>(start: Cursor<'a>, at: &mut Cursor<'a>) -> Option<String> {
-    let (mut text, mut part, mut began) = (String::new(), *at, at.position());
+    let (mut text, mut part, mut began) = (Vec::with_capacity(USUAL_NAME), *at, at.position());
     let mut behind = None;
     loop {
         match part.u8()? {
@@ -142,20 +142,16 @@ fn name<'a>(start: Cursor<'a>, at: &mut Cursor<'a>) -> Option<String> {
         }
     }
     *at = behind.unwrap_or(part);
-    Some(text)
+    String::from_utf8(text).ok()
 }
 
 /// A byte that is no ASCII becomes one that no host name has.
-fn push_label(text: &mut String, label: &[u8]) {
+fn push_label(text: &mut Vec<u8>, label: &[u8]) {
     if !text.is_empty() {
-        text.push('.');
+        text.push(b'.');
     }
     let plain = |byte: &u8| if byte.is_ascii_graphic() { *byte } else { b' ' };
-    text.extend(
-        label
-            .iter()
-            .map(|byte| char::from(plain(byte).to_ascii_lowercase())),
-    );
+    text.extend(label.iter().map(|byte| plain(byte).to_ascii_lowercase()));
 }
 
 /// Blocklists answer with addresses that lead nowhere.
@@ -175,6 +171,7 @@ const KIND_AND_CLASS: usize = 4;
 const REFERENCE: u8 = 0xc0;
 const LONGEST_LABEL: u8 = 63;
 const LONGEST_NAME: usize = 255;
+const USUAL_NAME: usize = 32;
 /// How many answers of one response are looked at.
 pub const MOST_RECORDS: u16 = 24;
 

@@ -24,6 +24,7 @@ pub mod ja3;
 pub mod ja4;
 pub mod middle;
 pub mod muxcool;
+pub mod nonce;
 pub mod proxy_protocol;
 pub mod smux;
 pub mod socks4;

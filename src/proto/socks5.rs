@@ -80,6 +80,13 @@ pub struct Reply {
 }
 
 impl Socks5 {
+    /// Where the server listens for somebody to come, if it was asked to (BIND).
+    pub fn bound(&self) -> Option<&Target> {
+        let reply = self.reply.as_ref()?;
+        let listens = self.command == Some(Command::Bind) && reply.code == 0;
+        listens.then_some(reply.bound.as_ref())?
+    }
+
     /// The method that says that no offered method is acceptable.
     pub const REFUSED: u8 = 0xff;
 

@@ -6,6 +6,7 @@ use super::http::upgrade::Acceptance;
 use super::http::{self, Http};
 use super::http2::{self, First, Http2};
 use super::muxcool::{self, MuxCool};
+use super::nonce::{self, Nonce};
 use super::proxy_protocol::{self, ProxyProtocol};
 use super::smux::{self, Smux};
 use super::socks_udp::{self, SocksUdp};
@@ -394,6 +395,27 @@ impl Protocol {
         match self {
             Self::Http2(http2) => http2.take_first(),
             _ => None,
+        }
+    }
+
+    /// The nonces that it holds in places where no payload begins, with the side that sent them.
+    pub fn nonces(&self) -> Vec<(Side, Nonce<'_>)> {
+        match self {
+            Self::WebSocket(websocket) => {
+                let sides = [Side::Client, Side::Server].into_iter();
+                let kept = sides.zip(&websocket.nonces);
+                let kept = kept.filter_map(|(side, kept)| Some((side, kept.as_ref()?.nonce())));
+                kept.collect()
+            }
+            Self::Tls(tls) => {
+                let hello = tls.client_hello.as_ref();
+                let nonce = hello.and_then(|hello| nonce::of_tls_random(&hello.random));
+                nonce
+                    .map(|nonce| (Side::Client, nonce))
+                    .into_iter()
+                    .collect()
+            }
+            _ => Vec::new(),
         }
     }
 

@@ -3,14 +3,9 @@
 /// The first `limit` bytes as printable ASCII; whatever is not becomes `?`.
 pub fn printable(bytes: &[u8], limit: usize) -> String {
     let bytes = bytes.get(..limit).unwrap_or(bytes);
-    let plain = |byte: &u8| (b' '..=b'~').contains(byte);
-    match std::str::from_utf8(bytes) {
-        Ok(text) if bytes.iter().all(plain) => text.to_owned(),
-        _ => bytes
-            .iter()
-            .map(|byte| if plain(byte) { char::from(*byte) } else { '?' })
-            .collect(),
-    }
+    let is_plain = |byte: u8| (b' '..=b'~').contains(&byte);
+    let plain = |&byte: &u8| if is_plain(byte) { byte } else { b'?' };
+    String::from_utf8(bytes.iter().map(plain).collect()).unwrap_or_default()
 }
 
 /// Lower-case hexadecimal digits, two a byte.

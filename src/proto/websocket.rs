@@ -10,6 +10,7 @@ pub mod noise;
 mod penguin;
 
 use super::half::{Half, Stop};
+use super::nonce::Kept;
 use super::stack::{Heads, Layer, Progress, Protocol, Stack};
 use super::{Answer, Exchange, Need, Prefix, Reading, Side};
 use carried::Carried;
@@ -25,6 +26,8 @@ pub struct WebSocket {
     pub server: Option<Manner>,
     /// Whether both sides carry noise from their first byte on, so that it must be encrypted.
     pub is_noise: bool,
+    /// Bytes of the first message of the client, and of the server, that only one party can have made up.
+    pub nonces: [Option<Kept>; 2],
     /// What was read in the joined messages, outermost first. Moved behind this layer when it joins a stack.
     pub inside: Vec<Layer>,
 }
@@ -113,6 +116,7 @@ impl Both {
                     client: self.client.manner(),
                     server: self.server.manner(),
                     is_noise: inside.is_noise,
+                    nonces: [&self.client, &self.server].map(Carried::nonce),
                     inside: inside.layers,
                 },
                 client: Reading::<WebSocket>::EVERYTHING,
@@ -231,6 +235,7 @@ mod tests {
 
     fn websocket(content: Content, inside: Option<Protocol>) -> WebSocket {
         WebSocket {
+            nonces: [None, None],
             client: manner(true, content),
             server: manner(false, content),
             is_noise: false,
@@ -301,6 +306,7 @@ mod tests {
             parse,
             [&bare(0x81, b"{\"a\":1}"), &bare(0x81, b"{}")],
             WebSocket {
+                nonces: [None, None],
                 client: manner(false, Content::Text),
                 ..websocket(Content::Text, None)
             },

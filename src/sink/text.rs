@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::evidence::{Hop, Inner};
 use crate::finding::names::Names;
-use crate::finding::summary::Tally;
+use crate::finding::summary::{Label, RelaySummary, Summary, Tally};
 use crate::finding::{Finding, Severity, Verdict};
 
 /// Writes findings, most severe first, and within a severity in the order they were raised.
@@ -38,7 +38,6 @@ fn story(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
 }
 
 fn evidence(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
-    let (relay, names) = (&finding.evidence, &finding.names);
     let certainty = format!("{:?}", finding.certainty).to_lowercase();
     let techniques: Vec<&str> = finding.attack.iter().map(|a| a.technique).collect();
     let detector = format!(
@@ -54,6 +53,15 @@ fn evidence(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
         &format!("{} to {}", finding.first_seen, finding.last_seen),
     )?;
     line(out, "sessions", &sessions(finding))?;
+    match &finding.evidence {
+        Summary::Exchanges(relay) => exchanges(out, relay, &finding.names)?,
+        Summary::Joins(joins) => lines(out, joins.lines(&finding.names))?,
+        Summary::Chains(chains) => lines(out, chains.lines())?,
+    }
+    line(out, "quality", &quality(finding))
+}
+
+fn exchanges(out: &mut impl Write, relay: &RelaySummary, names: &Names) -> io::Result<()> {
     line(out, "asked", &tally(&relay.commands, String::clone))?;
     line(
         out,
@@ -68,8 +76,13 @@ fn evidence(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
     )?;
     line(out, "then", &tally(&relay.hops, |hops| path(hops, names)))?;
     line(out, "inside", &tally(&relay.inner, inner))?;
-    line(out, "marks", &tally(&relay.marks, String::clone))?;
-    line(out, "quality", &quality(finding))
+    line(out, "marks", &tally(&relay.marks, String::clone))
+}
+
+fn lines(out: &mut impl Write, lines: Vec<(Label, Vec<String>)>) -> io::Result<()> {
+    lines
+        .into_iter()
+        .try_for_each(|(label, values)| line(out, label, &values.join(", ")))
 }
 
 /// Nothing where nobody said anything about the host.
@@ -91,31 +104,22 @@ fn line(out: &mut impl Write, label: &str, text: &str) -> io::Result<()> {
 }
 
 fn sessions(finding: &Finding) -> String {
-    let relay = &finding.evidence;
-    let mut text = format!("{} ({} opened)", finding.sessions, relay.opened);
-    if relay.client_bytes + relay.server_bytes > 0 {
+    let opened = finding.evidence.exchanges().map(|relay| relay.opened);
+    let opened = opened.map_or(String::new(), |opened| format!(" ({opened} opened)"));
+    let mut text = format!("{}{opened}", finding.sessions);
+    let (from_client, to_client) = finding.evidence.traffic();
+    if from_client + to_client > 0 {
         text += &format!(
             ", {} from the client, {} to it",
-            bytes(relay.client_bytes),
-            bytes(relay.server_bytes)
+            bytes(from_client),
+            bytes(to_client)
         );
     }
     text
 }
 
-/// `value, other value ×3`, in the order first seen.
 fn tally<T: PartialEq>(tally: &Tally<T>, show: impl Fn(&T) -> String) -> String {
-    let items: Vec<String> = tally
-        .iter()
-        .map(|counted| {
-            let value = counted.value.as_ref().map_or("others".to_owned(), &show);
-            match counted.count {
-                1 => value,
-                count => format!("{value} ×{count}"),
-            }
-        })
-        .collect();
-    items.join(", ")
+    tally.show(show).join(", ")
 }
 
 fn path(hops: &[Hop], names: &Names) -> String {

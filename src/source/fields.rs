@@ -11,6 +11,20 @@ pub(crate) enum ByteOrder {
     Little,
 }
 
+impl ByteOrder {
+    /// Four 32-bit numbers in a row.
+    #[inline]
+    pub(super) fn numbers(self, bytes: &[u8; 16]) -> [u32; 4] {
+        let [a, b, c, d] = bytes.as_chunks().0 else {
+            return [0; 4];
+        };
+        match self {
+            Self::Big => [*a, *b, *c, *d].map(u32::from_be_bytes),
+            Self::Little => [*a, *b, *c, *d].map(u32::from_le_bytes),
+        }
+    }
+}
+
 /// Reads the fields of a header one after the other; `None` where they end.
 pub(super) struct Fields<'a> {
     cursor: Cursor<'a>,

@@ -39,6 +39,8 @@ pub(super) struct Record {
     pub(super) frame_bytes: usize,
     /// The length of the record.
     pub(super) bytes: usize,
+    /// Where in the window it starts.
+    pub(super) place: usize,
 }
 
 /// What a format finds at the start of a window.
@@ -111,11 +113,7 @@ impl Capture {
         self.record.bytes = 0;
         loop {
             match self.format.next(&mut self.window) {
-                Step::Frame(record) => {
-                    self.record = record;
-                    self.frames = self.frames.saturating_add(1);
-                    return Ok(true);
-                }
+                Step::Frame(record) => return Ok(self.stand_at(record)),
                 Step::Over { bytes, loss } => self.step_over(bytes, loss, account),
                 Step::Dry => return self.end(account),
                 Step::Stop(damage) => return Ok(self.cut(damage, account)),
@@ -123,15 +121,42 @@ impl Capture {
         }
     }
 
-    /// The frame it stands at.
+    /// Steps to the next frame if that lies in the window already, and leaves the frames before it where they are.
     #[inline]
-    pub(super) fn frame(&self) -> Frame<'_> {
-        let record = &self.record;
-        let bytes = self
-            .window
-            .unread()
-            .get(record.frame_at..)
-            .unwrap_or_default();
+    pub(super) fn advance_in_place(&mut self, account: &mut SourceAccount) -> bool {
+        self.window.consume(self.record.bytes);
+        self.record.bytes = 0;
+        self.window.pin(true);
+        let stands = loop {
+            match self.format.next(&mut self.window) {
+                Step::Frame(record) => break self.stand_at(record),
+                Step::Over { bytes, loss } => self.step_over(bytes, loss, account),
+                Step::Dry | Step::Stop(_) => break false,
+            }
+        };
+        self.window.pin(false);
+        stands
+    }
+
+    #[inline]
+    fn stand_at(&mut self, record: Record) -> bool {
+        self.record = record;
+        self.record.place = self.window.place();
+        self.frames = self.frames.saturating_add(1);
+        true
+    }
+
+    /// The record it stands at.
+    #[inline]
+    pub(super) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// The frame in a record that it stood at since [`Capture::advance`].
+    #[inline]
+    pub(super) fn frame(&self, record: &Record) -> Frame<'_> {
+        let bytes = self.window.from(record.place);
+        let bytes = bytes.get(record.frame_at..).unwrap_or_default();
         let bytes = bytes.get(..record.frame_bytes).unwrap_or(bytes);
         Frame {
             time: record.time,
@@ -235,6 +260,7 @@ const NO_RECORD: Record = Record {
     frame_at: 0,
     frame_bytes: 0,
     bytes: 0,
+    place: 0,
 };
 
 const LONGEST_MAGIC: usize = 4;
@@ -260,7 +286,7 @@ pub(super) mod tests {
         let mut capture = Capture::read("sample", io::Cursor::new(bytes.to_vec()))?;
         let (mut frames, mut account) = (Vec::new(), SourceAccount::default());
         while capture.advance(&mut account)? {
-            let frame = capture.frame();
+            let frame = capture.frame(capture.record());
             account.hand_out(frame.bytes.len());
             frames.push((
                 frame.time.nanos(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Frame;
 use super::account::SourceAccount;
 use super::error::SourceError;
-use super::file::Capture;
+use super::file::{Capture, Record};
 use super::inputs::{Input, Inputs};
 use crate::time::Timestamp;
 
@@ -20,6 +20,10 @@ use crate::time::Timestamp;
 pub struct Captures {
     /// The capture that the frame in hand comes from.
     current: Option<Reader>,
+    /// Whether the capture in hand stands at a frame that was not handed out yet.
+    is_ahead: bool,
+    /// The records handed out last, all from the capture in hand.
+    batch: Vec<Record>,
     waiting: BinaryHeap<Reverse<Waiting>>,
     account: SourceAccount,
 }
@@ -60,6 +64,8 @@ impl Captures {
     pub fn open(inputs: Inputs) -> Result<Self, SourceError> {
         let mut captures = Self {
             current: None,
+            is_ahead: false,
+            batch: Vec::new(),
             waiting: BinaryHeap::new(),
             account: SourceAccount {
                 captures: inputs.captures.len() as u64,
@@ -82,11 +88,41 @@ impl Captures {
         if !self.advance()? {
             return Ok(None);
         }
-        let frame = self.current.as_ref().map(|reader| reader.capture.frame());
+        let frame = self.current.as_ref().map(Reader::frame);
         if let Some(frame) = &frame {
             self.account.hand_out(frame.bytes.len());
         }
         Ok(frame)
+    }
+
+    /// The next frames, at most `most`: one that may have to be waited for, and those behind it that are there. None
+    /// when all captures are read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Captures::next_frame`].
+    pub fn next_frames(
+        &mut self,
+        most: usize,
+    ) -> Result<impl Iterator<Item = Frame<'_>>, SourceError> {
+        self.batch.clear();
+        let mut stands = self.advance()?;
+        while let Some(reader) = self.current.as_mut().filter(|_| stands) {
+            let record = *reader.capture.record();
+            self.account.hand_out(record.frame_bytes);
+            self.batch.push(record);
+            let room = self.batch.len() < most;
+            stands = room && reader.capture.advance_in_place(&mut self.account);
+            if stands {
+                reader.turn.time = reader.capture.time();
+                self.is_ahead = self.is_overtaken();
+                stands = !self.is_ahead;
+            }
+        }
+        let capture = self.current.as_ref().map(|reader| &reader.capture);
+        Ok(capture
+            .into_iter()
+            .flat_map(|capture| self.batch.iter().map(|record| capture.frame(record))))
     }
 
     /// What was read so far, and what could not be.
@@ -124,6 +160,9 @@ impl Captures {
 
     #[inline]
     fn advance(&mut self) -> Result<bool, SourceError> {
+        if std::mem::take(&mut self.is_ahead) {
+            return self.switch();
+        }
         let Some(reader) = &mut self.current else {
             return self.switch();
         };
@@ -132,9 +171,18 @@ impl Captures {
             return self.switch();
         }
         reader.turn.time = reader.capture.time();
-        match self.waiting.peek() {
-            Some(Reverse(next)) if next.turn < reader.turn => self.switch(),
-            _ => Ok(true),
+        if self.is_overtaken() {
+            return self.switch();
+        }
+        Ok(true)
+    }
+
+    /// Whether it is another capture's turn.
+    #[inline]
+    fn is_overtaken(&self) -> bool {
+        match (self.waiting.peek(), &self.current) {
+            (Some(Reverse(next)), Some(reader)) => next.turn < reader.turn,
+            _ => false,
         }
     }
 
@@ -166,6 +214,10 @@ fn look_ahead(input: Input) -> Result<(Timestamp, Place), SourceError> {
 }
 
 impl Reader {
+    fn frame(&self) -> Frame<'_> {
+        self.capture.frame(self.capture.record())
+    }
+
     fn park(self) -> Waiting {
         Waiting {
             turn: self.turn,

@@ -91,23 +91,19 @@ impl Pcap {
 
     #[inline]
     fn read_record(&self, bytes: &[u8]) -> Option<Record> {
-        let mut fields = Fields::new(bytes, self.variant.order);
-        let seconds = i64::from(fields.u32()?);
-        let ticks = i64::from(fields.u32()?);
-        let (captured, wire_bytes) = self.put_in_order(fields.u32()?, fields.u32()?);
+        let [seconds, ticks, first, second] = self.variant.order.numbers(bytes.first_chunk()?);
+        let (captured, wire_bytes) = self.put_in_order(first, second);
         let frame_bytes = usize::try_from(captured).ok()?;
-        let nanos = ticks.saturating_mul(self.variant.nanos_per_tick);
+        // Neither product nor sum of two 32-bit numbers leaves 63 bits here.
+        let nanos = i64::from(ticks) * self.variant.nanos_per_tick;
         Some(Record {
-            time: Timestamp::from_nanos(
-                seconds
-                    .saturating_mul(NANOS_PER_SECOND)
-                    .saturating_add(nanos),
-            ),
+            time: Timestamp::from_nanos(i64::from(seconds) * NANOS_PER_SECOND + nanos),
             link: self.link,
             wire_bytes,
             frame_at: self.variant.record_header_bytes,
             frame_bytes,
             bytes: frame_bytes.saturating_add(self.variant.record_header_bytes),
+            place: 0,
         })
     }
 

@@ -176,6 +176,7 @@ impl Pcapng {
             frame_at: BLOCK_HEADER_BYTES.saturating_add(TIMED_PACKET_BYTES),
             frame_bytes: packet.frame_bytes,
             bytes: 0,
+            place: 0,
         })
     }
 
@@ -194,6 +195,7 @@ impl Pcapng {
             frame_at: BLOCK_HEADER_BYTES.saturating_add(SIMPLE_PACKET_BYTES),
             frame_bytes: frame_bytes.min(interface.snaplen),
             bytes: 0,
+            place: 0,
         })
     }
 

@@ -14,6 +14,7 @@ pub(super) struct Window {
     /// Bytes of the stream in front of the buffer.
     passed: u64,
     ending: Option<Ending>,
+    pinned: bool,
 }
 
 /// Why a stream gives no more bytes.
@@ -35,6 +36,7 @@ impl Window {
             end: 0,
             passed: 0,
             ending: None,
+            pinned: false,
         }
     }
 
@@ -42,13 +44,31 @@ impl Window {
     /// what really comes, so a caller that caps `count` caps the memory.
     #[inline]
     pub(super) fn hold(&mut self, count: usize) -> bool {
-        self.unread_bytes() >= count || self.fill(count)
+        self.unread_bytes() >= count || (!self.pinned && self.fill(count))
     }
 
     /// The bytes held.
     #[inline]
     pub(super) fn unread(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// While it is pinned nothing more is read, so that what was consumed meanwhile stays where it is.
+    #[inline]
+    pub(super) fn pin(&mut self, pinned: bool) {
+        self.pinned = pinned;
+    }
+
+    /// Where the unread bytes start, for [`Window::from`].
+    #[inline]
+    pub(super) fn place(&self) -> usize {
+        self.start
+    }
+
+    /// The bytes from a place on that was told since the window was pinned.
+    #[inline]
+    pub(super) fn from(&self, place: usize) -> &[u8] {
+        self.buffer.get(place..self.end).unwrap_or_default()
     }
 
     /// Steps over `count` bytes that are held.

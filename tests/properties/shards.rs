@@ -1,6 +1,7 @@
 //! What a shard says does not depend on how often time is told to it.
 
 use hopscope::detect::Tuning;
+use hopscope::flow::nonces::NonceKey;
 use hopscope::flow::table::Timeouts;
 use hopscope::shard::{Event, Limits, Moment, Report, Route, Shard};
 use hopscope::time::{Span, Timestamp};
@@ -49,7 +50,7 @@ fn how_often_time_is_told_changes_nothing() {
 }
 
 fn run(steps: &[Step], often: bool) -> Vec<String> {
-    let mut shard = Shard::new(7, LIMITS, TUNING);
+    let mut shard = Shard::new(7, LIMITS, TUNING, NonceKey::default());
     let mut events = Vec::new();
     let mut now = Timestamp::from_parts(1_000, 0);
     for (frame, (pause, flow, told)) in (1..).zip(steps) {
@@ -61,7 +62,7 @@ fn run(steps: &[Step], often: bool) -> Vec<String> {
         now = now + Span::from_millis(*pause);
         let moment = Moment { time: now, frame };
         let datagram = segment(endpoint(1, 2_000 + flow), endpoint(2, 53), DATAGRAM);
-        shard.segment(moment, &Route::of(&datagram), &datagram, &mut events);
+        shard.segment(moment, &Route::of(&datagram), None, &datagram, &mut events);
     }
     shard.finish(now, &mut events);
     events.sort_by_key(|event| event.order);
@@ -71,6 +72,9 @@ fn run(steps: &[Step], often: bool) -> Vec<String> {
 fn text(event: &Event) -> String {
     let report = match &event.report {
         Report::Flow(facts, _) => format!("Flow({:?})", facts.id),
+        Report::Spoke(spoke) => format!("{spoke:?}"),
+        Report::Flight(flight) => format!("{flight:?}"),
+        Report::Nonce(seen) => format!("Nonce({:?} at {})", seen.flow, seen.offset),
         Report::Ended(end) => format!("Ended({:?} {:?})", end.id, end.last_seen),
         Report::Answers(answers) => format!("Answers({answers:?})"),
         Report::Portrait(portrait) => format!("Portrait({portrait:?})"),

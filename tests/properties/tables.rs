@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hopscope::facts::FlowId;
 use hopscope::flow::key::FlowKey;
-use hopscope::flow::table::{FlowTable, Timeouts};
+use hopscope::flow::table::{FlowTable, Place, Timeouts};
 use hopscope::flow::{Flow, Observed};
 use hopscope::proto::Side;
 use hopscope::time::{Span, Timestamp};
@@ -45,10 +45,10 @@ fn the_cap_holds_and_half_open_flows_go_first() {
         // The numbers of the flows that the table should hold, in the order they came, and whether each is established.
         let mut model: Vec<(u64, bool)> = Vec::new();
         for (number, established) in (1..).zip(flows) {
-            if let Some((_, evicted)) = table.evict() {
+            if let Some(victim) = table.victim() {
                 let oldest = |wanted| model.iter().position(|(_, is)| *is == wanted);
                 let expected = oldest(false).or_else(|| oldest(true)).unwrap();
-                assert_eq!(evicted.id, FlowId(model.remove(expected).0));
+                assert_eq!(removed(&mut table, victim), model.remove(expected).0);
             }
             let place = table.insert(flow(number, established, at(0)));
             if established {
@@ -58,7 +58,8 @@ fn the_cap_holds_and_half_open_flows_go_first() {
             assert_eq!(table.len(), model.len());
             assert!(table.len() <= cap);
         }
-        let left: Vec<u64> = table.drain().into_iter().map(|flow| flow.id.0).collect();
+        let places = table.in_order().into_iter();
+        let left: Vec<u64> = places.map(|place| removed(&mut table, place)).collect();
         assert_eq!(
             left,
             model.iter().map(|(number, _)| *number).collect::<Vec<_>>()
@@ -81,10 +82,11 @@ fn a_flow_that_was_active_outlives_one_that_was_not() {
         .observe(Side::Client, &busy, at(5));
     let evicted: Vec<u64> = (4..=6)
         .map(|number| {
-            let (_, evicted) = table.evict().unwrap();
+            let victim = table.victim().unwrap();
+            let evicted = removed(&mut table, victim);
             let place = table.insert(flow(number, true, at(6)));
             table.promote(place);
-            evicted.id.0
+            evicted
         })
         .collect();
     assert_eq!(evicted, [2, 3, 1]);
@@ -102,7 +104,7 @@ fn what_was_inserted_is_found_until_it_is_removed() {
             assert_eq!(found.is_some(), model.contains(&number));
             match (found, removes) {
                 (Some(place), true) => {
-                    assert_eq!(table.remove(place).unwrap().key, key);
+                    assert_eq!(removed(&mut table, place), u64::from(number));
                     model.remove(&number);
                 }
                 (None, false) => {
@@ -114,6 +116,14 @@ fn what_was_inserted_is_found_until_it_is_removed() {
             assert_eq!(table.len(), model.len());
         }
     });
+}
+
+/// Removes a flow and gives its number.
+fn removed(table: &mut FlowTable, place: Place) -> u64 {
+    let id = table.flow(place).unwrap().id;
+    table.remove(place);
+    assert!(table.flow(place).is_none());
+    id.0
 }
 
 /// What happens to a flow: its client speaks, its server answers, or one of them resets it.
@@ -137,13 +147,10 @@ fn flows_expire_in_order_and_at_their_second() {
         let mut expired = Vec::new();
         for (pause, number, act) in steps.into_iter().chain([(10_000, 99, Act::Opens)]) {
             now += pause;
-            while let Some((_, flow, moment)) = table.expire(at(now)) {
-                assert_eq!(
-                    deadlines.remove(&flow.id.0),
-                    Some(moment.seconds()),
-                    "{:?}",
-                    flow.id
-                );
+            while let Some((place, moment)) = table.overdue(at(now)) {
+                let id = removed(&mut table, place);
+                let deadline = deadlines.remove(&id);
+                assert_eq!(deadline, Some(moment.seconds()), "{id}");
                 expired.push(moment);
             }
             deadlines.insert(number.into(), now + touch(&mut table, number, act, at(now)));

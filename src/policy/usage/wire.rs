@@ -118,7 +118,8 @@ impl Wire {
             certainty,
             class,
             reverse: self.is_reverse(),
-            odd: class != Class::Asked && self.is_odd(),
+            odd: class == Class::Joined && self.is_odd(),
+            directed: class == Class::Joined && self.is_directed(),
         })
     }
 
@@ -135,6 +136,12 @@ impl Wire {
     fn is_reverse(&self) -> bool {
         let called_out = self.relay == Some(self.client.ip) && self.client.ip != self.server.ip;
         self.evidence.reverse || called_out && !self.is_path()
+    }
+
+    /// Whether the client says where to.
+    fn is_directed(&self) -> bool {
+        self.mechanisms()
+            .any(|word| ["proxy", "tunnel"].contains(&word))
     }
 
     fn is_odd(&self) -> bool {

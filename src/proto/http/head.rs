@@ -84,14 +84,23 @@ pub(super) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     fn read(block: &'a [u8]) -> Self {
-        let mut headers = [EMPTY_HEADER; MOST_FIELDS];
-        match httparse::parse_headers(block, &mut headers) {
-            Ok(Status::Complete((_, read))) => Self {
+        let read = match Self::among::<USUAL_FIELDS>(block) {
+            Err(httparse::Error::TooManyHeaders) => Self::among::<MOST_FIELDS>(block),
+            read => read,
+        };
+        read.unwrap_or(Self::unreadable())
+    }
+
+    /// Reads a block of at most `N` fields.
+    fn among<const N: usize>(block: &'a [u8]) -> Result<Self, httparse::Error> {
+        let mut headers = [EMPTY_HEADER; N];
+        Ok(match httparse::parse_headers(block, &mut headers)? {
+            Status::Complete((_, read)) => Self {
                 list: read.to_vec(),
                 are_readable: true,
             },
-            _ => Self::unreadable(),
-        }
+            Status::Partial => Self::unreadable(),
+        })
     }
 
     const fn unreadable() -> Self {
@@ -142,6 +151,8 @@ fn end(bytes: &[u8]) -> Option<usize> {
     })
 }
 
+/// Room for so many is tried first, for to make it costs more than to read a field.
+const USUAL_FIELDS: usize = 16;
 const MOST_FIELDS: usize = 96;
 const MOST_BLANKS: usize = 4;
 const LONGEST_VALUE: usize = 64;

@@ -7,6 +7,7 @@ use arrayvec::ArrayVec;
 use super::frame::{Frame, Opcode};
 use super::{Content, Manner};
 use crate::proto::half::{Half, Stop, ensure};
+use crate::proto::nonce::{self, Kept};
 use crate::proto::{End, Prefix};
 
 /// The first bytes that one side's frames carry, unmasked and joined over messages.
@@ -37,6 +38,12 @@ impl Carried {
     /// Walks the frames of a side that was picked up between two of them, perhaps inside a message.
     pub(super) fn from_middle(half: Half<'_>, is_masked: bool) -> Self {
         Self::walk(half, Some(is_masked), None)
+    }
+
+    /// What only one party can have made up at the start of the first message, if that is whole.
+    pub(super) fn nonce(&self) -> Option<Kept> {
+        let message = self.bytes.get(..*self.ends.first()?)?;
+        nonce::find(message).map(Kept::from)
     }
 
     fn walk(mut half: Half<'_>, is_masked: Option<bool>, is_fragmented: Option<bool>) -> Self {

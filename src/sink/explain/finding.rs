@@ -8,7 +8,7 @@ use crate::detect::Detector;
 use crate::evidence::{Certainty, Hop, Inner, UNSEEN};
 use crate::finding::attack::Attack;
 use crate::finding::names::Names;
-use crate::finding::summary::{RelaySummary, Tally};
+use crate::finding::summary::{Label, RelaySummary, Summary, Tally};
 use crate::finding::{Finding, FlowLine, Party, Status};
 use crate::policy::explain::Explanation;
 use crate::sink::text::{bytes, plural, style_of};
@@ -36,7 +36,11 @@ pub fn finding(
     page.gap()?;
     parties(&mut page, finding)?;
     page.gap()?;
-    exchange(&mut page, &finding.evidence, &finding.names)?;
+    match &finding.evidence {
+        Summary::Exchanges(relay) => exchange(&mut page, relay, &finding.names)?,
+        Summary::Joins(joins) => lines(&mut page, joins.lines(&finding.names))?,
+        Summary::Chains(chains) => lines(&mut page, chains.lines())?,
+    }
     page.gap()?;
     limits(&mut page, finding, detector)
 }
@@ -79,9 +83,25 @@ fn meaning(certainty: Certainty) -> &'static str {
     }
 }
 
-/// What was seen of the exchange that the finding stands on.
+fn lines<W: Write>(page: &mut Page<'_, W>, lines: Vec<(Label, Vec<String>)>) -> io::Result<()> {
+    lines
+        .into_iter()
+        .try_for_each(|(label, values)| page.lines(label, values))
+}
+
+/// What was seen of the sessions that the finding stands on.
 fn proof(finding: &Finding) -> String {
-    let relay = &finding.evidence;
+    match &finding.evidence {
+        Summary::Exchanges(relay) => answered(finding, relay),
+        Summary::Joins(joins) => {
+            let proofs = joins.proofs.show(ToString::to_string).join(", ");
+            format!("two flows are the legs of one session: {proofs}")
+        }
+        Summary::Chains(_) => "each hop's legs were joined; see the relays of the chain".to_owned(),
+    }
+}
+
+fn answered(finding: &Finding, relay: &RelaySummary) -> String {
     let is_unseen = |outcome: Option<&String>| outcome.is_some_and(|outcome| outcome == UNSEEN);
     let mut outcomes = relay.outcomes.iter();
     if relay.opened > 0 {
@@ -121,7 +141,9 @@ fn parties<W: Write>(page: &mut Page<'_, W>, finding: &Finding) -> io::Result<()
         None => ip.to_string(),
     });
     let server = format!("{}, {}", party(&finding.server), finding.transport);
+    let chain: Vec<String> = finding.chain.iter().map(ToString::to_string).collect();
     page.lines("relay", relay)?;
+    page.lines("chain", (!chain.is_empty()).then(|| chain.join(" → ")))?;
     page.line("client", &party(&finding.client))?;
     page.line("server", &server)?;
     let listed = finding.flows.len() as u64;
@@ -131,10 +153,11 @@ fn parties<W: Write>(page: &mut Page<'_, W>, finding: &Finding) -> io::Result<()
     };
     page.line("sessions", &sessions)?;
     page.lines("", finding.flows.iter().map(session))?;
+    let (from_client, to_client) = finding.evidence.traffic();
     let traffic = format!(
         "{} from the client, {} to it, in sessions that are over",
-        bytes(finding.evidence.client_bytes),
-        bytes(finding.evidence.server_bytes)
+        bytes(from_client),
+        bytes(to_client)
     );
     page.line("payload", &traffic)
 }

@@ -14,6 +14,7 @@ MAKE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TOOLS=$MAKE/tools
 CLI=10.9.1.10 RLY=10.9.2.20 RL2=10.9.3.30 WEB=192.0.2.80 DNS=192.0.2.53 OUT=198.51.100.77
 HOSTS=(cli rly rl2 web out)
+NAMES=() # further options of the name server
 
 die() { echo "error: $*" >&2; exit 1; }
 
@@ -63,7 +64,7 @@ net_up() { # [v6]
         --listen-address=$DNS --local=/test/ --local=/example/ \
         --host-record=web.example.test,$WEB --host-record=www2.example.test,$WEB \
         --host-record=relay.example.test,$RLY --host-record=banned.example.test,$WEB \
-        --host-record=web6.example.test,2001:db8:80::80
+        --host-record=web6.example.test,2001:db8:80::80 "${NAMES[@]}"
     up web 53
 }
 
@@ -185,11 +186,11 @@ privoxy_up() {
     up rly 8118
 }
 
-sshd_up() { # NS
+sshd_up() { # NS [config line...]
     mkdir -p /run/sshd
-    ssh-keygen -q -t ed25519 -N '' -C host -f "$W/hostkey"
+    [ -e "$W/hostkey" ] || ssh-keygen -q -t ed25519 -N '' -C host -f "$W/hostkey"
     [ -e "$W/id" ] || ssh-keygen -q -t ed25519 -N '' -C user -f "$W/id"
-    cat >"$W/sshd.conf" <<END
+    { cat <<END; if [ $# -gt 1 ]; then printf '%s\n' "${@:2}"; fi; } >"$W/sshd.$1.conf"
 Port 22
 HostKey $W/hostkey
 AuthorizedKeysFile $W/id.pub
@@ -199,7 +200,7 @@ PermitRootLogin prohibit-password
 PidFile none
 PrintMotd no
 END
-    spawn "$1" "$(command -v sshd)" -D -e -f "$W/sshd.conf"
+    spawn "$1" "$(command -v sshd)" -D -e -f "$W/sshd.$1.conf"
     up "$1" 22
     SSH=(ssh -F none -i "$W/id" -o IdentitiesOnly=yes -o BatchMode=yes -o LogLevel=ERROR
         -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null)

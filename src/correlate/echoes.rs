@@ -1,0 +1,280 @@
+//! Flows that repeat each other's nonces: content that came in on one and went out on another.
+
+use super::legs::{Leg, Legs};
+use super::nonces::Nonces;
+use super::recent::Recent;
+use crate::decode::{Address, Endpoint};
+use crate::evidence::{Mechanism, Session};
+use crate::facts::FlowId;
+use crate::facts::legs::Sighting;
+use crate::proto::Side;
+use crate::proto::nonce::Kind;
+use crate::time::{Span, Timestamp};
+
+/// The nonces seen lately, and pairs of flows that repeated something which proves nothing alone.
+#[derive(Debug)]
+pub struct Echoes {
+    nonces: Nonces,
+    heard: Recent<(FlowId, FlowId), Heard>,
+}
+
+/// A session that came in on one flow and went out on another.
+#[derive(Clone, Debug)]
+pub struct Echo {
+    /// The leg that comes in.
+    pub inbound: Session,
+    /// A connection between two relays in which the content could not be seen.
+    pub bridge: Option<Session>,
+    /// The leg that goes out.
+    pub outbound: Session,
+    /// The hosts that relay, by the address that faces the client: one, or both ends of the bridge.
+    pub relays: Vec<Address>,
+    /// The last relay's address that faces the target.
+    pub leaves: Address,
+    /// Who sends what comes in.
+    pub client: Endpoint,
+    /// Who receives what goes out.
+    pub target: Endpoint,
+    /// How it was relayed.
+    pub mechanism: Mechanism,
+    /// What was repeated.
+    pub kind: Kind,
+    /// From the first sighting to the second.
+    pub delay: Span,
+    /// Bytes that stand before the content on the first leg only.
+    pub preamble: u64,
+}
+
+/// What two flows repeated of each other so far, where one repetition alone proves nothing.
+#[derive(Clone, Copy, Debug, Default)]
+struct Heard {
+    /// From the leg that comes in to the one that goes out.
+    onward: u8,
+    /// Back.
+    back: u8,
+    /// Whether one of them began with it.
+    at_start: bool,
+}
+
+/// The same nonce on two flows, in the order of the way to the target.
+struct Pair<'a> {
+    inbound: (&'a Leg, &'a Sighting),
+    outbound: (&'a Leg, &'a Sighting),
+    /// Whether it went that way; else it came back.
+    onward: bool,
+    delay: Span,
+}
+
+impl Echoes {
+    /// Nothing seen; at most `nonces` sightings and `pairs` pairs are remembered.
+    pub fn new(nonces: usize, pairs: usize) -> Self {
+        Self {
+            nonces: Nonces::new(nonces),
+            heard: Recent::new(pairs),
+        }
+    }
+
+    /// Takes a nonce seen on a flow. Gives what it proves.
+    pub fn sighted(&mut self, sighting: &Sighting, legs: &Legs, now: Timestamp) -> Option<Echo> {
+        let earlier = self.nonces.insert(sighting, now);
+        let leg = legs.get(sighting.flow)?;
+        let pairs = earlier.iter().filter_map(|seen| {
+            let earlier = (legs.get(seen.sighting.flow)?, &seen.sighting);
+            let answers = |inbound, outbound| self.heard.contains(&(inbound, outbound));
+            Pair::new(earlier, (leg, sighting), answers, now - seen.time)
+        });
+        let pairs: Vec<Pair<'_>> = pairs.filter(|pair| !pair.is_same_way()).collect();
+        let adjacent = pairs.iter().find(|pair| pair.meets());
+        let pair = adjacent.or_else(|| pairs.iter().find(|pair| pair.may_be_far(legs)))?;
+        let echo = pair.echo(legs);
+        self.proves(pair).then_some(echo)
+    }
+
+    /// A handshake's nonce proves alone. Anything else must come back too, and be what a leg begins with: a broker that
+    /// hands on messages repeats them as well, but in sessions of their own.
+    fn proves(&mut self, pair: &Pair<'_>) -> bool {
+        if pair.inbound.1.kind == Kind::Handshake {
+            return true;
+        }
+        let flows = (pair.inbound.1.flow, pair.outbound.1.flow);
+        let mut heard = self.heard.get(&flows).copied().unwrap_or_default();
+        if pair.onward {
+            heard.onward = heard.onward.saturating_add(1);
+            heard.at_start |= pair.is_at_start();
+        } else {
+            heard.back = heard.back.saturating_add(1);
+        }
+        self.heard.insert(flows, heard);
+        let enough = heard.at_start || heard.onward + heard.back >= ENOUGH_MIDSTREAM;
+        heard.onward > 0 && heard.back > 0 && enough
+    }
+
+    /// Bytes of memory, an upper bound.
+    pub fn memory_bound(nonces: usize, pairs: usize) -> usize {
+        nonces * Nonces::ENTRY_BYTES + pairs * 8 * size_of::<((FlowId, FlowId), Heard)>()
+    }
+}
+
+impl<'a> Pair<'a> {
+    /// Orders two sightings. What was seen first came first, unless a host stands between the flows the other way round:
+    /// what is told late, because it was read in a tunnel, may be older. A request goes from a client to a server on
+    /// each leg and its answer back; where one leg was opened by its relay or its target, as the tunnel of a reverse
+    /// proxy is, what came first came in, unless it `answers` what went the other way before.
+    fn new(
+        earlier: (&'a Leg, &'a Sighting),
+        later: (&'a Leg, &'a Sighting),
+        answers: impl Fn(FlowId, FlowId) -> bool,
+        delay: Span,
+    ) -> Option<Self> {
+        if earlier.0.session.transport != later.0.session.transport {
+            return None;
+        }
+        let turned = passes(later, earlier) && !passes(earlier, later);
+        let (first, second) = if turned {
+            (later, earlier)
+        } else {
+            (earlier, later)
+        };
+        let both_answer = first.1.from == Side::Server && second.1.from == Side::Server;
+        let onward = !both_answer && !answers(second.1.flow, first.1.flow);
+        let (inbound, outbound) = if onward {
+            (first, second)
+        } else {
+            (second, first)
+        };
+        Some(Self {
+            inbound,
+            outbound,
+            onward,
+            delay,
+        })
+    }
+
+    /// Where it left the relay, or reached it, on either leg.
+    fn relay_sides(&self) -> (Endpoint, Endpoint) {
+        let near = |(leg, sighting): (&Leg, &Sighting), receives: bool| {
+            leg.end(if receives {
+                sighting.from.other()
+            } else {
+                sighting.from
+            })
+        };
+        (
+            near(self.inbound, self.onward),
+            near(self.outbound, !self.onward),
+        )
+    }
+
+    fn far_sides(&self) -> (Endpoint, Endpoint) {
+        let far = |(leg, sighting): (&Leg, &Sighting), sends: bool| {
+            leg.end(if sends {
+                sighting.from
+            } else {
+                sighting.from.other()
+            })
+        };
+        (
+            far(self.inbound, self.onward),
+            far(self.outbound, !self.onward),
+        )
+    }
+
+    /// Whether one host stands between the legs.
+    fn meets(&self) -> bool {
+        let (enters, leaves) = self.relay_sides();
+        enters.address == leaves.address
+    }
+
+    /// Whether both flows are one whose sender's address was rewritten on the way: it goes on to the same server.
+    fn is_same_way(&self) -> bool {
+        let (inbound, outbound) = (&self.inbound.0.session, &self.outbound.0.session);
+        inbound.server == outbound.server
+    }
+
+    /// Without a host in common, only what nobody else can have made up counts, or what may have gone through a tunnel.
+    fn may_be_far(&self, legs: &Legs) -> bool {
+        let alone = self.inbound.1.kind == Kind::Handshake || self.is_rewritten();
+        alone || self.bridge(legs).is_some()
+    }
+
+    /// A connection between the hosts that stand at the near ends of the legs, where these are two.
+    fn bridge(&self, legs: &Legs) -> Option<Session> {
+        let (enters, leaves) = self.relay_sides();
+        let apart = enters.address != leaves.address && !self.is_rewritten();
+        let between = apart.then(|| legs.between(enters.address, leaves.address));
+        between.flatten().map(|leg| leg.session)
+    }
+
+    /// Whether both flows are one connection: sequence numbers survive when addresses are rewritten.
+    fn is_rewritten(&self) -> bool {
+        let sequence = self.inbound.1.sequence;
+        sequence.is_some() && sequence == self.outbound.1.sequence
+    }
+
+    fn is_at_start(&self) -> bool {
+        let begins = |(leg, sighting): (&Leg, &Sighting)| {
+            sighting.offset == 0 && !leg.session.quality.midstream
+        };
+        begins(self.inbound) || begins(self.outbound)
+    }
+
+    fn preamble(&self) -> u64 {
+        self.inbound.1.offset.saturating_sub(self.outbound.1.offset)
+    }
+
+    fn mechanism(&self, bridge: Option<&Session>) -> Mechanism {
+        if self.is_rewritten() {
+            Mechanism::Dnat
+        } else if bridge.is_some() || self.is_reverse() || self.is_framed() {
+            Mechanism::Tunnel
+        } else if self.preamble() > 0 {
+            Mechanism::Proxy
+        } else {
+            Mechanism::Forward
+        }
+    }
+
+    /// Whether the content stands behind another protocol's framing on one leg only.
+    fn is_framed(&self) -> bool {
+        self.inbound.1.is_framed != self.outbound.1.is_framed
+    }
+
+    /// Whether the far end of the leg that goes out opened it.
+    fn is_reverse(&self) -> bool {
+        let (_, target) = self.far_sides();
+        target == self.outbound.0.session.client
+    }
+
+    fn echo(&self, legs: &Legs) -> Echo {
+        let (enters, leaves) = self.relay_sides();
+        let (client, target) = self.far_sides();
+        let bridge = self.bridge(legs);
+        let relays = match bridge {
+            Some(_) => vec![enters.address, leaves.address],
+            None => vec![enters.address],
+        };
+        Echo {
+            inbound: self.inbound.0.session,
+            outbound: self.outbound.0.session,
+            bridge,
+            relays,
+            client,
+            target,
+            mechanism: self.mechanism(bridge.as_ref()),
+            kind: self.inbound.1.kind,
+            delay: self.delay,
+            preamble: self.preamble(),
+            leaves: leaves.address,
+        }
+    }
+}
+
+/// Whether who receives on one flow is who sends on the other.
+fn passes(first: (&Leg, &Sighting), second: (&Leg, &Sighting)) -> bool {
+    let receives = first.0.end(first.1.from.other());
+    let sends = second.0.end(second.1.from);
+    receives.address == sends.address
+}
+
+/// Repetitions that prove a relay whose sessions were picked up in their middle.
+const ENOUGH_MIDSTREAM: u8 = 3;

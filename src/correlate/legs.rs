@@ -1,0 +1,175 @@
+//! The flows that are alive, by the hosts at their ends: each may be one leg of a relayed session.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::decode::{Address, Endpoint};
+use crate::evidence::Session;
+use crate::facts::FlowId;
+use crate::facts::legs::Spoke;
+use crate::proto::Side;
+
+/// Flows that speak and are not over, up to a cap; the one that spoke first gives way.
+#[derive(Debug)]
+pub struct Legs {
+    flows: HashMap<FlowId, Leg, foldhash::fast::RandomState>,
+    hosts: HashMap<Address, Host, foldhash::fast::RandomState>,
+    /// Every flow in the order it first spoke, and flows that are over until their turn comes.
+    order: VecDeque<FlowId>,
+    cap: usize,
+}
+
+/// A flow that speaks.
+#[derive(Clone, Copy, Debug)]
+pub struct Leg {
+    /// The flow.
+    pub session: Session,
+    /// Where it stands in its hosts' lists.
+    outbound_slot: u32,
+    inbound_slot: u32,
+}
+
+/// The flows at one host.
+#[derive(Debug, Default)]
+struct Host {
+    inbound: Vec<FlowId>,
+    outbound: Vec<FlowId>,
+}
+
+impl Leg {
+    /// Who sends on a side.
+    pub fn end(&self, side: Side) -> Endpoint {
+        match side {
+            Side::Client => self.session.client,
+            Side::Server => self.session.server,
+        }
+    }
+}
+
+impl Legs {
+    /// No flow; at most `cap` are remembered.
+    pub fn new(cap: usize) -> Self {
+        Self {
+            flows: HashMap::default(),
+            hosts: HashMap::default(),
+            order: VecDeque::new(),
+            cap,
+        }
+    }
+
+    /// Remembers a flow that speaks. Says how many had to give way.
+    pub fn insert(&mut self, spoke: &Spoke) -> u64 {
+        let leg = Leg {
+            session: Session::from(spoke),
+            outbound_slot: push(&mut self.host(spoke.client.address).outbound, spoke.id),
+            inbound_slot: push(&mut self.host(spoke.server.address).inbound, spoke.id),
+        };
+        self.flows.insert(spoke.id, leg);
+        self.order.push_back(spoke.id);
+        self.make_room()
+    }
+
+    fn host(&mut self, address: Address) -> &mut Host {
+        self.hosts.entry(address).or_default()
+    }
+
+    fn make_room(&mut self) -> u64 {
+        let mut displaced = 0;
+        while self.flows.len() > self.cap || self.order.len() > 2 * self.cap.max(1) {
+            let Some(oldest) = self.order.pop_front() else {
+                break;
+            };
+            displaced += u64::from(self.remove(oldest).is_some());
+        }
+        displaced
+    }
+
+    /// Forgets a flow that is over.
+    pub fn remove(&mut self, id: FlowId) -> Option<Leg> {
+        let leg = self.flows.remove(&id)?;
+        let (client, server) = (leg.session.client.address, leg.session.server.address);
+        if let Some(moved) = self.leave(client, |host| &mut host.outbound, leg.outbound_slot)
+            && let Some(moved) = self.flows.get_mut(&moved)
+        {
+            moved.outbound_slot = leg.outbound_slot;
+        }
+        if let Some(moved) = self.leave(server, |host| &mut host.inbound, leg.inbound_slot)
+            && let Some(moved) = self.flows.get_mut(&moved)
+        {
+            moved.inbound_slot = leg.inbound_slot;
+        }
+        Some(leg)
+    }
+
+    /// Takes a flow out of a host's list; gives the one that moved to its slot.
+    fn leave(
+        &mut self,
+        address: Address,
+        list: fn(&mut Host) -> &mut Vec<FlowId>,
+        slot: u32,
+    ) -> Option<FlowId> {
+        let host = self.hosts.get_mut(&address)?;
+        let flows = list(host);
+        let slot = slot as usize;
+        if slot < flows.len() {
+            flows.swap_remove(slot);
+        }
+        let moved = flows.get(slot).copied();
+        if host.inbound.is_empty() && host.outbound.is_empty() {
+            self.hosts.remove(&address);
+        }
+        moved
+    }
+
+    /// A flow that speaks and is not over.
+    pub fn get(&self, id: FlowId) -> Option<&Leg> {
+        self.flows.get(&id)
+    }
+
+    /// The flows that a host opened.
+    pub fn outbound(&self, host: Address) -> impl Iterator<Item = &Leg> {
+        let flows = self.hosts.get(&host).map(|host| host.outbound.as_slice());
+        self.listed(flows)
+    }
+
+    /// The flows that were opened to a host.
+    pub fn inbound(&self, host: Address) -> impl Iterator<Item = &Leg> {
+        let flows = self.hosts.get(&host).map(|host| host.inbound.as_slice());
+        self.listed(flows)
+    }
+
+    fn listed(&self, flows: Option<&[FlowId]>) -> impl Iterator<Item = &Leg> {
+        let newest_first = flows.unwrap_or_default().iter().rev().take(LOOKED_AT);
+        newest_first.filter_map(|id| self.flows.get(id))
+    }
+
+    /// A flow between two hosts, whoever opened it.
+    pub fn between(&self, one: Address, other: Address) -> Option<&Leg> {
+        let called = |leg: &&Leg| leg.session.server.address == other;
+        let calling = |leg: &&Leg| leg.session.client.address == other;
+        let calls = self.outbound(one).find(called);
+        calls.or_else(|| self.inbound(one).find(calling))
+    }
+
+    /// How many flows are remembered.
+    pub fn len(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.flows.is_empty()
+    }
+
+    /// Bytes of memory for one flow, an upper bound: its entry, two hosts with a list each, its place in the order.
+    pub const LEG_BYTES: usize = 2 * (size_of::<(FlowId, Leg)>() + 1)
+        + 2 * (2 * size_of::<(Address, Host)>() + 4 * size_of::<FlowId>())
+        + 4 * size_of::<FlowId>();
+}
+
+fn push(flows: &mut Vec<FlowId>, id: FlowId) -> u32 {
+    flows.push(id);
+    u32::try_from(flows.len() - 1).unwrap_or(u32::MAX)
+}
+
+/// Flows of one host that are looked at for one question: the cost of a busy host stays bounded.
+const LOOKED_AT: usize = 1_024;

@@ -1,0 +1,358 @@
+//! # relay
+//!
+//! A host passes on to somebody else what it is sent, seen on both legs.
+//!
+//! ## Sees
+//!
+//! Two flows of one host that carry the same session. **Content**: bytes that only one party can have made up (the
+//! randoms of TLS hellos, SSH cookies, QUIC connection IDs, else the first bytes of high entropy or a long head of text)
+//! come in on one flow and go out on another within ten seconds. **Target**: a SOCKS or HTTP proxy is asked for a target
+//! and then opens a flow there, to the address or to one that a DNS answer gave for the name. **PROXY protocol**: the
+//! second leg names the first.
+//!
+//! ## Means
+//!
+//! The host relays: socat, ncat, rinetd, nginx and haproxy as forwarders, `iptables` port forwards (`dnat`: the connection
+//! is the same on both legs), SOCKS and CONNECT proxies, the hub of a reverse tunnel, or a program nobody has a name for.
+//! Bytes before the content on the first leg only (`preambles`) are the relay's own handshake. MITRE ATT&CK calls it
+//! Proxy; AN1230 names the tools.
+//!
+//! ## Quiet when
+//!
+//! The copy is the mirror port's, the flow goes on to the same server behind a router or source NAT, or a broker hands on
+//! messages in sessions of their own. A host that spreads sessions over several servers is reported as `balancer`, at low
+//! severity.
+//!
+//! ## Misses
+//!
+//! Legs that the sensor does not see, loopback legs among them, and relays that change the content (TLS or SSH on one leg
+//! only, compression, HTTP heads rewritten) where nothing names the target.
+
+use super::echoes::{Echo, Echoes};
+use super::legs::{Leg, Legs};
+use super::multi_hop::{Hop, Hops};
+use super::names::Names;
+use super::recent::Recent;
+use super::targets::{Request, Requests};
+use crate::decode::{Address, Endpoint};
+use crate::evidence::{Certainty, Evidence, Join, Mechanism, Proof, Says, Session};
+use crate::facts::legs::{Sighting, Spoke};
+use crate::facts::{FlowFacts, FlowId};
+use crate::proto::Side;
+use crate::proto::proxy_protocol::ProxyProtocol;
+use crate::proto::stack::Protocol;
+use crate::proto::target::Target;
+use crate::time::{Span, Timestamp};
+
+/// Joins the legs of relayed sessions.
+#[derive(Debug)]
+pub struct Relays {
+    legs: Legs,
+    echoes: Echoes,
+    requests: Requests,
+    hops: Hops,
+    /// The pairs of flows that were joined, so that each is told once.
+    joined: Recent<(FlowId, FlowId), ()>,
+    counts: RelayCounts,
+}
+
+/// The caps of [`Relays`].
+#[derive(Clone, Copy, Debug)]
+pub struct RelayLimits {
+    /// Flows that may be legs.
+    pub legs: usize,
+    /// Sightings of nonces.
+    pub nonces: usize,
+    /// Joined pairs, requests that wait, and hops.
+    pub joins: usize,
+    /// Intermediate hosts that make a way worth telling.
+    pub relays: usize,
+}
+
+/// What [`Relays`] counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RelayCounts {
+    /// Flows that were alive and had to be forgotten.
+    pub legs_forgotten: u64,
+}
+
+/// Two legs, or three with a connection between two relays, as one relayed session.
+struct Joined {
+    legs: Vec<Session>,
+    relays: Vec<Address>,
+    /// The last relay's address that faces the target.
+    leaves: Address,
+    client: Endpoint,
+    target: Endpoint,
+    mechanism: Mechanism,
+    proof: Proof,
+    delay: Span,
+    preamble: u64,
+    certainty: Certainty,
+}
+
+impl Relays {
+    /// Nothing seen.
+    pub fn new(limits: RelayLimits) -> Self {
+        Self {
+            legs: Legs::new(limits.legs),
+            echoes: Echoes::new(limits.nonces, limits.joins),
+            requests: Requests::new(limits.joins),
+            hops: Hops::new(limits.joins, limits.relays),
+            joined: Recent::new(limits.joins),
+            counts: RelayCounts::default(),
+        }
+    }
+
+    /// Takes a flow that speaks. It may be the leg that somebody asked for.
+    pub fn spoke(&mut self, spoke: &Spoke, names: &Names, now: Timestamp) -> Vec<Evidence> {
+        self.counts.legs_forgotten += self.legs.insert(spoke);
+        let Some(leg) = self.legs.get(spoke.id).copied() else {
+            return Vec::new();
+        };
+        let request = self.requests.spoke(&leg, names, now);
+        request.map_or_else(Vec::new, |request| self.reached(&request, leg.session))
+    }
+
+    /// Takes a nonce seen on a flow.
+    pub fn sighted(&mut self, sighting: &Sighting, now: Timestamp) -> Vec<Evidence> {
+        let echo = self.echoes.sighted(sighting, &self.legs, now);
+        echo.map_or_else(Vec::new, |echo| self.join(Joined::from(echo)))
+    }
+
+    /// Takes a flow that was read, and what detectors say of it.
+    pub fn read(
+        &mut self,
+        facts: &FlowFacts,
+        evidence: &[Evidence],
+        names: &Names,
+        now: Timestamp,
+    ) -> Vec<Evidence> {
+        let asked = evidence.iter().find_map(Request::of);
+        let mut joins = asked.map_or_else(Vec::new, |request| {
+            let reached = self.requests.ask(request.clone(), &self.legs, names, now);
+            reached.map_or_else(Vec::new, |leg| self.reached(&request, leg))
+        });
+        joins.extend(self.declared(facts));
+        joins.extend(self.accepted(facts));
+        joins
+    }
+
+    /// Takes a flow of datagrams that a SOCKS client has relayed.
+    pub fn datagrams(
+        &mut self,
+        facts: &FlowFacts,
+        target: &Target,
+        names: &Names,
+        now: Timestamp,
+    ) -> Vec<Evidence> {
+        let request = Request::new(facts, target);
+        let reached = self.requests.ask(request.clone(), &self.legs, names, now);
+        reached.map_or_else(Vec::new, |leg| self.reached(&request, leg))
+    }
+
+    /// Whether a flow speaks and is not over.
+    pub fn is_alive(&self, flow: FlowId) -> bool {
+        self.legs.get(flow).is_some()
+    }
+
+    fn reached(&mut self, request: &Request, leg: Session) -> Vec<Evidence> {
+        self.join(Joined {
+            legs: vec![request.session, leg],
+            relays: vec![leg.client.address],
+            leaves: leg.client.address,
+            client: request.client,
+            target: leg.server,
+            mechanism: Mechanism::Proxy,
+            proof: Proof::Target,
+            delay: leg.opened - request.session.opened,
+            preamble: 0,
+            certainty: Certainty::Proven,
+        })
+    }
+
+    /// A PROXY protocol header names the flow that came in.
+    fn declared(&mut self, facts: &FlowFacts) -> Vec<Evidence> {
+        let header = facts.layers.iter().find_map(|layer| match &layer.protocol {
+            Protocol::Proxy(header) => Some(header),
+            _ => None,
+        });
+        let Some(inbound) = header.and_then(|header| self.named_by(header)) else {
+            return Vec::new();
+        };
+        let outbound = Session::from(facts);
+        self.join(Joined {
+            legs: vec![inbound, outbound],
+            relays: vec![inbound.server.address],
+            leaves: outbound.client.address,
+            client: inbound.client,
+            target: outbound.server,
+            mechanism: Mechanism::Balancer,
+            proof: Proof::Proxied,
+            delay: outbound.opened - inbound.opened,
+            preamble: 0,
+            certainty: Certainty::Proven,
+        })
+    }
+
+    fn named_by(&self, header: &ProxyProtocol) -> Option<Session> {
+        let (source, destination) = (endpoint(header.source?), endpoint(header.destination?));
+        let mut inbound = self.legs.inbound(destination.address);
+        let leg = inbound
+            .find(|leg| leg.session.client == source && leg.session.server == destination)?;
+        Some(leg.session)
+    }
+
+    /// A SOCKS server told its client at which port it listens for somebody (BIND), and somebody came.
+    fn accepted(&mut self, facts: &FlowFacts) -> Vec<Evidence> {
+        let bound = facts.layers.iter().find_map(|layer| match &layer.protocol {
+            Protocol::Socks5(socks) if layer.server == Side::Server => socks.bound(),
+            _ => None,
+        });
+        let relay = facts.server.address;
+        let called = |leg: &&Leg| Some(leg.session.server.port) == bound.map(|bound| bound.port);
+        let Some(caller) = self.legs.inbound(relay).find(called).map(|leg| leg.session) else {
+            return Vec::new();
+        };
+        self.join(Joined {
+            legs: vec![caller, Session::from(facts)],
+            relays: vec![relay],
+            leaves: relay,
+            client: caller.client,
+            target: facts.client,
+            mechanism: Mechanism::Proxy,
+            proof: Proof::Target,
+            delay: caller.opened - facts.opened,
+            preamble: 0,
+            certainty: Certainty::Proven,
+        })
+    }
+
+    fn join(&mut self, joined: Joined) -> Vec<Evidence> {
+        let (Some(first), Some(last)) = (joined.legs.first(), joined.legs.last()) else {
+            return Vec::new();
+        };
+        let (flows, turned) = ((first.id, last.id), (last.id, first.id));
+        if self.joined.contains(&flows) || self.joined.contains(&turned) {
+            return Vec::new();
+        }
+        self.joined.insert(flows, ());
+        let mut evidence = joined.evidence();
+        evidence.extend(self.hops.add(joined.hop()));
+        evidence
+    }
+
+    /// Forgets a flow that is over.
+    pub fn ended(&mut self, flow: FlowId) {
+        self.legs.remove(flow);
+    }
+
+    /// What was counted so far.
+    pub fn counts(&self) -> RelayCounts {
+        self.counts
+    }
+
+    /// An upper bound of the bytes of memory it holds.
+    pub fn memory_bound(limits: RelayLimits) -> usize {
+        limits.legs * Legs::LEG_BYTES
+            + Echoes::memory_bound(limits.nonces, limits.joins)
+            + limits.joins
+                * (Requests::ENTRY_BYTES + Hops::ENTRY_BYTES + 8 * size_of::<(FlowId, FlowId)>())
+    }
+}
+
+fn endpoint((ip, port): (std::net::IpAddr, u16)) -> Endpoint {
+    Endpoint {
+        address: ip.into(),
+        port,
+    }
+}
+
+impl From<Echo> for Joined {
+    fn from(echo: Echo) -> Self {
+        let legs = [Some(echo.inbound), echo.bridge, Some(echo.outbound)];
+        Self {
+            legs: legs.into_iter().flatten().collect(),
+            relays: echo.relays,
+            leaves: echo.leaves,
+            client: echo.client,
+            target: echo.target,
+            mechanism: echo.mechanism,
+            proof: Proof::Content(echo.kind),
+            delay: echo.delay,
+            preamble: echo.preamble,
+            certainty: Certainty::Proven,
+        }
+    }
+}
+
+impl Joined {
+    /// That each of its relays relays.
+    fn evidence(&self) -> Vec<Evidence> {
+        let steps = self.legs.iter().zip(self.legs.iter().skip(1));
+        let evidence = self.relays.iter().zip(steps).enumerate();
+        let last = self.relays.len().saturating_sub(1);
+        let told = evidence.map(|(at, (&relay, (inbound, outbound)))| Evidence {
+            detector: "relay",
+            certainty: self.certainty,
+            session: *inbound,
+            further: vec![*outbound],
+            relay: if at == last {
+                self.outward(relay)
+            } else {
+                relay
+            },
+            says: Says::Join(Box::new(Join {
+                mechanism: self.mechanism,
+                proof: self.proof,
+                client: if at == 0 {
+                    self.client
+                } else {
+                    self.far_end(inbound, relay)
+                },
+                target: if at == last {
+                    self.target
+                } else {
+                    self.far_end(outbound, relay)
+                },
+                delay: self.delay,
+                preamble: self.preamble,
+            })),
+        });
+        told.collect()
+    }
+
+    /// A relay with two addresses is known by the one that its targets see, unless that is its own loopback.
+    fn outward(&self, relay: Address) -> Address {
+        if self.leaves.ip().is_loopback() {
+            relay
+        } else {
+            self.leaves
+        }
+    }
+
+    /// The end of a leg that is not the relay.
+    fn far_end(&self, leg: &Session, relay: Address) -> Endpoint {
+        if leg.client.address == relay {
+            leg.server
+        } else {
+            leg.client
+        }
+    }
+
+    fn hop(&self) -> Hop {
+        let opened_by_target = self
+            .legs
+            .last()
+            .is_some_and(|leg| leg.client == self.target);
+        Hop {
+            legs: self.legs.clone(),
+            client: self.client.address,
+            relays: self.relays.clone(),
+            target: self.target.address,
+            passes_on: opened_by_target && self.mechanism == Mechanism::Tunnel,
+            mechanism: self.mechanism,
+            certainty: self.certainty,
+        }
+    }
+}

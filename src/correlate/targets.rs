@@ -1,0 +1,130 @@
+//! Whom a relay was asked to reach, and the flow on which it does.
+
+use super::legs::{Leg, Legs};
+use super::names::Names;
+use super::recent::Recent;
+use crate::decode::{Address, Endpoint};
+use crate::evidence::{Evidence, Session};
+use crate::facts::{FlowFacts, FlowId};
+use crate::proto::target::{Host, Target};
+use crate::time::{Span, Timestamp};
+
+/// Requests whose second leg was not seen yet, up to a cap; the oldest give way.
+#[derive(Debug)]
+pub struct Requests {
+    waiting: Recent<(Address, u16), Vec<Request>>,
+    /// The flows that were bound already: a leg serves one request.
+    bound: Recent<FlowId, ()>,
+}
+
+/// A relay was asked for a target.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The session that asked.
+    pub session: Session,
+    /// Who asked.
+    pub client: Endpoint,
+    relay: Address,
+    target: Target,
+}
+
+impl Request {
+    /// The request in evidence, if a client asked its server for a target.
+    pub fn of(evidence: &Evidence) -> Option<Self> {
+        let exchange = evidence.exchange()?;
+        let session = evidence.session;
+        (!exchange.reverse).then_some(Self {
+            session,
+            client: session.client,
+            relay: evidence.relay,
+            target: exchange.target.clone()?,
+        })
+    }
+
+    /// The request in the header of relayed datagrams.
+    pub fn new(facts: &FlowFacts, target: &Target) -> Self {
+        Self {
+            session: facts.into(),
+            client: facts.client,
+            relay: facts.server.address,
+            target: target.clone(),
+        }
+    }
+
+    /// Whether a flow of the relay goes where it was asked to go: to the address, or to one that the relay was told for
+    /// the name.
+    fn is_met_by(&self, leg: &Leg, names: &Names, now: Timestamp) -> bool {
+        let Session { server, opened, .. } = leg.session;
+        let since = opened - self.session.opened;
+        let timely = !since.is_negative() && since <= PATIENCE;
+        let reaches = || match &self.target.host {
+            Host::Ip(ip) => server.address == Address::from(*ip),
+            Host::Name(name) => names.is_name_of(name, server.address, now),
+        };
+        leg.session.id != self.session.id && server.port == self.target.port && timely && reaches()
+    }
+}
+
+impl Requests {
+    /// No request; at most `cap` targets and as many bound flows are remembered.
+    pub fn new(cap: usize) -> Self {
+        Self {
+            waiting: Recent::new(cap),
+            bound: Recent::new(cap),
+        }
+    }
+
+    /// Finds the flow that a request brought about, or else waits for it.
+    pub fn ask(
+        &mut self,
+        request: Request,
+        legs: &Legs,
+        names: &Names,
+        now: Timestamp,
+    ) -> Option<Session> {
+        let of_relay = legs.outbound(request.relay);
+        let met = of_relay.filter(|leg| request.is_met_by(leg, names, now));
+        let free = met.filter(|leg| !self.bound.contains(&leg.session.id));
+        let first = free.min_by_key(|leg| (leg.session.opened, leg.session.id));
+        match first.map(|leg| leg.session) {
+            Some(session) => {
+                self.bound.insert(session.id, ());
+                Some(session)
+            }
+            None => {
+                self.wait(request);
+                None
+            }
+        }
+    }
+
+    fn wait(&mut self, request: Request) {
+        let key = (request.relay, request.target.port);
+        let mut waiting = self.waiting.remove(&key).unwrap_or_default();
+        if waiting.len() < WAITING_EACH {
+            waiting.push(request);
+        }
+        self.waiting.insert(key, waiting);
+    }
+
+    /// The request that a new flow meets, if one waits for it.
+    pub fn spoke(&mut self, leg: &Leg, names: &Names, now: Timestamp) -> Option<Request> {
+        let key = (leg.session.client.address, leg.session.server.port);
+        let waiting = self.waiting.get_mut(&key)?;
+        waiting.retain(|request| leg.session.opened - request.session.opened <= PATIENCE);
+        let met = |request: &Request| request.is_met_by(leg, names, now);
+        let place = waiting.iter().position(met)?;
+        self.bound.insert(leg.session.id, ());
+        Some(waiting.remove(place))
+    }
+
+    /// Bytes of memory for one target, an upper bound.
+    pub const ENTRY_BYTES: usize = 4 * size_of::<((Address, u16), Vec<Request>)>()
+        + WAITING_EACH * (size_of::<Request>() + 256)
+        + 4 * size_of::<FlowId>();
+}
+
+/// From the opening of a session to the opening of the leg that it asked for: a name is looked up, and perhaps a
+/// connection is tried again.
+const PATIENCE: Span = Span::from_seconds(30);
+const WAITING_EACH: usize = 8;
