@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::value::{Date, Datetime};
 
-use super::groups::{Assets, Host, Name, Who};
+use super::groups::{Assets, Host as Party, Name, Who};
 use super::list::List;
 use super::means::Means;
 use super::targets::{Meets, Pattern, Ports};
 use super::usage::{Link, Spoken, Use};
 use crate::finding::Verdict;
-use crate::proto::target::Target;
+use crate::proto::target::{Host, Target};
 use crate::time::{Day, Timestamp};
 
 /// A use that somebody answers for. What is left out is not asked.
@@ -109,7 +109,7 @@ impl Approval {
     }
 
     /// Whether it speaks of a host as a relay, more closely than by where it is.
-    pub fn names(&self, host: Host<'_>, assets: &Assets) -> bool {
+    pub fn names(&self, host: Party<'_>, assets: &Assets) -> bool {
         let mut named = self.relays.iter().filter(|who| {
             let everybody = [Who::Anyone, Who::Inside, Who::Outside];
             !everybody.contains(who)
@@ -192,6 +192,7 @@ impl Approval {
             let meets = patterns.iter().map(|one| one.meets(host, &used.known));
             match meets.max() {
                 Some(Meets::Yes) => FINE,
+                Some(Meets::Unknown) if used.proxy_resolved && matches!(host, Host::Ip(_)) => FINE,
                 Some(Meets::Unknown) => {
                     let what = format!("whether {host} is one of its targets is not certain");
                     (Meets::Unknown, what)

@@ -29,6 +29,8 @@ pub struct Use {
     pub ends_are_guessed: bool,
     /// The VLANs of its sessions; none where one of them bore no tag.
     pub vlans: Vec<u16>,
+    /// Flows were joined behind a proxy: it was asked for a name, and what is told is the address it found for that.
+    pub proxy_resolved: bool,
     /// What DNS answers called addresses.
     pub known: Vec<(IpAddr, String)>,
     /// Each relay with whom it serves and what it was asked for, in order.

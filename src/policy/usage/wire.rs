@@ -113,6 +113,7 @@ impl Wire {
             last_seen: self.last_seen.parse()?,
             ends_are_guessed: self.quality.midstream && certainty < Certainty::Proven,
             vlans: self.vlans(),
+            proxy_resolved: class == Class::Joined && self.mechanism.as_deref() == Some("proxy"),
             known: self.names.clone().into_iter().collect(),
             links: self.links(),
             certainty,
