@@ -37,7 +37,7 @@ impl Evidence {
     pub fn exchange(&self) -> Option<&RelayExchange> {
         match &self.says {
             Says::Exchange(exchange) => Some(exchange),
-            Says::Join(_) | Says::Chain(_) => None,
+            Says::Join(_) | Says::Chain(_) | Says::Spread(_) => None,
         }
     }
 }
@@ -51,6 +51,8 @@ pub enum Says {
     Join(Box<Join>),
     /// Sessions were relayed one into the other.
     Chain(Chain),
+    /// Sessions went to many in short succession.
+    Spread(Spread),
 }
 
 /// Two flows as the legs of one relayed session: [`Evidence::session`] comes in, the first of [`Evidence::further`] goes
@@ -69,6 +71,8 @@ pub struct Join {
     pub delay: Span,
     /// Bytes that a relay's own handshake took on the first leg before what it passed on.
     pub preamble: u64,
+    /// Whether the two legs were joined before, by another proof.
+    pub again: bool,
 }
 
 /// How a host relays.
@@ -171,6 +175,17 @@ impl Certainty {
             Self::Proven => 0.99,
         }
     }
+}
+
+/// One more of many sessions in short succession.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spread {
+    /// Who was reached by this one.
+    pub target: Address,
+    /// Targets of the relay within the window.
+    pub targets: usize,
+    /// Relays of the client within the window.
+    pub relays: usize,
 }
 
 impl Chain {

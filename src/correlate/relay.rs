@@ -88,6 +88,7 @@ struct Joined {
     proof: Proof,
     delay: Span,
     preamble: u64,
+    again: bool,
     certainty: Certainty,
 }
 
@@ -111,13 +112,13 @@ impl Relays {
             return Vec::new();
         };
         let request = self.requests.spoke(&leg, names, now);
-        request.map_or_else(Vec::new, |request| self.reached(&request, leg.session))
+        request.map_or_else(Vec::new, |request| self.reached(&request, leg.session, now))
     }
 
     /// Takes a nonce seen on a flow.
     pub fn sighted(&mut self, sighting: &Sighting, now: Timestamp) -> Vec<Evidence> {
         let echo = self.echoes.sighted(sighting, &self.legs, now);
-        echo.map_or_else(Vec::new, |echo| self.join(Joined::from(echo)))
+        echo.map_or_else(Vec::new, |echo| self.join(Joined::from(echo), now))
     }
 
     /// Takes a flow that was read, and what detectors say of it.
@@ -131,10 +132,10 @@ impl Relays {
         let asked = evidence.iter().find_map(Request::of);
         let mut joins = asked.map_or_else(Vec::new, |request| {
             let reached = self.requests.ask(request.clone(), &self.legs, names, now);
-            reached.map_or_else(Vec::new, |leg| self.reached(&request, leg))
+            reached.map_or_else(Vec::new, |leg| self.reached(&request, leg, now))
         });
-        joins.extend(self.declared(facts));
-        joins.extend(self.accepted(facts));
+        joins.extend(self.declared(facts, now));
+        joins.extend(self.accepted(facts, now));
         joins
     }
 
@@ -148,7 +149,7 @@ impl Relays {
     ) -> Vec<Evidence> {
         let request = Request::new(facts, target);
         let reached = self.requests.ask(request.clone(), &self.legs, names, now);
-        reached.map_or_else(Vec::new, |leg| self.reached(&request, leg))
+        reached.map_or_else(Vec::new, |leg| self.reached(&request, leg, now))
     }
 
     /// Whether a flow speaks and is not over.
@@ -156,8 +157,8 @@ impl Relays {
         self.legs.get(flow).is_some()
     }
 
-    fn reached(&mut self, request: &Request, leg: Session) -> Vec<Evidence> {
-        self.join(Joined {
+    fn reached(&mut self, request: &Request, leg: Session, now: Timestamp) -> Vec<Evidence> {
+        let joined = Joined {
             legs: vec![request.session, leg],
             relays: vec![leg.client.address],
             leaves: leg.client.address,
@@ -167,12 +168,14 @@ impl Relays {
             proof: Proof::Target,
             delay: leg.opened - request.session.opened,
             preamble: 0,
+            again: false,
             certainty: Certainty::Proven,
-        })
+        };
+        self.join(joined, now)
     }
 
     /// A PROXY protocol header names the flow that came in.
-    fn declared(&mut self, facts: &FlowFacts) -> Vec<Evidence> {
+    fn declared(&mut self, facts: &FlowFacts, now: Timestamp) -> Vec<Evidence> {
         let header = facts.layers.iter().find_map(|layer| match &layer.protocol {
             Protocol::Proxy(header) => Some(header),
             _ => None,
@@ -181,7 +184,7 @@ impl Relays {
             return Vec::new();
         };
         let outbound = Session::from(facts);
-        self.join(Joined {
+        let joined = Joined {
             legs: vec![inbound, outbound],
             relays: vec![inbound.server.address],
             leaves: outbound.client.address,
@@ -191,8 +194,10 @@ impl Relays {
             proof: Proof::Proxied,
             delay: outbound.opened - inbound.opened,
             preamble: 0,
+            again: false,
             certainty: Certainty::Proven,
-        })
+        };
+        self.join(joined, now)
     }
 
     fn named_by(&self, header: &ProxyProtocol) -> Option<Session> {
@@ -204,7 +209,7 @@ impl Relays {
     }
 
     /// A SOCKS server told its client at which port it listens for somebody (BIND), and somebody came.
-    fn accepted(&mut self, facts: &FlowFacts) -> Vec<Evidence> {
+    fn accepted(&mut self, facts: &FlowFacts, now: Timestamp) -> Vec<Evidence> {
         let bound = facts.layers.iter().find_map(|layer| match &layer.protocol {
             Protocol::Socks5(socks) if layer.server == Side::Server => socks.bound(),
             _ => None,
@@ -214,7 +219,7 @@ impl Relays {
         let Some(caller) = self.legs.inbound(relay).find(called).map(|leg| leg.session) else {
             return Vec::new();
         };
-        self.join(Joined {
+        let joined = Joined {
             legs: vec![caller, Session::from(facts)],
             relays: vec![relay],
             leaves: relay,
@@ -224,22 +229,35 @@ impl Relays {
             proof: Proof::Target,
             delay: caller.opened - facts.opened,
             preamble: 0,
+            again: false,
             certainty: Certainty::Proven,
-        })
+        };
+        self.join(joined, now)
     }
 
-    fn join(&mut self, joined: Joined) -> Vec<Evidence> {
+    /// Tells of a pair of legs once; and once more where the relay declares itself after it was found out.
+    fn join(&mut self, mut joined: Joined, now: Timestamp) -> Vec<Evidence> {
         let (Some(first), Some(last)) = (joined.legs.first(), joined.legs.last()) else {
             return Vec::new();
         };
         let (flows, turned) = ((first.id, last.id), (last.id, first.id));
         if self.joined.contains(&flows) || self.joined.contains(&turned) {
-            return Vec::new();
+            joined.again = true;
+            let declares = joined.proof == Proof::Proxied;
+            return if declares {
+                joined.evidence()
+            } else {
+                Vec::new()
+            };
         }
         self.joined.insert(flows, ());
-        let mut evidence = joined.evidence();
-        evidence.extend(self.hops.add(joined.hop()));
-        evidence
+        self.hops.add(joined.hop(), now);
+        joined.evidence()
+    }
+
+    /// The ways through several relays to which nothing was joined for a while, or every way where no `now` is given.
+    pub fn ways(&mut self, now: Option<Timestamp>) -> Vec<Evidence> {
+        self.hops.settled(now)
     }
 
     /// Forgets a flow that is over.
@@ -281,6 +299,7 @@ impl From<Echo> for Joined {
             proof: Proof::Content(echo.kind),
             delay: echo.delay,
             preamble: echo.preamble,
+            again: false,
             certainty: Certainty::Proven,
         }
     }
@@ -317,6 +336,7 @@ impl Joined {
                 },
                 delay: self.delay,
                 preamble: self.preamble,
+                again: self.again,
             })),
         });
         told.collect()

@@ -83,6 +83,8 @@ pub struct Account {
     pub frames: FrameCounts,
     /// Fragments by what became of them.
     pub fragments: FragmentCounts,
+    /// Datagrams that still waited for a fragment at the end.
+    pub waiting_datagrams: u64,
     /// What the shards counted, together.
     pub shards: ShardCounts,
     /// Frames that were older than a frame before them, and taken at the newer time.
@@ -178,8 +180,9 @@ impl Stage {
 
     /// Takes all events between two moments, from all shards and in any order, and leaves the vector empty.
     fn take(&mut self, events: &mut Vec<Event>) {
-        events.sort_by_key(|event| event.order);
+        events.sort_unstable_by_key(|event| event.order);
         for event in events.drain(..) {
+            self.ordered.advance(event.order.time);
             match event.report {
                 Report::Flow(facts, evidence) => {
                     self.ordered.flow(&facts, evidence, event.order.time);

@@ -134,7 +134,7 @@ const HEAD: &str = "\
 ";
 
 /// The detectors that join flows.
-const JOINING: [&str; 2] = ["relay", "multi-hop"];
+const JOINING: [&str; 3] = ["relay", "multi-hop", "fan-out"];
 
 #[cfg(test)]
 mod tests {

@@ -57,6 +57,7 @@ fn evidence(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
         Summary::Exchanges(relay) => exchanges(out, relay, &finding.names)?,
         Summary::Joins(joins) => lines(out, joins.lines(&finding.names))?,
         Summary::Chains(chains) => lines(out, chains.lines())?,
+        Summary::Spreads(spreads) => lines(out, spreads.lines())?,
     }
     line(out, "quality", &quality(finding))
 }
