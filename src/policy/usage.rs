@@ -287,6 +287,21 @@ mod tests {
     }
 
     #[test]
+    fn a_relay_of_two_addresses_is_called_at_one_and_named_by_the_other() {
+        let keys = json!({ "detector": "fan-out", "relay": "10.0.0.9", "evidence": null });
+        let link = Use::read(&with(finding(), keys)).unwrap().links.remove(0);
+        let ends = (
+            link.clients[0].to_string(),
+            link.relay.to_string(),
+            link.port,
+        );
+        assert_eq!(
+            ends,
+            ("10.0.0.1".to_owned(), "10.0.0.9".to_owned(), Some(1080))
+        );
+    }
+
+    #[test]
     fn an_agent_that_calls_its_hub_connects_out() {
         let keys = json!({ "detector": "relay", "mechanism": "tunnel", "relay": "10.0.0.1" });
         let used = Use::read(&with(finding(), keys)).unwrap();

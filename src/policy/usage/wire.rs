@@ -135,8 +135,12 @@ impl Wire {
 
     /// Whether the relay called whom it serves, or the hub from which they come.
     fn is_reverse(&self) -> bool {
-        let called_out = self.relay == Some(self.client.ip) && self.client.ip != self.server.ip;
-        self.evidence.reverse || called_out && !self.is_path()
+        self.evidence.reverse || self.called_out() && !self.is_path()
+    }
+
+    /// Whether the relay opened the first session. A relay of two addresses may be called at one and named by the other.
+    fn called_out(&self) -> bool {
+        self.relay == Some(self.client.ip) && self.client.ip != self.server.ip
     }
 
     /// Whether the client says where to.
@@ -226,7 +230,7 @@ impl Wire {
     /// The one relay of a use.
     fn whole(&self) -> Link {
         let relay = self.relay.unwrap_or(self.server.ip);
-        let was_called = relay == self.server.ip;
+        let was_called = !self.called_out();
         let listed = &self.evidence.clients;
         let mut clients: Vec<IpAddr> = listed.iter().filter_map(|one| one.value).collect();
         if clients.is_empty() {
