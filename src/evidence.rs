@@ -71,6 +71,8 @@ pub struct Join {
     pub delay: Span,
     /// Bytes that a relay's own handshake took on the first leg before what it passed on.
     pub preamble: u64,
+    /// Whether the two legs were joined before, by another proof.
+    pub again: bool,
 }
 
 /// How a host relays.

@@ -88,6 +88,7 @@ struct Joined {
     proof: Proof,
     delay: Span,
     preamble: u64,
+    again: bool,
     certainty: Certainty,
 }
 
@@ -167,6 +168,7 @@ impl Relays {
             proof: Proof::Target,
             delay: leg.opened - request.session.opened,
             preamble: 0,
+            again: false,
             certainty: Certainty::Proven,
         };
         self.join(joined, now)
@@ -192,6 +194,7 @@ impl Relays {
             proof: Proof::Proxied,
             delay: outbound.opened - inbound.opened,
             preamble: 0,
+            again: false,
             certainty: Certainty::Proven,
         };
         self.join(joined, now)
@@ -226,18 +229,26 @@ impl Relays {
             proof: Proof::Target,
             delay: caller.opened - facts.opened,
             preamble: 0,
+            again: false,
             certainty: Certainty::Proven,
         };
         self.join(joined, now)
     }
 
-    fn join(&mut self, joined: Joined, now: Timestamp) -> Vec<Evidence> {
+    /// Tells of a pair of legs once; and once more where the relay declares itself after it was found out.
+    fn join(&mut self, mut joined: Joined, now: Timestamp) -> Vec<Evidence> {
         let (Some(first), Some(last)) = (joined.legs.first(), joined.legs.last()) else {
             return Vec::new();
         };
         let (flows, turned) = ((first.id, last.id), (last.id, first.id));
         if self.joined.contains(&flows) || self.joined.contains(&turned) {
-            return Vec::new();
+            joined.again = true;
+            let declares = joined.proof == Proof::Proxied;
+            return if declares {
+                joined.evidence()
+            } else {
+                Vec::new()
+            };
         }
         self.joined.insert(flows, ());
         self.hops.add(joined.hop(), now);
@@ -288,6 +299,7 @@ impl From<Echo> for Joined {
             proof: Proof::Content(echo.kind),
             delay: echo.delay,
             preamble: echo.preamble,
+            again: false,
             certainty: Certainty::Proven,
         }
     }
@@ -324,6 +336,7 @@ impl Joined {
                 },
                 delay: self.delay,
                 preamble: self.preamble,
+                again: self.again,
             })),
         });
         told.collect()

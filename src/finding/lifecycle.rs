@@ -264,7 +264,7 @@ impl Draft {
         if let (true, Says::Chain(chain)) = (self.chain.is_empty(), &evidence.says) {
             self.chain.clone_from(&chain.hosts);
         }
-        self.sessions += 1;
+        self.sessions += u64::from(!is_again(&evidence.says));
     }
 
     fn aim(&mut self, target: Option<&Target>) {
@@ -407,6 +407,11 @@ impl From<&Session> for FlowLine {
             first_seen: session.opened,
         }
     }
+}
+
+/// Whether evidence speaks of a session that was counted already.
+fn is_again(says: &Says) -> bool {
+    matches!(says, Says::Join(join) if join.again)
 }
 
 /// The target that evidence names.

@@ -1,18 +1,19 @@
 //! Approvals: who may relay, for whom, to where, by which means, until when, and who says so.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::value::{Date, Datetime};
 
-use super::groups::{Assets, Host, Name, Who};
+use super::groups::{Assets, Host as Party, Name, Who};
 use super::list::List;
 use super::means::Means;
 use super::targets::{Meets, Pattern, Ports};
-use super::usage::{Link, Use};
+use super::usage::{Link, Spoken, Use};
 use crate::finding::Verdict;
-use crate::proto::target::Target;
+use crate::proto::target::{Host, Target};
 use crate::time::{Day, Timestamp};
 
 /// A use that somebody answers for. What is left out is not asked.
@@ -108,7 +109,7 @@ impl Approval {
     }
 
     /// Whether it speaks of a host as a relay, more closely than by where it is.
-    pub fn names(&self, host: Host<'_>, assets: &Assets) -> bool {
+    pub fn names(&self, host: Party<'_>, assets: &Assets) -> bool {
         let mut named = self.relays.iter().filter(|who| {
             let everybody = [Who::Anyone, Who::Inside, Who::Outside];
             !everybody.contains(who)
@@ -117,20 +118,34 @@ impl Approval {
     }
 
     fn ends(&self, used: &Use, link: &Link, assets: &Assets) -> Answer {
-        let [relay, client] = [link.relay, link.client].map(|ip| used.host(ip));
-        let is_relay = |host| self.relays.iter().any(|who| assets.means(who, host));
-        let is_client = |host| self.clients.iter().any(|who| assets.means(who, host));
+        let is_relay = |ip| {
+            self.relays
+                .iter()
+                .any(|who| assets.means(who, used.host(ip)))
+        };
+        let is_client = |ip| {
+            self.clients
+                .iter()
+                .any(|who| assets.means(who, used.host(ip)))
+        };
         if used.ends_are_guessed {
-            let either =
-                is_relay(relay) && is_client(client) || is_relay(client) && is_client(relay);
+            let turned = |client: &IpAddr| is_relay(*client) && is_client(link.relay);
+            let as_seen = is_relay(link.relay) && link.clients.iter().all(|ip| is_client(*ip));
+            let either = as_seen || link.clients.iter().all(turned);
             let meets = if either { Meets::Unknown } else { Meets::No };
             return (meets, "who opened the session was not seen".to_owned());
         }
-        if !is_relay(relay) {
+        if !is_relay(link.relay) {
             return (Meets::No, format!("{} is none of its relays", link.relay));
         }
-        let how = format!("{} is none of its clients", link.client);
-        (is_client(client).into(), how)
+        match link.clients.iter().find(|ip| !is_client(**ip)) {
+            Some(client) => (Meets::No, format!("{client} is none of its clients")),
+            None if link.more_clients => (
+                Meets::Unknown,
+                "it has more clients than are told".to_owned(),
+            ),
+            None => FINE,
+        }
     }
 
     fn called_at(&self, link: &Link) -> Answer {
@@ -153,13 +168,14 @@ impl Approval {
         let Some(allowed) = &self.means else {
             return FINE;
         };
-        let is_allowed = |means: &Result<Means, String>| {
-            let means = means.as_ref().ok();
-            means.is_some_and(|means| allowed.iter().any(|other| other == means))
-        };
-        match link.means.iter().find(|means| !is_allowed(means)) {
-            Some(Ok(means)) => (Meets::No, format!("{means} is none of its means")),
-            Some(Err(word)) => (Meets::No, format!("it has no word for {word}")),
+        let is_allowed = |means: &Means| allowed.iter().any(|other| other == means);
+        let is_fine = |one: &Spoken| one.means().iter().any(is_allowed);
+        match link.means.iter().find(|one| !is_fine(one)) {
+            Some(Spoken::Means(means)) => {
+                let means = means.first().map_or("", |means| means.name());
+                (Meets::No, format!("{means} is none of its means"))
+            }
+            Some(Spoken::Word(word)) => (Meets::No, format!("it has no word for {word}")),
             None if link.means.is_empty() => {
                 (Meets::Unknown, "by which means is not known".to_owned())
             }
@@ -176,6 +192,7 @@ impl Approval {
             let meets = patterns.iter().map(|one| one.meets(host, &used.known));
             match meets.max() {
                 Some(Meets::Yes) => FINE,
+                Some(Meets::Unknown) if used.proxy_resolved && matches!(host, Host::Ip(_)) => FINE,
                 Some(Meets::Unknown) => {
                     let what = format!("whether {host} is one of its targets is not certain");
                     (Meets::Unknown, what)

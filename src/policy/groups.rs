@@ -45,6 +45,16 @@ impl Group {
         self.hosts.is_none() && self.vlans.is_none()
     }
 
+    /// Whether all of these addresses are of this group, in whatever VLAN.
+    fn covers(&self, narrow: &Prefix) -> bool {
+        let mut hosts = self.hosts.iter().flat_map(List::iter);
+        self.vlans.is_none() && hosts.any(|prefix| prefix.covers(narrow))
+    }
+
+    fn has_role(&self, role: Role) -> bool {
+        self.roles().any(|other| other == role)
+    }
+
     /// The roles of its hosts.
     pub fn roles(&self) -> impl Iterator<Item = Role> {
         self.roles.iter().flat_map(List::iter).copied()
@@ -217,22 +227,27 @@ impl Assets {
 
     /// Whether everybody whom `narrow` means is meant by one of `wide`, as far as can be told from what is written.
     pub fn covers(&self, wide: &List<Who>, narrow: &Who) -> bool {
-        wide.iter().any(|wide| {
-            wide == narrow
-                || match (wide, narrow) {
-                    (Who::Anyone, _) => true,
-                    (Who::At(wide), Who::At(narrow)) => wide.covers(narrow),
-                    (Who::Inside, Who::At(narrow)) => {
-                        let mut inside = self.networks.inside.iter();
-                        inside.any(|prefix| prefix.covers(narrow))
-                    }
-                    (Who::Role(role), Who::Group(name)) => {
-                        let group = self.group(name);
-                        group.is_some_and(|group| group.roles().any(|other| other == *role))
-                    }
-                    _ => false,
-                }
-        }) || self.covers_hosts_of(wide, narrow)
+        let is_within = |wide: &Who| match (wide, narrow) {
+            _ if wide == narrow => true,
+            (Who::Anyone, _) => true,
+            (Who::At(wide), Who::At(narrow)) => wide.covers(narrow),
+            (Who::Inside, Who::At(narrow)) => {
+                let mut inside = self.networks.inside.iter();
+                inside.any(|prefix| prefix.covers(narrow))
+            }
+            (Who::Group(name), Who::At(narrow)) => {
+                self.group(name).is_some_and(|group| group.covers(narrow))
+            }
+            (Who::Role(role), Who::At(narrow)) => {
+                let mut groups = self.groups.iter().filter(|group| group.has_role(*role));
+                groups.any(|group| group.covers(narrow))
+            }
+            (Who::Role(role), Who::Group(name)) => {
+                self.group(name).is_some_and(|group| group.has_role(*role))
+            }
+            _ => false,
+        };
+        wide.iter().any(is_within) || self.covers_hosts_of(wide, narrow)
     }
 
     /// Whether each address of a group that is given by addresses is meant.
@@ -337,7 +352,11 @@ mod tests {
             ("10.0.0.0/8", "10.0.8.1", true),
             ("10.0.0.0/8", "proxies", false),
             ("role:proxy", "proxies", true),
-            ("proxies", "10.0.8.1", false),
+            ("proxies", "10.0.8.1", true),
+            ("proxies", "10.0.8.0/24", false),
+            ("role:proxy", "10.0.8.0/30", true),
+            ("twins", "10.0.8.1", false),
+            ("10.0.8.0/24", "twins", true),
             ("inside", "cameras", false),
         ];
         for (wide, narrow, expected) in cases {

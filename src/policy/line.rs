@@ -1,8 +1,9 @@
 //! Findings as lines of JSON, judged without the captures: keys that are not known, and the order of keys, stay.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -99,9 +100,13 @@ impl<'de> Deserialize<'de> for Object {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-                let mut keys = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    keys.push(entry);
+                let (mut keys, mut seen) = (Vec::new(), BTreeSet::new());
+                while let Some((key, value)) = map.next_entry::<String, Box<RawValue>>()? {
+                    // Readers differ in which of two they believe.
+                    if !seen.insert(key.clone()) {
+                        return Err(A::Error::custom(format!("`{key}` stands there twice")));
+                    }
+                    keys.push((key, value));
                 }
                 Ok(Object(keys))
             }
@@ -164,7 +169,17 @@ mod tests {
 
     #[test]
     fn what_is_no_finding_is_an_error() {
-        for line in ["", "{", "[]", "7", "{}", "{\"detector\":1}", "\u{1}"] {
+        let twice = OLD.replacen('{', "{\"verdict\":\"approved\",", 1);
+        for line in [
+            "",
+            "{",
+            "[]",
+            "7",
+            "{}",
+            "{\"detector\":1}",
+            "\u{1}",
+            &twice,
+        ] {
             assert!(policy("").judge_line(line.as_bytes()).is_err(), "{line}");
         }
     }

@@ -79,25 +79,27 @@ impl Means {
         }
     }
 
-    /// What the protocols and the mechanism of a finding are in these words. The word alone where there is none for it.
-    pub fn of(protocol: &str) -> Result<Self, &str> {
+    /// What a protocol of a finding may be called in these words; the protocol itself where there is none for it.
+    pub fn of_protocol(protocol: &str) -> Result<&'static [Self], &str> {
         Ok(match protocol {
-            "socks4" | "socks4a" | "socks5" => Self::Socks,
-            "http-connect" | "http2-connect" => Self::Connect,
-            "http-forward" => Self::Forward,
-            "websocket" => Self::Websocket,
-            "ssh" | "ssh-forward" => Self::SshForward,
+            "socks4" | "socks4a" | "socks5" => &[Self::Socks],
+            "http-connect" | "http2-connect" => &[Self::Connect],
+            "http-forward" => &[Self::Forward],
+            "websocket" => &[Self::Websocket],
+            "ssh" | "ssh-forward" => &[Self::SshForward],
             other => return Err(other),
         })
     }
 
-    /// What the mechanism of a finding is in these words, where no protocol was spoken with the relay.
-    pub fn of_mechanism(mechanism: &str) -> Result<Self, &str> {
+    /// What the mechanism of a finding may be called, where flows were joined: by which protocol a host is told where to
+    /// go, or in which one it hides something, is then not known.
+    pub fn of_mechanism(mechanism: &str) -> Result<&'static [Self], &str> {
         Ok(match mechanism {
-            "forward" | "proxy" => Self::Relay,
-            "dnat" => Self::Dnat,
-            "balancer" => Self::Balancer,
-            "tunnel" => Self::Tunnel,
+            "forward" => &[Self::Relay],
+            "proxy" => &[Self::Relay, Self::Socks, Self::Connect, Self::Forward],
+            "dnat" => &[Self::Dnat],
+            "balancer" => &[Self::Balancer],
+            "tunnel" => &[Self::Tunnel, Self::Websocket, Self::SshForward],
             other => return Err(other),
         })
     }
@@ -131,20 +133,21 @@ mod tests {
     #[test]
     fn protocols_and_mechanisms_have_a_word() {
         let cases = [
-            ("socks4", Ok(Means::Socks)),
-            ("socks4a", Ok(Means::Socks)),
-            ("socks5", Ok(Means::Socks)),
-            ("http-connect", Ok(Means::Connect)),
-            ("http2-connect", Ok(Means::Connect)),
-            ("http-forward", Ok(Means::Forward)),
-            ("websocket", Ok(Means::Websocket)),
-            ("gopher", Err("gopher")),
+            ("socks4", Means::Socks),
+            ("socks4a", Means::Socks),
+            ("socks5", Means::Socks),
+            ("http-connect", Means::Connect),
+            ("http2-connect", Means::Connect),
+            ("http-forward", Means::Forward),
+            ("websocket", Means::Websocket),
         ];
         for (protocol, means) in cases {
-            assert_eq!(Means::of(protocol), means);
+            assert_eq!(Means::of_protocol(protocol), Ok(&[means][..]));
         }
-        assert_eq!(Means::of_mechanism("proxy"), Ok(Means::Relay));
-        assert_eq!(Means::of_mechanism("dnat"), Ok(Means::Dnat));
+        assert_eq!(Means::of_protocol("gopher"), Err("gopher"));
+        for mechanism in ["forward", "proxy", "dnat", "tunnel", "balancer"] {
+            assert!(Means::of_mechanism(mechanism).is_ok(), "{mechanism}");
+        }
         assert_eq!(Means::of_mechanism("magic"), Err("magic"));
     }
 }

@@ -27,10 +27,11 @@ use crate::toml_file::Fault;
 use approvals::{Approval, Outcome};
 use groups::{Assets, Group, Who};
 use list::List;
+use means::Means;
 use networks::Networks;
 use roles::Role;
 use severity::Standing;
-use usage::{Link, Use};
+use usage::{Link, Spoken, Use};
 
 /// What is known of hosts, and what they may do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -132,10 +133,8 @@ impl Policy {
     pub fn standing(&self, used: &Use, link: &Link) -> Standing {
         let host = used.host(link.relay);
         let roles: Vec<Role> = self.assets.roles_of(host).collect();
-        let fits = |means: &Result<_, String>| {
-            let Ok(means) = means else { return false };
-            roles.iter().any(|role| role.means().contains(means))
-        };
+        let is_part = |means: &Means| roles.iter().any(|role| role.means().contains(means));
+        let fits = |one: &Spoken| one.means().iter().any(is_part);
         if roles.is_empty() || link.means.iter().all(fits) && !link.means.is_empty() {
             Standing::InRole
         } else {

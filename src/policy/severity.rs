@@ -59,11 +59,16 @@ pub enum Standing {
 }
 
 impl Scene {
+    /// How bad it is before anybody has said anything about it, for the worst of several ways to be chosen.
+    pub fn base(self) -> Severity {
+        base(self.class, self.way)
+    }
+
     /// How much it asks for attention.
     ///
     /// What is approved is never above `info`, a hint neither. A host outside its role is a step worse.
     pub fn severity(self, verdict: Verdict, standing: Standing) -> Severity {
-        let sure = base(self.class, self.way);
+        let sure = self.base();
         match (verdict, self.certainty) {
             (Verdict::Approved, _) | (_, Certainty::Hint) => Severity::Info,
             (_, Certainty::Possible) => step_down(sure).min(Severity::Low),
@@ -199,6 +204,25 @@ mod tests {
                 scene.severity(verdict, standing),
                 severity,
                 "{verdict} {scene:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_class_follows_from_detector_and_mechanism() {
+        let cases = [
+            ("socks-proxy", Some("proxy"), Class::Asked),
+            ("relay", Some("forward"), Class::Joined),
+            ("relay", Some("proxy"), Class::Joined),
+            ("relay", Some("dnat"), Class::Joined),
+            ("relay", Some("balancer"), Class::Balanced),
+            ("multi-hop", None, Class::Joined),
+        ];
+        for (detector, mechanism, class) in cases {
+            assert_eq!(
+                Class::of(detector, mechanism),
+                class,
+                "{detector} {mechanism:?}"
             );
         }
     }

@@ -195,6 +195,37 @@ fn the_best_approval_decides_and_of_equals_the_first() {
     }
 }
 
+/// A proxy is asked for a name, and goes to the address that it finds for that.
+#[test]
+fn behind_a_proxy_a_name_is_as_good_as_an_address() {
+    let policy = policy(&approval("a", "targets = [\".example.test\"]"));
+    let judged = |detector: &str, mechanism: &str, name: &str| {
+        let keys = json!({
+            "detector": detector, "mechanism": mechanism, "evidence": null,
+            "target": { "ip": "192.0.2.80", "port": 443 }, "names": { "192.0.2.80": name },
+        });
+        decide(&policy, &with(finding(), keys)).verdict
+    };
+    let cases = [
+        ("relay", "proxy", "www.example.test", Verdict::Approved),
+        ("relay", "proxy", "www.other.test", Verdict::Unapproved),
+        ("relay", "forward", "www.example.test", Verdict::CannotJudge),
+        (
+            "socks-proxy",
+            "proxy",
+            "www.example.test",
+            Verdict::CannotJudge,
+        ),
+    ];
+    for (detector, mechanism, name, verdict) in cases {
+        assert_eq!(
+            judged(detector, mechanism, name),
+            verdict,
+            "{detector} {mechanism} {name}"
+        );
+    }
+}
+
 #[test]
 fn every_relay_of_a_chain_must_be_approved() {
     let chain = with(

@@ -1,7 +1,8 @@
 //! What a finding tells of the use of a relay, read from its JSON alone: so that old findings and new ones, of this
 //! version and of later ones, are judged by the same code.
 
-use std::collections::BTreeMap;
+mod wire;
+
 use std::net::IpAddr;
 
 use serde::Deserialize;
@@ -13,6 +14,7 @@ use super::severity::{Class, Scene};
 use crate::evidence::Certainty;
 use crate::proto::target::{Host, Target};
 use crate::time::Timestamp;
+use wire::Wire;
 
 /// The use of a relay, or of several in a chain.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub struct Use {
     pub ends_are_guessed: bool,
     /// The VLANs of its sessions; none where one of them bore no tag.
     pub vlans: Vec<u16>,
+    /// Flows were joined behind a proxy: it was asked for a name, and what is told is the address it found for that.
+    pub proxy_resolved: bool,
     /// What DNS answers called addresses.
     pub known: Vec<(IpAddr, String)>,
     /// Each relay with whom it serves and what it was asked for, in order.
@@ -42,17 +46,44 @@ pub struct Use {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
     /// Whom it serves.
-    pub client: IpAddr,
+    pub clients: Vec<IpAddr>,
+    /// Whether it serves more than these.
+    pub more_clients: bool,
     /// The relay.
     pub relay: IpAddr,
     /// The port at which it was called; `None` where it was not called, or that was not seen.
     pub port: Option<u16>,
-    /// By which means it relays; a word of the finding where an approval has none for it.
-    pub means: Vec<Result<Means, String>>,
+    /// By which means it relays, all of them together.
+    pub means: Vec<Spoken>,
     /// Where it was to go, as far as that was seen.
     pub targets: Vec<Target>,
     /// Whether some of its targets were not seen.
     pub more_targets: bool,
+}
+
+/// A means, as a finding tells it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Spoken {
+    /// One of these.
+    Means(&'static [Means]),
+    /// A word of the finding for which an approval has none.
+    Word(String),
+}
+
+impl Spoken {
+    /// The means that it may be.
+    pub fn means(&self) -> &'static [Means] {
+        match self {
+            Self::Means(means) => means,
+            Self::Word(_) => &[],
+        }
+    }
+}
+
+impl From<Result<&'static [Means], &str>> for Spoken {
+    fn from(told: Result<&'static [Means], &str>) -> Self {
+        told.map_or_else(|word| Self::Word(word.to_owned()), Self::Means)
+    }
 }
 
 impl Use {
@@ -73,281 +104,60 @@ impl Use {
         Party { ip, vlans }
     }
 
-    /// What of it bears on how severe it is.
+    /// What of it bears on how severe it is; of several ways, the worst.
     pub fn scene(&self, networks: &Networks) -> Scene {
-        Scene {
-            class: self.class,
-            way: self.way(networks),
-            certainty: self.certainty,
-        }
+        let (class, certainty) = (self.class, self.certainty);
+        let scene = |way| Scene {
+            class,
+            way,
+            certainty,
+        };
+        let scenes = self.ways(networks).into_iter().map(scene);
+        let worst = scenes.max_by_key(|scene| scene.base());
+        worst.unwrap_or_else(|| scene(Way::Internal))
     }
 
-    fn way(&self, networks: &Networks) -> Way {
+    /// From each place where clients are to each place where targets are.
+    fn ways(&self, networks: &Networks) -> Vec<Way> {
         let (Some(first), Some(last)) = (self.links.first(), self.links.last()) else {
-            return Way::Foreign;
+            return Vec::new();
         };
         if self.reverse {
-            return Way::BackConnect;
+            return vec![Way::BackConnect];
         }
-        let target = self.farthest(last, networks);
-        let [client, relay] = [first.client, first.relay].map(|ip| networks.place(ip));
-        match Way::between(client, relay, target) {
+        let relay = networks.place(first.relay);
+        let targets = self.places(last, networks);
+        let clients = first.clients.iter().map(|ip| networks.place(*ip));
+        let ways = clients.flat_map(|client| {
+            let to = |target: &Option<Place>| Way::between(client, relay, *target);
+            targets.iter().map(to).collect::<Vec<_>>()
+        });
+        let precise = |way| match way {
             Way::Outward if self.odd => Way::OddOutward,
             Way::Inward if self.directed => Way::DirectedInward,
             way => way,
-        }
+        };
+        ways.map(precise).collect()
     }
 
-    /// Where the targets of a relay are; outside if one of them is.
-    fn farthest(&self, link: &Link, networks: &Networks) -> Option<Place> {
+    /// Where the targets of a relay are; `None` for one that is not known, or where there is none.
+    fn places(&self, link: &Link, networks: &Networks) -> Vec<Option<Place>> {
         let named = |name: &str| {
             let mut known = self.known.iter();
             known.find(|(_, other)| other == name).map(|&(ip, _)| ip)
         };
-        let addresses = link.targets.iter().filter_map(|target| match &target.host {
+        let address = |target: &Target| match &target.host {
             Host::Ip(ip) => Some(*ip),
             Host::Name(name) => named(name),
-        });
-        let places = addresses.map(|ip| networks.place(ip));
-        places.max_by_key(|place| *place == Place::Outside)
-    }
-}
-
-/// The keys of a finding that tell of the use.
-#[derive(Deserialize)]
-struct Wire {
-    detector: String,
-    certainty: String,
-    last_seen: String,
-    client: Address,
-    server: Address,
-    relay: Option<IpAddr>,
-    mechanism: Option<String>,
-    target: Option<WireTarget>,
-    #[serde(default)]
-    chain: Vec<String>,
-    #[serde(default)]
-    names: BTreeMap<IpAddr, String>,
-    #[serde(default)]
-    flows: Vec<Flow>,
-    #[serde(default)]
-    evidence: Evidence,
-    #[serde(default)]
-    quality: Quality,
-}
-
-#[derive(Deserialize)]
-struct Address {
-    ip: IpAddr,
-    port: Option<u16>,
-}
-
-#[derive(Clone, Deserialize)]
-struct WireTarget {
-    ip: Option<IpAddr>,
-    host: Option<String>,
-    #[serde(default)]
-    port: u16,
-}
-
-#[derive(Deserialize)]
-struct Flow {
-    server: Address,
-    vlan: Option<u16>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Evidence {
-    protocols: Vec<Counted<String>>,
-    targets: Vec<Counted<WireTarget>>,
-    opened: u64,
-    reverse: bool,
-}
-
-#[derive(Deserialize)]
-struct Counted<T> {
-    value: Option<T>,
-    #[serde(default)]
-    count: u64,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Quality {
-    midstream: bool,
-}
-
-impl Wire {
-    fn read(self) -> Result<Use, String> {
-        let certainty = certainty(&self.certainty)?;
-        let class = Class::of(&self.detector, self.mechanism.as_deref());
-        Ok(Use {
-            client: self.client.ip,
-            server: self.server.ip,
-            last_seen: self.last_seen.parse()?,
-            ends_are_guessed: self.quality.midstream && certainty < Certainty::Proven,
-            vlans: self.vlans(),
-            known: self.names.clone().into_iter().collect(),
-            links: self.links(),
-            certainty,
-            class,
-            reverse: self.evidence.reverse,
-            odd: class == Class::Joined && self.is_odd(),
-            directed: class == Class::Joined && self.is_directed(),
-        })
-    }
-
-    fn vlans(&self) -> Vec<u16> {
-        let tags: Option<Vec<u16>> = self.flows.iter().map(|flow| flow.vlan).collect();
-        let mut tags = tags.unwrap_or_default();
-        tags.sort_unstable();
-        tags.dedup();
-        tags
-    }
-
-    fn is_directed(&self) -> bool {
-        matches!(self.mechanism.as_deref(), Some("proxy" | "tunnel"))
-    }
-
-    fn is_odd(&self) -> bool {
-        let is_usual = |port: u16| USUAL_PORTS.contains(&port);
-        self.mechanism.as_deref() == Some("tunnel") || !self.server.port.is_some_and(is_usual)
-    }
-
-    /// A chain of several relays has a link for each of them; anything else has one.
-    fn links(&self) -> Vec<Link> {
-        let chain: Vec<Host> = self.chain.iter().filter_map(|text| host(text)).collect();
-        let hops = chain.windows(3).filter(|_| chain.len() > 3);
-        let mut links: Vec<Link> = hops.filter_map(|hop| self.hop(hop)).collect();
-        match links.last_mut() {
-            None => vec![self.whole(chain.last())],
-            Some(last) => {
-                let asked = self.asked();
-                last.targets = if asked.is_empty() {
-                    last.targets.clone()
-                } else {
-                    asked
-                };
-                links
-            }
-        }
-    }
-
-    /// A relay in the middle of a chain.
-    fn hop(&self, hop: &[Host]) -> Option<Link> {
-        let [Host::Ip(client), Host::Ip(relay), next] = hop else {
-            return None;
         };
-        let called = |host: &Host| {
-            let mut flows = self.flows.iter();
-            let flow = flows.find(|flow| Host::from_ip(flow.server.ip) == *host)?;
-            flow.server.port
-        };
-        let target = Target {
-            host: next.clone(),
-            port: called(next).unwrap_or(0),
-        };
-        Some(Link {
-            client: *client,
-            relay: *relay,
-            port: called(&Host::Ip(*relay)),
-            means: self.means(),
-            targets: vec![target],
-            more_targets: false,
-        })
-    }
-
-    /// The one relay of a use.
-    fn whole(&self, end: Option<&Host>) -> Link {
-        let relay = self.relay.unwrap_or(self.server.ip);
-        let was_called = relay == self.server.ip;
-        let mut targets = self.asked();
-        if let (true, Some(end)) = (targets.is_empty(), end) {
-            let (host, port) = (end.clone(), 0);
-            targets.push(Target { host, port });
+        let places = link.targets.iter().map(address);
+        let mut places: Vec<_> = places.map(|ip| ip.map(|ip| networks.place(ip))).collect();
+        if places.is_empty() {
+            places.push(None);
         }
-        Link {
-            client: if was_called {
-                self.client.ip
-            } else {
-                self.server.ip
-            },
-            relay,
-            port: self.server.port.filter(|_| was_called),
-            means: self.means(),
-            targets,
-            more_targets: self.has_more_targets(),
-        }
-    }
-
-    /// The targets that were asked for.
-    fn asked(&self) -> Vec<Target> {
-        let listed = self.evidence.targets.iter();
-        let listed: Vec<Target> = listed
-            .filter_map(|counted| counted.value.clone()?.read())
-            .collect();
-        if listed.is_empty() {
-            return self
-                .target
-                .clone()
-                .and_then(WireTarget::read)
-                .into_iter()
-                .collect();
-        }
-        listed
-    }
-
-    /// Whether the relay went where nobody saw it: targets beyond those listed, or fewer than it did what was asked.
-    fn has_more_targets(&self) -> bool {
-        let targets = &self.evidence.targets;
-        let seen: u64 = targets.iter().map(|counted| counted.count).sum();
-        targets.iter().any(|counted| counted.value.is_none()) || seen < self.evidence.opened
-    }
-
-    fn means(&self) -> Vec<Result<Means, String>> {
-        let protocols = self.evidence.protocols.iter();
-        let protocols = protocols.filter_map(|counted| counted.value.as_deref());
-        let spoken = protocols.map(Means::of);
-        let mechanism = self.mechanism.as_deref().map(Means::of_mechanism);
-        let mut means: Vec<_> = spoken.map(|word| word.map_err(str::to_owned)).collect();
-        if means.is_empty() {
-            means.extend(mechanism.map(|word| word.map_err(str::to_owned)));
-        }
-        means.extend(self.evidence.reverse.then_some(Ok(Means::BackConnect)));
-        means.sort_unstable();
-        means.dedup();
-        means
+        places
     }
 }
-
-impl WireTarget {
-    fn read(self) -> Option<Target> {
-        let host = self.ip.map(Host::from_ip).or_else(|| host(&self.host?))?;
-        let port = self.port;
-        Some(Target { host, port })
-    }
-}
-
-fn host(text: &str) -> Option<Host> {
-    Host::from_text(text.as_bytes())
-}
-
-fn certainty(word: &str) -> Result<Certainty, String> {
-    match word {
-        "hint" => Ok(Certainty::Hint),
-        "possible" => Ok(Certainty::Possible),
-        "probable" => Ok(Certainty::Probable),
-        "proven" => Ok(Certainty::Proven),
-        other => Err(format!("there is no certainty `{other}`")),
-    }
-}
-
-/// Ports at which services are called that are there for many.
-const USUAL_PORTS: [u16; 22] = [
-    22, 25, 53, 80, 110, 123, 143, 443, 465, 587, 636, 853, 993, 995, 1080, 1194, 3128, 3389, 8000,
-    8080, 8443, 8888,
-];
 
 #[cfg(test)]
 mod tests {
@@ -363,12 +173,12 @@ mod tests {
             panic!("{used:?}")
         };
         assert_eq!(
-            (link.client, link.relay),
+            (link.clients[0], link.relay),
             ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap())
         );
         assert_eq!(
             (link.port, &link.means[..]),
-            (Some(1080), &[Ok(Means::Socks)][..])
+            (Some(1080), &[Spoken::Means(&[Means::Socks])][..])
         );
         let targets: Vec<String> = link.targets.iter().map(ToString::to_string).collect();
         assert_eq!(targets, ["www.example.test:443"]);
@@ -387,10 +197,11 @@ mod tests {
         let used = Use::read(&finding).unwrap();
         let link = &used.links[0];
         assert_eq!(
-            (link.client.to_string(), link.port),
+            (link.clients[0].to_string(), link.port),
             ("198.51.100.7".to_owned(), None)
         );
-        assert_eq!(link.means, [Ok(Means::Socks), Ok(Means::BackConnect)]);
+        let means: Vec<_> = link.means.iter().map(Spoken::means).collect();
+        assert_eq!(means, [[Means::Socks], [Means::BackConnect]]);
         assert_eq!(used.scene(&Networks::default()).way, Way::BackConnect);
     }
 
@@ -399,7 +210,11 @@ mod tests {
         let finding = with(
             finding(),
             json!({
-                "detector": "multi-hop", "mechanism": "forward", "evidence": null, "target": null,
+                "detector": "multi-hop", "mechanism": null, "target": null,
+                "evidence": {
+                    "relays": 2, "mechanisms": ["forward", "dnat"],
+                    "targets": [{ "value": "192.0.2.80", "count": 3 }, { "value": "192.0.2.81", "count": 1 }],
+                },
                 "chain": ["10.0.0.1", "10.0.0.2", "10.0.0.3", "192.0.2.80"],
                 "flows": [{ "server": { "ip": "10.0.0.3", "port": 2222 } }, { "server": { "ip": "10.0.0.2", "port": 22 } }],
             }),
@@ -410,20 +225,72 @@ mod tests {
             .iter()
             .map(|link| {
                 format!(
-                    "{} {} {:?} {}",
-                    link.client, link.relay, link.port, link.targets[0]
+                    "{} {} {:?} {:?} {}",
+                    link.clients[0],
+                    link.relay,
+                    link.port,
+                    link.means[0].means(),
+                    link.targets[0]
                 )
             })
             .collect();
         assert_eq!(
             told,
             [
-                "10.0.0.1 10.0.0.2 Some(22) 10.0.0.3:2222",
-                "10.0.0.2 10.0.0.3 Some(2222) 192.0.2.80:0",
+                "10.0.0.1 10.0.0.2 Some(22) [Relay] 10.0.0.3:2222",
+                "10.0.0.2 10.0.0.3 Some(2222) [Dnat] 192.0.2.80:0",
             ]
         );
-        assert_eq!(used.links[0].means, [Ok(Means::Relay)]);
+        assert_eq!(used.links[1].targets.len(), 2);
         assert_eq!(used.scene(&Networks::default()).way, Way::Outward);
+    }
+
+    #[test]
+    fn the_last_of_a_chain_may_be_a_relay_whose_target_was_not_seen() {
+        let finding = with(
+            finding(),
+            json!({
+                "detector": "multi-hop", "target": null, "chain": ["10.0.0.1", "10.0.0.2", "10.0.0.3"],
+                "evidence": { "relays": 2, "mechanisms": ["forward"] },
+            }),
+        );
+        let links = Use::read(&finding).unwrap().links;
+        let relays: Vec<String> = links.iter().map(|link| link.relay.to_string()).collect();
+        assert_eq!(relays, ["10.0.0.2", "10.0.0.3"]);
+        assert!(links[1].targets.is_empty() && links[1].means.is_empty());
+    }
+
+    #[test]
+    fn a_joined_relay_serves_all_its_clients() {
+        let clients =
+            json!([{ "value": "10.0.0.1", "count": 1 }, { "value": "192.0.2.9", "count": 1 }]);
+        let more = json!([{ "value": "10.0.0.1", "count": 1 }, { "value": null, "count": 1 }]);
+        let read = |clients, mechanism: &str| {
+            let evidence = json!({
+                "mechanisms": [{ "value": mechanism, "count": 2 }],
+                "clients": clients,
+                "targets": [{ "value": { "ip": "10.0.0.9", "port": 80 }, "count": 2 }],
+            });
+            let keys = json!({ "detector": "relay", "mechanism": mechanism, "evidence": evidence });
+            Use::read(&with(finding(), keys)).unwrap()
+        };
+        let used = read(clients.clone(), "forward");
+        assert_eq!(
+            (used.links[0].clients.len(), used.links[0].more_clients),
+            (2, false)
+        );
+        assert!(read(more, "forward").links[0].more_clients);
+        // The worst of the ways of its clients: from outside alone it would be low.
+        assert_eq!(used.scene(&Networks::default()).way, Way::Internal);
+        let used = read(clients, "tunnel");
+        assert_eq!(used.scene(&Networks::default()).way, Way::DirectedInward);
+    }
+
+    #[test]
+    fn an_agent_that_calls_its_hub_connects_out() {
+        let keys = json!({ "detector": "relay", "mechanism": "tunnel", "relay": "10.0.0.1" });
+        let used = Use::read(&with(finding(), keys)).unwrap();
+        assert_eq!(used.scene(&Networks::default()).way, Way::BackConnect);
     }
 
     #[test]

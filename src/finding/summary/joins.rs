@@ -66,6 +66,9 @@ impl JoinSummary {
     pub fn add(&mut self, join: &Join) {
         self.mechanisms.add(join.mechanism);
         self.proofs.add(join.proof.name());
+        if join.again {
+            return;
+        }
         self.clients.add(join.client.address.ip());
         self.targets.add(Target {
             host: Host::from_ip(join.target.address.ip()),
