@@ -97,7 +97,11 @@ impl Echoes {
             return true;
         }
         let flows = (pair.inbound.1.flow, pair.outbound.1.flow);
-        let mut heard = self.heard.get(&flows).copied().unwrap_or_default();
+        let known = self.heard.get(&flows).copied();
+        if known.is_none() && !pair.onward {
+            return false;
+        }
+        let mut heard = known.unwrap_or_default();
         if pair.onward {
             heard.onward = heard.onward.saturating_add(1);
             heard.at_start |= pair.is_at_start();
