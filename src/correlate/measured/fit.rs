@@ -54,6 +54,9 @@ struct Trial<'a> {
 
 /// Measures both directions, from both sides, at several delays, and keeps what fits best.
 pub fn fit(one: &Log, other: &Log) -> Option<Fit> {
+    if !are_alike(one, other) {
+        return None;
+    }
     let ways = [(one, other, false), (other, one, true)];
     let fits = ways.iter().flat_map(|&(from, to, turned)| {
         let (causes, effects) = (from.going(Way::In), to.going(Way::Out));
@@ -63,12 +66,27 @@ pub fn fit(one: &Log, other: &Log) -> Option<Fit> {
             .collect();
         fits
     });
-    let tried = (2.0 * LOOKS.len() as f64).ln();
     fits.max_by(|a, b| a.score().total_cmp(&b.score()))
         .map(|fit| Fit {
-            timing: (fit.timing - tried).max(0.0),
+            timing: (fit.timing - tried()).max(0.0),
             ..fit
         })
+}
+
+/// What the choice of the best of all looks, in both directions, costs (Bonferroni).
+fn tried() -> f64 {
+    (2.0 * LOOKS.len() as f64).ln()
+}
+
+/// Whether the sides carried something of the same order since both are known, in one direction at least: most that have
+/// nothing to do with each other did not, and measuring them is not worth its time.
+fn are_alike(one: &Log, other: &Log) -> bool {
+    let Some(since) = one.begins().max(other.begins()) else {
+        return false;
+    };
+    let (one, other) = (one.carried_since(since), other.carried_since(since));
+    let alike = |one: u64, other: u64| one.max(other) <= ALIKE * one.min(other) && one > 0;
+    alike(one.received, other.sent) || alike(one.sent, other.received)
 }
 
 /// Where the partner of a beat is looked for.
@@ -83,6 +101,9 @@ struct Look {
 }
 
 fn of(causes: &[&Beat], effects: &[&Beat], look: Look, turned: bool) -> Option<Fit> {
+    if causes.len().min(effects.len()) < LEAST_BEATS {
+        return None;
+    }
     let (anchors, partners) = if look.backward {
         (effects, causes)
     } else {
@@ -103,6 +124,9 @@ fn of(causes: &[&Beat], effects: &[&Beat], look: Look, turned: bool) -> Option<F
     let n = trials.len() as f64;
     let chance = trials.iter().map(|trial| trial.chance).sum::<f64>() / n;
     let timing = n * divergence(matched.len() as f64 / n, chance.max(LEAST_CHANCE));
+    if timing < LEAST_EACH + tried() {
+        return None;
+    }
     let (rounds, conserved, bytes) = conservation(&matched);
     let delay = matched
         .iter()
@@ -129,14 +153,24 @@ impl Fit {
         self.timing + self.bytes
     }
 
-    /// Whether it is a relay that fits and not only its clock or its sizes: neither of them alone is enough, and most of
-    /// what comes must leave.
-    pub fn holds(&self) -> bool {
-        let most = |part: u32, of: u32| 5 * part >= 2 * of;
+    /// Whether it is told, where so many pairs of sides were tried in all: a relay fits in time and in size, neither of
+    /// them alone is enough, and much of what comes must leave.
+    pub fn is_told(&self, tried: u64) -> bool {
+        self.corrected(tried) <= CHANCE && self.is_relay_like()
+    }
+
+    /// Whether both time and size fit to some degree.
+    pub fn is_relay_like(&self) -> bool {
+        let much = |part: u32, of: u32| 5 * part >= 2 * of;
         self.timing >= LEAST_EACH
             && self.bytes >= LEAST_EACH
-            && most(self.matched, self.trials)
-            && most(self.conserved, self.rounds)
+            && much(self.matched, self.trials)
+            && much(self.conserved, self.rounds)
+    }
+
+    /// The bound of the chance that any of the pairs tried so far fits as well.
+    pub fn corrected(&self, tried: u64) -> f64 {
+        self.chance() * tried.max(LEAST_TRIED) as f64
     }
 
     /// The pairs of flows: each flow of the side that has more of them with the one that it fits most often.
@@ -358,7 +392,193 @@ const LOOKS: [Look; 6] = [
 ];
 const JITTER: Span = Span::from_seconds(1);
 const REST: Span = Span::from_millis(300);
+/// A join is told if by accident fewer than one in a hundred runs would tell a wrong one: the bound of its chance, times
+/// the pairs of sides that the run has measured so far (Bonferroni), of which a short run is charged with a thousand.
+const CHANCE: f64 = 1e-2;
+const LEAST_TRIED: u64 = 1_000;
+/// What each of timing and bytes must bring: a chance of e^-4, about one in fifty.
 const LEAST_EACH: f64 = 4.0;
 const LEAST_CHANCE: f64 = 0.02;
+const ALIKE: u64 = 4;
+const LEAST_BEATS: usize = 4;
 const SLACK: u64 = 48;
 const EXCHANGED: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What happens to each exchange between the sides of a made-up host.
+    #[derive(Clone, Copy)]
+    struct Relay {
+        /// Milliseconds that it takes.
+        delay: i64,
+        /// One exchange in so many does not show on the other side; 0 for none.
+        loses: usize,
+        /// Bytes that framing adds to each flight on the first side.
+        padding: u64,
+        /// Whether the second side's flights begin twice.
+        splits: bool,
+    }
+
+    const PLAIN: Relay = Relay {
+        delay: 2,
+        loses: 0,
+        padding: 0,
+        splits: false,
+    };
+
+    /// One exchange: the pause before it in milliseconds, and the bytes of request and answer.
+    type Exchange = (i64, u64, u64);
+
+    /// Numbers that look like chance and are always the same.
+    fn numbers(seed: u64) -> impl Iterator<Item = u64> {
+        std::iter::successors(Some(seed), |n| {
+            Some(
+                n.wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407),
+            )
+        })
+        .map(|n| n >> 33)
+        .skip(1)
+    }
+
+    fn exchanges(seed: u64, count: usize, most: u64) -> Vec<Exchange> {
+        let mut numbers = numbers(seed);
+        let mut next = |below: u64| numbers.next().unwrap() % below;
+        let exchange = |_| (400 + next(3_000) as i64, 60 + next(900), 200 + next(most));
+        (0..count).map(exchange).collect()
+    }
+
+    /// The side of a host that clients ask.
+    fn asked(exchanges: &[Exchange], padding: u64, answered_after: i64) -> Log {
+        let mut log = Log::default();
+        let mut now = Timestamp::from_parts(1_000, 0);
+        for &(pause, request, answer) in exchanges {
+            now = now + Span::from_millis(pause);
+            log.record(now, FlowId(1), Way::In);
+            let received = request + padding;
+            log.carry(Carried { received, sent: 0 });
+            log.record(now + Span::from_millis(answered_after), FlowId(1), Way::Out);
+            let sent = answer + padding;
+            log.carry(Carried { received: 0, sent });
+        }
+        log
+    }
+
+    /// The side on which it asks others.
+    fn asking(exchanges: &[Exchange], relay: Relay) -> Log {
+        let mut log = Log::default();
+        let mut now = Timestamp::from_parts(1_000, 0);
+        for (at, &(pause, sent, received)) in exchanges.iter().enumerate() {
+            now = now + Span::from_millis(pause);
+            let begins = now + Span::from_millis(relay.delay);
+            let lost = relay.loses > 0 && at % relay.loses == 0;
+            let beat = |log: &mut Log, after: i64, way: Way| {
+                if !lost {
+                    log.record(begins + Span::from_millis(after), FlowId(2), way);
+                }
+            };
+            beat(&mut log, 0, Way::Out);
+            if relay.splits {
+                beat(&mut log, 1, Way::Out);
+            }
+            log.carry(Carried { sent, received: 0 });
+            beat(&mut log, 40, Way::In);
+            log.carry(Carried { sent: 0, received });
+        }
+        log
+    }
+
+    fn relayed(exchanges: &[Exchange], relay: Relay) -> Option<Fit> {
+        let after = 2 * relay.delay + 40;
+        fit(
+            &asked(exchanges, relay.padding, after),
+            &asking(exchanges, relay),
+        )
+    }
+
+    #[test]
+    fn relays_fit() {
+        let cases = [
+            ("at once", PLAIN),
+            ("with patience", Relay { delay: 60, ..PLAIN }),
+            ("losing flights", Relay { loses: 5, ..PLAIN }),
+            (
+                "framed",
+                Relay {
+                    padding: 37,
+                    ..PLAIN
+                },
+            ),
+            (
+                "segmented anew",
+                Relay {
+                    splits: true,
+                    ..PLAIN
+                },
+            ),
+        ];
+        for (name, relay) in cases {
+            for most in [2_000, 200_000] {
+                let fit = relayed(&exchanges(7, 24, most), relay).unwrap();
+                assert!(fit.is_told(1_000_000), "{name}: {fit:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_few_exchanges_are_not_enough() {
+        let told = (1..16).map(|count| {
+            let fit = relayed(&exchanges(7, count, 20_000), PLAIN);
+            fit.is_some_and(|fit| fit.is_told(1))
+        });
+        let told: Vec<bool> = told.collect();
+        assert!(told[..4].iter().all(|told| !told), "{told:?}");
+        assert!(told[12..].iter().all(|told| *told), "{told:?}");
+    }
+
+    /// An application asks its database when it is asked, and says something of its own.
+    #[test]
+    fn an_application_fits_in_time_only() {
+        let asked_of_it = exchanges(7, 60, 20_000);
+        let of_its_own = exchanges(8, 60, 20_000);
+        let same_times = asked_of_it.iter().zip(&of_its_own);
+        let database: Vec<Exchange> = same_times.map(|(at, own)| (at.0, own.1, own.2)).collect();
+        let fit = fit(&asked(&asked_of_it, 0, 44), &asking(&database, PLAIN)).unwrap();
+        assert!(fit.timing > 100.0 && fit.bytes < LEAST_EACH, "{fit:?}");
+        assert!(!fit.is_told(1));
+    }
+
+    /// Two monitors in step ask the same of a host and of another one through no fault of theirs.
+    #[test]
+    fn what_always_looks_the_same_proves_nothing() {
+        let beats = vec![(5_000, 90, 2_000); 60];
+        let fit = relayed(&beats, PLAIN).unwrap();
+        assert!(fit.bytes < 0.1 && !fit.is_told(1), "{fit:?}");
+    }
+
+    #[test]
+    fn sides_that_have_nothing_to_do_with_each_other_do_not_fit() {
+        for seed in 1..200 {
+            let one = asked(&exchanges(seed, 60, 20_000), 0, 44);
+            let other = asking(&exchanges(seed + 1_000, 60, 20_000), PLAIN);
+            assert!(
+                !fit(&one, &other).is_some_and(|fit| fit.is_told(1)),
+                "{seed}"
+            );
+        }
+    }
+
+    #[test]
+    fn divergence_is_that_of_coins() {
+        for (seen, p, expected) in [
+            (1.0, 0.5, std::f64::consts::LN_2),
+            (0.5, 0.5, 0.0),
+            (0.2, 0.5, 0.0),
+            (1.0, 1.0, 0.0),
+        ] {
+            assert!((divergence(seen, p) - expected).abs() < 1e-12);
+        }
+    }
+}

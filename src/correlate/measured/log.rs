@@ -111,14 +111,21 @@ impl Log {
         }
     }
 
-    /// The beats that are kept, oldest first.
-    pub fn beats(&self) -> impl DoubleEndedIterator<Item = &Beat> {
-        self.beats.iter()
-    }
-
     /// The beats that go one way.
     pub fn going(&self, way: Way) -> Vec<&Beat> {
         self.beats.iter().filter(|beat| beat.way == way).collect()
+    }
+
+    /// What was carried since a moment, as far as beats that are kept tell.
+    pub fn carried_since(&self, time: Timestamp) -> Carried {
+        let at = self.beats.partition_point(|beat| beat.time < time);
+        let before = self.beats.get(at).map_or(self.carried, |beat| beat.before);
+        self.carried.since(before)
+    }
+
+    /// The time of the oldest beat that is kept.
+    pub fn begins(&self) -> Option<Timestamp> {
+        self.beats.front().map(|beat| beat.time)
     }
 
     /// How many beats were recorded, those that gave way among them.

@@ -183,12 +183,11 @@ impl Measures {
         };
         let fits = hub.measure(session, side);
         self.tried += fits.len() as u64;
-        let tried = self.tried.max(LEAST_TRIED);
+        let tried = self.tried;
         let mut joins = Vec::new();
         for fit in fits {
-            let chance = fit.chance() * tried as f64;
-            if chance <= CHANCE && fit.holds() {
-                joins.extend(self.pairs(host, &fit, chance));
+            if fit.is_told(tried) {
+                joins.extend(self.pairs(host, &fit, fit.corrected(tried)));
             }
         }
         joins
@@ -329,10 +328,6 @@ const TAKEN_IN: usize = 64;
 const LOOKED_AT: usize = 8;
 /// Flows that are over and remembered, for each host.
 const OVER_EACH: usize = 8;
-/// A join is told if by accident fewer than one in a hundred runs would tell a wrong one: the bound of its chance, times
-/// the pairs of sides that the run has measured so far (Bonferroni), of which a short run is charged with a thousand.
-const CHANCE: f64 = 1e-2;
-const LEAST_TRIED: u64 = 1_000;
 const DNS: u16 = 53;
 const FRONTED: [u16; 4] = [80, 443, 8080, 8443];
 const MAIL: [u16; 7] = [25, 110, 143, 465, 587, 993, 995];
