@@ -7,6 +7,7 @@ pub mod associations;
 pub mod echoes;
 pub mod fan_out;
 pub mod legs;
+pub mod measured;
 pub mod multi_hop;
 pub mod names;
 pub mod nonces;
@@ -16,7 +17,7 @@ pub mod relay;
 pub mod targets;
 
 use crate::evidence::{Certainty, Evidence, Session};
-use crate::facts::legs::{Flight, Sighting, Spoke};
+use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
 use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId};
 use crate::finding::Finding;
 use crate::finding::lifecycle::Findings;
@@ -127,7 +128,25 @@ impl Ordered {
     }
 
     /// Takes a flight that a side began.
-    pub fn flight(&mut self, _flight: &Flight, _now: Timestamp) {}
+    pub fn flight(&mut self, flight: &Flight, now: Timestamp) {
+        let joins = self.relays.flight(flight, now);
+        self.add_measured(&joins, now);
+    }
+
+    /// Takes what a flow carried that TCP ended.
+    pub fn totals(&mut self, totals: &Totals) {
+        self.relays.totals(totals);
+    }
+
+    /// Measured joins may come when one of their flows is over.
+    fn add_measured(&mut self, joins: &[Evidence], now: Timestamp) {
+        self.add_all(joins, now);
+        for session in joins.iter().flat_map(Evidence::sessions) {
+            if let Some(end) = self.relays.end_of(session.id) {
+                self.findings.end(end);
+            }
+        }
+    }
 
     /// Takes a nonce seen on a flow.
     pub fn sighted(&mut self, sighting: &Sighting, now: Timestamp) {
@@ -189,9 +208,10 @@ impl Ordered {
     }
 
     /// Takes the end of a flow that was read.
-    pub fn ended(&mut self, end: &FlowEnd) {
+    pub fn ended(&mut self, end: &FlowEnd, now: Timestamp) {
         self.associations.forget(end.id);
-        self.relays.ended(end.id);
+        let joins = self.relays.ended(end, self.now);
+        self.add_measured(&joins, now);
         self.proxies.ended(end);
         self.findings.end(end);
     }
@@ -309,7 +329,7 @@ mod tests {
     fn an_association_is_over_with_its_session() {
         let mut ordered = ordered(8);
         ordered.flow(&control(), vec![evidence(1, Certainty::Proven)], NOW);
-        ordered.ended(&end(FlowId(1)));
+        ordered.ended(&end(FlowId(1)), NOW);
         ordered.flow(&datagrams("10.0.0.1:6000"), Vec::new(), NOW);
         assert_eq!(ordered.finish()[0].sessions, 1);
     }
@@ -330,9 +350,9 @@ mod tests {
         let hint = evidence(1, Certainty::Hint).over("http-forward");
         let proof = evidence(2, Certainty::Proven).over("http-forward");
         ordered.flow(&facts, vec![hint], NOW);
-        ordered.ended(&end(FlowId(1)));
+        ordered.ended(&end(FlowId(1)), NOW);
         ordered.flow(&facts, vec![proof], NOW);
-        ordered.ended(&end(FlowId(2)));
+        ordered.ended(&end(FlowId(2)), NOW);
         let findings = ordered.finish();
         assert_eq!((findings.len(), findings[0].sessions), (1, 2));
         assert_eq!(findings[0].status, crate::finding::Status::Closed);

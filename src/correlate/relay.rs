@@ -30,14 +30,15 @@
 
 use super::echoes::{Echo, Echoes};
 use super::legs::{Leg, Legs};
+use super::measured::{MeasuredJoin, Measures};
 use super::multi_hop::{Hop, Hops};
 use super::names::Names;
 use super::recent::Recent;
 use super::targets::{Request, Requests};
 use crate::decode::{Address, Endpoint};
 use crate::evidence::{Certainty, Evidence, Join, Mechanism, Proof, Says, Session};
-use crate::facts::legs::{Sighting, Spoke};
-use crate::facts::{FlowFacts, FlowId};
+use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
+use crate::facts::{FlowEnd, FlowFacts, FlowId};
 use crate::proto::Side;
 use crate::proto::proxy_protocol::ProxyProtocol;
 use crate::proto::stack::Protocol;
@@ -50,9 +51,12 @@ pub struct Relays {
     legs: Legs,
     echoes: Echoes,
     requests: Requests,
+    measures: Measures,
     hops: Hops,
     /// The pairs of flows that were joined, so that each is told once.
     joined: Recent<(FlowId, FlowId), ()>,
+    /// Flows of which content or a target proved where they lead.
+    proven: Recent<FlowId, ()>,
     counts: RelayCounts,
 }
 
@@ -99,8 +103,10 @@ impl Relays {
             legs: Legs::new(limits.legs),
             echoes: Echoes::new(limits.nonces, limits.joins),
             requests: Requests::new(limits.joins),
+            measures: Measures::new(limits.joins / HUB_SHARE, limits.legs),
             hops: Hops::new(limits.joins, limits.relays),
             joined: Recent::new(limits.joins),
+            proven: Recent::new(limits.joins),
             counts: RelayCounts::default(),
         }
     }
@@ -111,8 +117,32 @@ impl Relays {
         let Some(leg) = self.legs.get(spoke.id).copied() else {
             return Vec::new();
         };
+        self.measures.spoke(&leg, &self.legs);
         let request = self.requests.spoke(&leg, names, now);
         request.map_or_else(Vec::new, |request| self.reached(&request, leg.session, now))
+    }
+
+    /// Takes a flight that a side began.
+    pub fn flight(&mut self, flight: &Flight, now: Timestamp) -> Vec<Evidence> {
+        let joins = self.measures.flight(flight, now);
+        self.measured(joins, now)
+    }
+
+    /// Takes what a flow carried that TCP ended.
+    pub fn totals(&mut self, totals: &Totals) {
+        self.measures.totals(totals);
+    }
+
+    /// What content or a target proved stays as it is.
+    fn measured(&mut self, joins: Vec<MeasuredJoin>, now: Timestamp) -> Vec<Evidence> {
+        let mut evidence = Vec::new();
+        for join in joins {
+            let later = join.inbound.id.max(join.outbound.id);
+            if !self.proven.contains(&later) {
+                evidence.extend(self.tell(Joined::from(join), now));
+            }
+        }
+        evidence
     }
 
     /// Takes a nonce seen on a flow.
@@ -235,8 +265,15 @@ impl Relays {
         self.join(joined, now)
     }
 
+    fn join(&mut self, joined: Joined, now: Timestamp) -> Vec<Evidence> {
+        for leg in &joined.legs {
+            self.proven.insert(leg.id, ());
+        }
+        self.tell(joined, now)
+    }
+
     /// Tells of a pair of legs once; and once more where the relay declares itself after it was found out.
-    fn join(&mut self, mut joined: Joined, now: Timestamp) -> Vec<Evidence> {
+    fn tell(&mut self, mut joined: Joined, now: Timestamp) -> Vec<Evidence> {
         let (Some(first), Some(last)) = (joined.legs.first(), joined.legs.last()) else {
             return Vec::new();
         };
@@ -261,8 +298,15 @@ impl Relays {
     }
 
     /// Forgets a flow that is over.
-    pub fn ended(&mut self, flow: FlowId) {
-        self.legs.remove(flow);
+    pub fn ended(&mut self, end: &FlowEnd, now: Timestamp) -> Vec<Evidence> {
+        let joins = self.measures.ended(end);
+        self.legs.remove(end.id);
+        self.measured(joins, now)
+    }
+
+    /// How a flow ended that was over before it was joined.
+    pub fn end_of(&self, flow: FlowId) -> Option<&FlowEnd> {
+        self.measures.end_of(flow)
     }
 
     /// What was counted so far.
@@ -274,8 +318,9 @@ impl Relays {
     pub fn memory_bound(limits: RelayLimits) -> usize {
         limits.legs * Legs::LEG_BYTES
             + Echoes::memory_bound(limits.nonces, limits.joins)
+            + Measures::memory_bound(limits.joins / HUB_SHARE, limits.legs)
             + limits.joins
-                * (Requests::ENTRY_BYTES + Hops::ENTRY_BYTES + 8 * size_of::<(FlowId, FlowId)>())
+                * (Requests::ENTRY_BYTES + Hops::ENTRY_BYTES + 16 * size_of::<(FlowId, FlowId)>())
     }
 }
 
@@ -301,6 +346,24 @@ impl From<Echo> for Joined {
             preamble: echo.preamble,
             again: false,
             certainty: Certainty::Proven,
+        }
+    }
+}
+
+impl From<MeasuredJoin> for Joined {
+    fn from(join: MeasuredJoin) -> Self {
+        Self {
+            legs: vec![join.inbound, join.outbound],
+            relays: vec![join.relay],
+            leaves: join.relay,
+            client: join.client(),
+            target: join.target(),
+            mechanism: join.mechanism(),
+            proof: Proof::Measured(join.measured),
+            delay: join.delay,
+            preamble: 0,
+            again: false,
+            certainty: Certainty::Probable,
         }
     }
 }
@@ -360,6 +423,11 @@ impl Joined {
         }
     }
 
+    /// Whether the leg that goes out carries several sessions, which its end must take apart.
+    fn is_shared(&self) -> bool {
+        matches!(self.proof, Proof::Measured(measured) if measured.shared)
+    }
+
     fn hop(&self) -> Hop {
         let opened_by_target = self
             .legs
@@ -370,9 +438,13 @@ impl Joined {
             client: self.client.address,
             relays: self.relays.clone(),
             target: self.target.address,
-            passes_on: opened_by_target && self.mechanism == Mechanism::Tunnel,
+            passes_on: (opened_by_target || self.is_shared())
+                && self.mechanism == Mechanism::Tunnel,
             mechanism: self.mechanism,
             certainty: self.certainty,
         }
     }
 }
+
+/// Pairs of legs that are remembered for one host that is measured: a host's logs take more room.
+const HUB_SHARE: usize = 4;
