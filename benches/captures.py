@@ -3,6 +3,7 @@
 
     captures.py mixed DIR OUT [BYTES]      all Ethernet pcap files below DIR, again and again a day apart, up to BYTES (1e9)
     captures.py flows OUT [FLOWS]          FLOWS (1e6) small TCP conversations: handshake, request, answer, close (8 frames)
+    captures.py crowd OUT [FLOWS]          the same, all at once: each has been opened before the first one says more
 """
 import pathlib, struct, sys
 
@@ -45,7 +46,8 @@ def mixed(folder, out, limit):
                     break
 
 
-def flows(out, count):
+def flows(out, count, window=4096):
+    """`window` conversations overlap in time."""
     ethernet = bytes.fromhex('020000000001020000000002') + b'\x08\x00'
     request = b'GET /index.html HTTP/1.1\r\nHost: web.example.test\r\nUser-Agent: bench\r\n\r\n'
     answer = b'HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n' + b'x' * 200
@@ -58,7 +60,6 @@ def flows(out, count):
         ip = struct.pack('>BBHHHBBH', 0x45, 0, 40 + len(payload), 0, 0x4000, 64, 6, 0)
         tcp = struct.pack('>IIBBHHH', 1000 + seq, (1000 + ack) if flags & 0x10 else 0, 0x50, flags, 64240, 0, 0)
         shapes.append((up, ethernet + ip, tcp + payload, 54 + len(payload)))
-    window = 4096                              # conversations that overlap in time
     with open(out, 'wb') as f:
         f.write(HEADER)
         for base in range(0, count, window):
@@ -80,5 +81,8 @@ if __name__ == '__main__':
         mixed(sys.argv[2], sys.argv[3], int(float(sys.argv[4])) if len(sys.argv) > 4 else 1_000_000_000)
     elif len(sys.argv) >= 3 and sys.argv[1] == 'flows':
         flows(sys.argv[2], int(float(sys.argv[3])) if len(sys.argv) > 3 else 1_000_000)
+    elif len(sys.argv) >= 3 and sys.argv[1] == 'crowd':
+        count = int(float(sys.argv[3])) if len(sys.argv) > 3 else 1_000_000
+        flows(sys.argv[2], count, count)
     else:
         sys.exit(__doc__)

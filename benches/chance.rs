@@ -99,7 +99,7 @@ fn steps(events: &[Event]) -> BTreeMap<Key, Vec<Step>> {
     for event in events {
         let (flow, from, client, server) = match &event.report {
             Report::Spoke(spoke) => {
-                flows.insert(spoke.id, (*spoke, 0, 0));
+                flows.insert(spoke.id, (**spoke, 0, 0));
                 (spoke.id, None, 0, 0)
             }
             Report::Flight(flight) => (

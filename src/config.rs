@@ -6,12 +6,17 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::correlate::fan_out::FanOutLimits;
 use crate::correlate::relay::RelayLimits;
-use crate::correlate::{self, Ordered};
+use crate::correlate::{self, Ordered, Speaks};
 use crate::decode::FragmentLimits;
 use crate::detect::Tuning;
 use crate::flow::table::Timeouts;
 use crate::pipeline::memory_bound;
+use crate::policy::Policy;
+use crate::policy::approvals::Approval;
+use crate::policy::groups::Group;
+use crate::policy::networks::Networks;
 use crate::shard::{self, SHARDS, Shard};
 use crate::time::Span;
 use crate::toml_file::{self, Fault, FileError, TomlFile};
@@ -34,6 +39,14 @@ pub struct Config {
     pub relays: Relays,
     /// Each detector by name.
     pub detectors: Detectors,
+    /// What is inside.
+    pub networks: Networks,
+    /// Hosts that belong together.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
+    /// Uses that somebody answers for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Approval>,
 }
 
 /// Threads.
@@ -86,6 +99,8 @@ pub struct Fragments {
 pub struct Findings {
     /// Findings that are still being added to; the oldest are given out early.
     pub max: Number<1, 10_000_000>,
+    /// Sessions of findings whose end is waited for; the one reported longest ago counts as over.
+    pub sessions: Number<1, 100_000_000>,
     /// Endpoints that correlators remember for another flow to come; the oldest give way.
     pub remembered: Number<1, 10_000_000>,
     /// Addresses whose names, seen in DNS answers, are remembered; the oldest give way.
@@ -120,6 +135,22 @@ pub struct Detectors {
     pub relay: Switch,
     /// Ways through several relays.
     pub multi_hop: MultiHop,
+    /// Sessions to many in short succession.
+    pub fan_out: FanOut,
+}
+
+/// Sessions to many in short succession.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FanOut {
+    /// Whether it speaks.
+    pub enabled: bool,
+    /// Targets of one relay for one client from which on it is told; those with a name count for a quarter.
+    pub targets: Number<2, 64>,
+    /// Relays of one client from which on it is told.
+    pub relays: Number<2, 64>,
+    /// Seconds within which they are counted.
+    pub window_seconds: Number<1, 86_400>,
 }
 
 /// Ways through several relays.
@@ -212,7 +243,7 @@ impl Default for Flows {
 impl Default for Heads {
     fn default() -> Self {
         Self {
-            budget_mebibytes: Number::new(128),
+            budget_mebibytes: Number::new(96),
         }
     }
 }
@@ -230,7 +261,8 @@ impl Default for Fragments {
 impl Default for Findings {
     fn default() -> Self {
         Self {
-            max: Number::new(4_096),
+            max: Number::new(1_024),
+            sessions: Number::new(65_536),
             remembered: Number::new(4_096),
             names: Number::new(65_536),
         }
@@ -243,6 +275,17 @@ impl Default for Relays {
             legs: Number::new(1 << 18),
             nonces: Number::new(1 << 18),
             joins: Number::new(4_096),
+        }
+    }
+}
+
+impl Default for FanOut {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            targets: Number::new(16),
+            relays: Number::new(8),
+            window_seconds: Number::new(60),
         }
     }
 }
@@ -271,7 +314,7 @@ impl Config {
     pub fn load(path: Option<&Path>) -> Result<Self, FileError> {
         path.map_or_else(
             || Ok(Self::default()),
-            |path| TomlFile::read("the configuration", path)?.parse(),
+            |path| TomlFile::read("the configuration", path)?.read_by(str::parse),
         )
     }
 
@@ -304,13 +347,24 @@ impl Config {
         correlate::Limits {
             findings: self.findings.max.count(),
             remembered: self.findings.remembered.count(),
-            flows: self.flows.max.count(),
+            flows: self.findings.sessions.count(),
             names: self.findings.names.count(),
             relays: RelayLimits {
                 legs: self.relays.legs.count(),
                 nonces: self.relays.nonces.count(),
                 joins: self.relays.joins.count(),
                 relays: self.detectors.multi_hop.relays.count(),
+            },
+            fan_outs: FanOutLimits {
+                remembered: self.findings.remembered.count(),
+                targets: self.detectors.fan_out.targets.count(),
+                relays: self.detectors.fan_out.relays.count(),
+                window: self.detectors.fan_out.window_seconds.seconds(),
+            },
+            speaks: Speaks {
+                relay: self.detectors.relay.enabled,
+                multi_hop: self.detectors.multi_hop.enabled,
+                fan_out: self.detectors.fan_out.enabled,
             },
         }
     }
@@ -324,6 +378,7 @@ impl Config {
             websocket_tunnel,
             relay: _,
             multi_hop: _,
+            fan_out: _,
         } = &self.detectors;
         Tuning {
             socks_proxy: socks_proxy.enabled,
@@ -333,10 +388,19 @@ impl Config {
         }
     }
 
+    /// What is known of hosts, and what they may do.
+    pub fn policy(&self) -> Policy {
+        let (groups, approvals) = (self.groups.clone(), self.approvals.clone());
+        Policy::new(self.networks.clone(), groups, approvals)
+    }
+
     /// What memory may be used for, each with an upper bound in bytes. The bound holds for any input.
-    pub fn memory_bounds(&self) -> [(&'static str, usize); 5] {
+    pub fn memory_bounds(&self) -> [(&'static str, usize); 6] {
         let shard = self.shard_limits();
         let heads = shard.head_bytes * usize::from(SHARDS);
+        let workers = self.pipeline.workers.count();
+        // With workers, events stand on both sides of the ordered stage's door.
+        let events = Shard::events_bound(shard) * (1 + workers.min(1));
         [
             ("flows", Shard::memory_bound(shard).saturating_sub(heads)),
             ("stream heads", heads),
@@ -345,7 +409,8 @@ impl Config {
                 "findings and correlation",
                 Ordered::memory_bound(self.correlation_limits()),
             ),
-            ("batches", memory_bound(self.pipeline.workers.count())),
+            ("events", events),
+            ("batches", memory_bound(workers)),
         ]
     }
 }
@@ -354,13 +419,26 @@ impl std::str::FromStr for Config {
     type Err = Fault;
 
     fn from_str(text: &str) -> Result<Self, Fault> {
-        toml_file::parse(text)
+        let config: Self = toml_file::parse(text)?;
+        match config.policy().fault(text) {
+            Some(fault) => Err(fault),
+            None => Ok(config),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_million_flows_fit_into_a_gibibyte() {
+        let config = Config::default();
+        let bounds = config.memory_bounds();
+        let total: usize = bounds.iter().map(|(_, bytes)| bytes).sum();
+        assert!(config.flows.max.count() >= 1_000_000);
+        assert!(total < 1 << 30, "{} MiB: {bounds:?}", total >> 20);
+    }
 
     #[test]
     fn the_shipped_file_shows_every_key_with_its_default() {
@@ -371,6 +449,26 @@ mod tests {
             .parse()
             .unwrap();
         assert_eq!(shipped.parse::<toml::Table>().unwrap(), written);
+    }
+
+    /// What stands behind `# ` from a line that begins a table on.
+    #[test]
+    fn what_the_shipped_file_shows_in_comments_is_right() {
+        let shipped = include_str!("../config/hopscope.toml");
+        let (_, examples) = shipped.split_once("# [[groups]]").unwrap();
+        let examples = format!("# [[groups]]{examples}");
+        let keys = examples.lines().filter_map(|line| line.strip_prefix("# "));
+        let keys = keys.filter(|line| line.starts_with("[[") || line.contains(" = "));
+        let config: Config = keys.collect::<Vec<_>>().join("\n").parse().unwrap();
+        assert_eq!((config.groups.len(), config.approvals.len()), (1, 1));
+    }
+
+    #[test]
+    fn the_site_to_start_from_is_in_order() {
+        let site: Config = include_str!("../config/site.toml").parse().unwrap();
+        let day = "2026-11-21".parse().unwrap();
+        assert_eq!(site.policy().review(day), []);
+        assert!(site.groups.len() > 5 && site.approvals.len() > 5);
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl Evidence {
     pub fn exchange(&self) -> Option<&RelayExchange> {
         match &self.says {
             Says::Exchange(exchange) => Some(exchange),
-            Says::Join(_) | Says::Chain(_) => None,
+            Says::Join(_) | Says::Chain(_) | Says::Spread(_) => None,
         }
     }
 }
@@ -51,6 +51,8 @@ pub enum Says {
     Join(Box<Join>),
     /// Sessions were relayed one into the other.
     Chain(Chain),
+    /// Sessions went to many in short succession.
+    Spread(Spread),
 }
 
 /// Two flows as the legs of one relayed session: [`Evidence::session`] comes in, the first of [`Evidence::further`] goes
@@ -69,6 +71,8 @@ pub struct Join {
     pub delay: Span,
     /// Bytes that a relay's own handshake took on the first leg before what it passed on.
     pub preamble: u64,
+    /// Whether the two legs were joined before, by another proof.
+    pub again: bool,
 }
 
 /// How a host relays.
@@ -175,6 +179,17 @@ impl Certainty {
     }
 }
 
+/// One more of many sessions in short succession.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spread {
+    /// Who was reached by this one.
+    pub target: Address,
+    /// Targets of the relay within the window.
+    pub targets: usize,
+    /// Relays of the client within the window.
+    pub relays: usize,
+}
+
 impl Chain {
     /// The hosts that relay, in order.
     pub fn relaying(&self) -> &[Address] {
@@ -197,6 +212,8 @@ pub struct Session {
     pub opened: Timestamp,
     /// Time of its newest segment when the evidence was found.
     pub last_seen: Timestamp,
+    /// The VLAN it was seen in.
+    pub vlan: Option<u16>,
     /// How well it was seen.
     pub quality: Quality,
 }
@@ -210,6 +227,7 @@ impl From<&FlowFacts> for Session {
             transport: facts.transport,
             opened: facts.opened,
             last_seen: facts.last_seen,
+            vlan: facts.label.vlan,
             quality: facts.quality,
         }
     }
@@ -224,6 +242,7 @@ impl From<&Spoke> for Session {
             transport: spoke.transport,
             opened: spoke.opened,
             last_seen: spoke.opened,
+            vlan: spoke.vlan,
             quality: spoke.quality,
         }
     }

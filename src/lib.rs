@@ -32,6 +32,8 @@ pub mod correlate;
 
 pub mod finding;
 
+pub mod policy;
+
 pub mod pipeline;
 
 pub mod sink;

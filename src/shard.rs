@@ -80,7 +80,7 @@ pub struct Order {
     cause: Cause,
     frame: u64,
     shard: u16,
-    sequence: u64,
+    sequence: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,7 +96,7 @@ pub enum Report {
     /// A flow was read, and detectors or correlators want to know.
     Flow(Box<FlowFacts>, Vec<Evidence>),
     /// A flow carried its first payload.
-    Spoke(Spoke),
+    Spoke(Box<Spoke>),
     /// A side of a flow that spoke began a flight.
     Flight(Flight),
     /// TCP ended a flow that spoke and is kept for a while.
@@ -106,7 +106,7 @@ pub enum Report {
     /// A flow that was reported, or spoke, is over.
     Ended(FlowEnd),
     /// DNS gave names for addresses.
-    Answers(Answers),
+    Answers(Box<Answers>),
     /// A flow that a person asked about is over.
     Portrait(Box<FlowPortrait>),
 }
@@ -241,13 +241,14 @@ impl Shard {
             self.close(victim, events);
         }
         self.counts.flows += 1;
-        let flow = Flow::open(
+        let mut flow = Flow::open(
             FlowId(moment.frame),
             route.key,
             route.sender,
             segment,
             moment.time,
         );
+        flow.watched = self.watching.holds(&flow);
         self.table.insert(flow)
     }
 
@@ -271,6 +272,9 @@ impl Shard {
             self.counts.copies += u64::from(observed == Observed::Copy);
             return observed;
         };
+        if flow.watched && payload.new_bytes > 0 {
+            self.watching.note_size(flow, from, payload.new_bytes);
+        }
         let turns = flow.flights(from) != flights;
         let answers = flow.is_answered() && !was_answered;
         let ends = flow.ending().is_some();
@@ -432,7 +436,7 @@ impl Shard {
         if !named.is_empty() {
             self.watching.note_names(flow, &named);
             let asker = segment.destination;
-            events.push(Report::Answers(Answers { asker, named }));
+            events.push(Report::Answers(Box::new(Answers { asker, named })));
         }
     }
 
@@ -518,6 +522,12 @@ impl Shard {
         let overshoot = 2 * Head::CAPACITY;
         usize::from(SHARDS) * (flows + limits.head_bytes + overshoot + Closed::BYTES)
     }
+
+    /// An upper bound of the bytes of memory that the events of these shards hold at once: every flow may end in the
+    /// same moment.
+    pub fn events_bound(limits: Limits) -> usize {
+        usize::from(SHARDS) * limits.flows * size_of::<Event>() * 17 / 16
+    }
 }
 
 /// Numbers the events of one cause.
@@ -534,6 +544,9 @@ impl<'a> Outbox<'a> {
     fn push(&mut self, report: Report) {
         let order = self.order;
         self.order.sequence += 1;
+        if self.out.len() == self.out.capacity() {
+            self.out.reserve_exact(self.out.len() / 16 + FEW_EVENTS);
+        }
         self.out.push(Event { order, report });
     }
 }
@@ -652,6 +665,9 @@ fn quality_of(flow: &Flow) -> Quality {
         rewritten: flow.defects.rewritten,
     }
 }
+
+/// Room for events that is made at once at first. It grows by a sixteenth, not twofold, so that the bound is near.
+const FEW_EVENTS: usize = 1_024;
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! The packet clock: [`Timestamp`] and [`Span`], both whole nanoseconds.
+//! The packet clock: [`Timestamp`] and [`Span`], both whole nanoseconds, and the [`Day`]s that people write.
 //!
 //! Nothing below the pipeline reads the machine's clock. A timestamp comes from the capture and is passed down.
 
@@ -61,6 +61,17 @@ impl fmt::Display for Timestamp {
 impl serde::Serialize for Timestamp {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+/// RFC 3339, as it is printed.
+impl std::str::FromStr for Timestamp {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let moment: jiff::Timestamp = text.parse().map_err(|error| format!("{text}: {error}"))?;
+        let nanos = i64::try_from(moment.as_nanosecond());
+        Ok(nanos.map_or(Self::MAX, Self))
     }
 }
 
@@ -128,6 +139,52 @@ impl std::ops::Mul<i64> for Span {
     }
 }
 
+/// A day of the calendar, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(jiff::civil::Date);
+
+impl Day {
+    /// The day of a year, month and day, each counted from 1.
+    pub fn new(year: i16, month: i8, day: i8) -> Option<Self> {
+        jiff::civil::Date::new(year, month, day).ok().map(Self)
+    }
+
+    /// The day on which a moment is.
+    pub fn of(moment: Timestamp) -> Self {
+        let moment = jiff::Timestamp::from_nanosecond(i128::from(moment.0));
+        let moment = moment.unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        Self(jiff::tz::Offset::UTC.to_datetime(moment).date())
+    }
+
+    /// Year, month and day.
+    pub fn parts(self) -> (i16, i8, i8) {
+        (self.0.year(), self.0.month(), self.0.day())
+    }
+
+    /// How many days lie between an earlier day and this one; negative where it is later.
+    pub fn days_since(self, earlier: Self) -> i64 {
+        i64::from((self.0 - earlier.0).get_days())
+    }
+}
+
+/// `2026-11-21`
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::str::FromStr for Day {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let day = text.parse::<jiff::civil::Date>();
+        let bare = text.len() == "2026-11-21".len();
+        let day = day.ok().filter(|_| bare).map(Self);
+        day.ok_or_else(|| format!("`{text}` is no day, such as 2026-11-21"))
+    }
+}
+
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
 #[cfg(test)]
@@ -143,6 +200,34 @@ mod tests {
         ];
         for (nanos, text) in cases {
             assert_eq!(Timestamp::from_nanos(nanos).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_moment_is_read_as_it_was_printed() {
+        for nanos in [0, 1_600_000_000_123_456_000, -1_000] {
+            let moment = Timestamp::from_nanos(nanos);
+            assert_eq!(moment.to_string().parse(), Ok(moment));
+        }
+        assert!("yesterday".parse::<Timestamp>().is_err());
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar_in_utc() {
+        let cases = [
+            ("1969-12-31", -1, -1),
+            ("1970-01-01", 0, 0),
+            ("1970-01-01", 86_399, 0),
+            ("1972-02-29", 68_169_600, 789),
+        ];
+        let epoch = Day::new(1970, 1, 1).unwrap();
+        for (text, seconds, since) in cases {
+            let day = Day::of(Timestamp::from_parts(seconds, 0));
+            assert_eq!((day.to_string().as_str(), text.parse()), (text, Ok(day)));
+            assert_eq!(day.days_since(epoch), since);
+        }
+        for text in ["", "2026-02-29", "21.11.2026", "2026-11-21T00:00:00"] {
+            assert!(text.parse::<Day>().is_err(), "{text}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Files that people write in TOML: read whole, parsed into values that cannot be wrong, and what is said when not.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -32,7 +33,16 @@ impl TomlFile {
     ///
     /// If it says something that is not known.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, FileError> {
-        parse(&self.text).map_err(|fault| FileError::Wrong {
+        self.read_by(parse)
+    }
+
+    /// Reads it in a way of its own.
+    ///
+    /// # Errors
+    ///
+    /// If `read` finds something wrong in the text.
+    pub fn read_by<T>(&self, read: impl Fn(&str) -> Result<T, Fault>) -> Result<T, FileError> {
+        read(&self.text).map_err(|fault| FileError::Wrong {
             what: self.what,
             path: self.path.clone(),
             fault,
@@ -53,8 +63,14 @@ impl TomlFile {
 pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
     toml::from_str(text).map_err(|error| Fault {
         nearest: nearest_key(error.message()),
-        error: Box::new(error),
+        sentence: error.to_string(),
     })
+}
+
+/// The line that a byte of a text stands in, from 1.
+pub fn line(text: &str, byte: usize) -> usize {
+    let before = text.bytes().take(byte);
+    before.filter(|&byte| byte == b'\n').count() + 1
 }
 
 /// Why a file says nothing.
@@ -84,19 +100,78 @@ pub enum FileError {
 
 /// What is wrong in a file: line, column, the line itself with a caret, and the nearest key that is known.
 #[derive(Debug, thiserror::Error)]
-#[error("{error}{}", nearest.as_ref().map_or(String::new(), |key| format!("did you mean `{key}`?")))]
+#[error("{sentence}{}", nearest.as_ref().map_or(String::new(), |key| format!("did you mean `{key}`?")))]
 pub struct Fault {
-    error: Box<toml::de::Error>,
+    /// Ends with a line end.
+    sentence: String,
     nearest: Option<String>,
+}
+
+impl Fault {
+    /// What is wrong with a value that could be read, in the bytes where it stands.
+    pub fn at(text: &str, bytes: Range<usize>, sentence: &str) -> Self {
+        let number = line(text, bytes.start);
+        let shown = text.lines().nth(number - 1).unwrap_or_default();
+        let before = text.get(..bytes.start).unwrap_or_default();
+        let indent = before.chars().rev().take_while(|&c| c != '\n').count();
+        let inside = text.get(bytes).and_then(|inside| inside.lines().next());
+        let carets = "^".repeat(inside.map_or(1, |inside| inside.chars().count().max(1)));
+        let (column, margin) = (indent + 1, " ".repeat(number.to_string().len()));
+        let head = format!("TOML parse error at line {number}, column {column}\n{margin} |");
+        let pointer = format!("{margin} | {:indent$}{carets}", "");
+        Self {
+            sentence: format!("{head}\n{number} | {shown}\n{pointer}\n{sentence}\n"),
+            nearest: None,
+        }
+    }
+
+    /// The same with the word that was probably meant: the one of `known` that is most like `unknown`.
+    pub fn nearest_to<'k>(
+        mut self,
+        unknown: &str,
+        known: impl IntoIterator<Item = &'k str>,
+    ) -> Self {
+        self.nearest = nearest(unknown, known.into_iter());
+        self
+    }
 }
 
 /// The known key that is most like the unknown one, read from the parser's own list of what it expected.
 fn nearest_key(message: &str) -> Option<String> {
     let mut quoted = message.split('`').skip(1).step_by(2);
-    let unknown = message.contains("unknown field").then(|| quoted.next())??;
-    quoted
+    let is_list = ["unknown field", "unknown variant"]
+        .iter()
+        .any(|start| message.contains(start));
+    let unknown = is_list.then(|| quoted.next())??;
+    nearest(unknown, quoted)
+}
+
+fn nearest<'k>(unknown: &str, known: impl Iterator<Item = &'k str>) -> Option<String> {
+    known
         .map(|key| (strsim::damerau_levenshtein(unknown, key), key))
         .filter(|(distance, key)| *distance <= key.len().div_ceil(2))
         .min()
         .map(|(_, key)| key.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_points_at_its_bytes() {
+        let text = "a = 1\nnäme = \"x\"\n";
+        let at = text.find("\"x\"").unwrap();
+        let fault = Fault::at(text, at..at + 3, "there is no `x`");
+        let shown = "\
+TOML parse error at line 2, column 8
+  |
+2 | näme = \"x\"
+  |        ^^^
+there is no `x`
+";
+        assert_eq!(fault.to_string(), shown);
+        let fault = fault.nearest_to("x", ["xy", "long-word"]);
+        assert!(fault.to_string().ends_with("did you mean `xy`?"));
+    }
 }

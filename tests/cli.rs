@@ -25,7 +25,7 @@ const QUIET: &str = "http-forward-proxy/miss-ordinary-web.pcap";
 
 #[test]
 fn help_is_there_for_every_command() {
-    let cases: [(&[&str], &[&str]); 7] = [
+    let cases: [(&[&str], &[&str]); 8] = [
         (
             &["--help"],
             &[
@@ -48,6 +48,10 @@ fn help_is_there_for_every_command() {
         ),
         (&["detectors", "--help"], &["hopscope explain detector"]),
         (&["explain", "--help"], &["detector", "finding", "flow"]),
+        (
+            &["judge", "--help"],
+            &["standard input", "--fail-on", "All else stays as it was"],
+        ),
         (&["config", "--help"], &["check"]),
         (
             &["config", "check", "--help"],

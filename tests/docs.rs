@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use hopscope::detect::DETECTORS;
+use hopscope::policy::means::Means;
+use hopscope::policy::roles::Role;
+use hopscope::policy::severity;
 
 #[test]
 fn detector_pages_are_their_module_docs() {
@@ -44,6 +47,23 @@ fn every_detector_has_a_page_a_place_in_readme_and_a_key() {
             .unwrap_or_default();
         assert!(names.contains(&name), "{} has no detector", page.display());
     }
+}
+
+#[test]
+fn the_tables_of_the_policy_are_those_of_the_program() {
+    let page = root().join("docs/policy.md");
+    let tables = [
+        ("roles", Role::table()),
+        ("means", Means::table()),
+        ("severity", severity::table()),
+    ];
+    let wanted = tables.iter().fold(read(&page), |text, (name, table)| {
+        let start = format!("<!-- {name} -->\n");
+        let (before, behind) = text.split_once(&start).unwrap_or((&text, ""));
+        let (_, behind) = behind.split_once(TABLE_END).unwrap_or_default();
+        format!("{before}{start}{table}{TABLE_END}{behind}")
+    });
+    renew_or_compare(&page, &wanted);
 }
 
 #[test]
@@ -242,3 +262,4 @@ fn root() -> &'static Path {
 
 const CONSOLE: &str = "```console\n$ hopscope ";
 const FENCE: &str = "```\n";
+const TABLE_END: &str = "<!-- end -->\n";

@@ -22,25 +22,26 @@ const MAY_NAME: &str = "
     shard          time decode flow proto facts evidence detect
     correlate      time proto facts evidence finding decode::Address decode::Endpoint decode::Transport
     finding        time proto::target facts evidence detect decode::Address decode::Endpoint decode::Transport
-    pipeline       time source decode facts::FlowPortrait flow::nonces::NonceKey shard correlate finding config
-    sink           time source proto facts evidence detect::Detector finding decode::Label pipeline::Account
-    config         time decode::FragmentLimits flow::table::Timeouts detect::Tuning shard correlate pipeline::memory_bound toml_file
+    policy         time proto::target evidence::Certainty finding decode::Address toml_file
+    pipeline       time source decode facts::FlowPortrait flow::nonces::NonceKey shard correlate finding policy config
+    sink           time source proto facts evidence detect::Detector finding policy decode::Label pipeline::Account
+    config         time decode::FragmentLimits flow::table::Timeouts detect::Tuning shard correlate policy pipeline::memory_bound toml_file
     check          source detect finding pipeline config toml_file
-    command        source detect shard::Watch finding pipeline sink config check
+    command        time source detect shard::Watch finding policy pipeline sink config check toml_file
     main           command
 ";
 
 /// What stands in these modules and nowhere else: the doors to the machine, and the types of other people's libraries.
 const ONLY_IN: &str = "
     std::fs                source toml_file check command
-    std::io::stdin         source
+    std::io::stdin         source command
     std::io::stdout        command
     std::io::stderr        command
     std::thread            pipeline
     std::sync              source pipeline check command
     std::process           command main
     std::os                source command
-    std::time
+    std::time              command
     std::env
     std::net::TcpStream
     std::net::TcpListener
@@ -66,12 +67,12 @@ const ONLY_IN: &str = "
     jiff                   time
     md5                    proto
     rustix                 source command
-    serde_json             sink check proto
+    serde_json             sink check proto policy command
     sha2                   proto finding
     signal_hook            command
     strsim                 toml_file
     tls_parser             proto
-    toml                   toml_file check command
+    toml                   toml_file check policy command
     zstd                   source
 ";
 

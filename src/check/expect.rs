@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::matching::{Match, Term};
-use crate::toml_file::{FileError, TomlFile};
+use crate::toml_file::{self, FileError, TomlFile};
 
 /// So many findings that fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -266,8 +266,7 @@ impl TryFrom<FilterKeys> for Filter {
 
 /// The line at which something begins, from 1.
 pub(super) fn line<T>(text: &str, written: &Spanned<T>) -> usize {
-    let before = text.bytes().take(written.span().start);
-    before.filter(|&byte| byte == b'\n').count() + 1
+    toml_file::line(text, written.span().start)
 }
 
 fn preface(text: &str) -> String {

@@ -1,11 +1,13 @@
 //! Words that are the only values of a key, some of them in an order.
 
 use crate::detect::DETECTORS;
+use crate::finding::Verdict;
 
 /// The words that the value of a key is one of.
 pub(super) fn words(path: &str) -> Option<Vec<&'static str>> {
     match path {
         "detector" => Some(DETECTORS.iter().map(|detector| detector.name).collect()),
+        "verdict" => Some(Verdict::ALL.map(Verdict::name).to_vec()),
         _ => ranks(path).map(<[_]>::to_vec),
     }
 }
@@ -41,5 +43,6 @@ mod tests {
         ];
         assert!(certainties.is_sorted());
         assert_eq!(json!(certainties), json!(CERTAINTIES));
+        assert_eq!(json!(Verdict::ALL), json!(Verdict::ALL.map(Verdict::name)));
     }
 }

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::detect::{self, DETECTORS};
 use crate::finding::Finding;
 use crate::pipeline::{self, Outcome, Portraits, Run};
+use crate::policy::Policy;
 use crate::shard::Watch;
 use crate::sink::{account, explain};
 use crate::source::{Captures, Inputs};
@@ -64,12 +65,13 @@ impl Explain {
         match self.subject {
             Subject::Detector { name } => detector(&name)?,
             Subject::Finding { id, replay } => {
-                let outcome = replay.run(None)?;
+                let config = replay.config()?;
+                let outcome = replay.run(&config, None)?;
                 let found = named(&outcome.findings, &id)?;
-                written(print_findings(&found))?;
+                written(print_findings(&found, &config.policy()))?;
             }
             Subject::Flow { selector, replay } => {
-                let outcome = replay.run(Some(selector))?;
+                let outcome = replay.run(&replay.config()?, Some(selector))?;
                 if outcome.portraits.count == 0 {
                     return Err(no_flow(outcome.account.shards.flows));
                 }
@@ -95,15 +97,17 @@ fn no_detector(name: &str) -> Failure {
 }
 
 impl Replay {
-    fn run(&self, watch: Option<Watch>) -> Result<Outcome, Failure> {
-        let config = Config::load(self.config.as_deref())
-            .map_err(|error| Failure::new(Exit::Usage, error))?;
+    fn config(&self) -> Result<Config, Failure> {
+        Config::load(self.config.as_deref()).map_err(|error| Failure::new(Exit::Usage, error))
+    }
+
+    fn run(&self, config: &Config, watch: Option<Watch>) -> Result<Outcome, Failure> {
         let mut captures = Inputs::collect(&self.captures)
             .and_then(Captures::open)
             .map_err(unreadable)?;
         let bar = progress_bar(false);
         let run = Run {
-            config: &config,
+            config,
             workers: config.pipeline.workers.count(),
             watch,
             stop: &AtomicBool::new(false),
@@ -168,14 +172,15 @@ fn no_flow(flows: u64) -> Failure {
     Failure::new(Exit::Usage, sentence)
 }
 
-fn print_findings(findings: &[&Finding]) -> io::Result<()> {
+fn print_findings(findings: &[&Finding], policy: &Policy) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     for (place, finding) in findings.iter().enumerate() {
         if place > 0 {
             writeln!(out)?;
         }
         let detector = detect::by_name(finding.detector);
-        explain::finding(&mut out, finding, detector, width())?;
+        let why = policy.explain(finding);
+        explain::finding(&mut out, finding, detector, &why, width())?;
     }
     out.flush()
 }

@@ -4,6 +4,7 @@ mod check;
 mod config;
 mod detectors;
 mod explain;
+mod judge;
 mod replay;
 
 use std::fmt::Display;
@@ -26,6 +27,7 @@ enum Command {
     Check(check::Check),
     Detectors(detectors::Detectors),
     Explain(explain::Explain),
+    Judge(judge::Judge),
     Config(config::Config),
 }
 
@@ -37,6 +39,7 @@ impl Arguments {
             Command::Check(check) => check.run(),
             Command::Detectors(detectors) => detectors.run(),
             Command::Explain(explain) => explain.run(),
+            Command::Judge(judge) => judge.run(),
             Command::Config(config) => config.run(),
         };
         match ended {

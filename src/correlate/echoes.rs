@@ -1,7 +1,7 @@
 //! Flows that repeat each other's nonces: content that came in on one and went out on another.
 
 use super::legs::{Leg, Legs};
-use super::nonces::Nonces;
+use super::nonces::{Earlier, Nonces, Seen};
 use super::recent::Recent;
 use crate::decode::{Address, Endpoint};
 use crate::evidence::{Mechanism, Session};
@@ -76,18 +76,18 @@ impl Echoes {
 
     /// Takes a nonce seen on a flow. Gives what it proves.
     pub fn sighted(&mut self, sighting: &Sighting, legs: &Legs, now: Timestamp) -> Option<Echo> {
-        let earlier = self.nonces.insert(sighting, now);
         let leg = legs.get(sighting.flow)?;
-        let pairs = earlier.iter().filter_map(|seen| {
-            let earlier = (legs.get(seen.sighting.flow)?, &seen.sighting);
-            let answers = |inbound, outbound| self.heard.contains(&(inbound, outbound));
-            Pair::new(earlier, (leg, sighting), answers, now - seen.time)
-        });
-        let pairs: Vec<Pair<'_>> = pairs.filter(|pair| !pair.is_same_way()).collect();
-        let adjacent = pairs.iter().find(|pair| pair.meets());
-        let pair = adjacent.or_else(|| pairs.iter().find(|pair| pair.may_be_far(legs)))?;
+        let Earlier { seen, meets } =
+            self.nonces
+                .insert(Seen::new(*sighting, &leg.session, now))?;
+        let earlier = (legs.get(seen.sighting.flow)?, &seen.sighting);
+        let answers = |inbound, outbound| self.heard.contains(&(inbound, outbound));
+        let pair = Pair::new(earlier, (leg, sighting), answers, now - seen.time)?;
+        if !meets && !pair.may_be_far(legs) {
+            return None;
+        }
         let echo = pair.echo(legs);
-        self.proves(pair).then_some(echo)
+        self.proves(&pair).then_some(echo)
     }
 
     /// A handshake's nonce proves alone. Anything else must come back too, and be what a leg begins with: a broker that
@@ -97,7 +97,11 @@ impl Echoes {
             return true;
         }
         let flows = (pair.inbound.1.flow, pair.outbound.1.flow);
-        let mut heard = self.heard.get(&flows).copied().unwrap_or_default();
+        let known = self.heard.get(&flows).copied();
+        if known.is_none() && !pair.onward {
+            return false;
+        }
+        let mut heard = known.unwrap_or_default();
         if pair.onward {
             heard.onward = heard.onward.saturating_add(1);
             heard.at_start |= pair.is_at_start();
@@ -179,18 +183,6 @@ impl<'a> Pair<'a> {
         )
     }
 
-    /// Whether one host stands between the legs.
-    fn meets(&self) -> bool {
-        let (enters, leaves) = self.relay_sides();
-        enters.address == leaves.address
-    }
-
-    /// Whether both flows are one whose sender's address was rewritten on the way: it goes on to the same server.
-    fn is_same_way(&self) -> bool {
-        let (inbound, outbound) = (&self.inbound.0.session, &self.outbound.0.session);
-        inbound.server == outbound.server
-    }
-
     /// Without a host in common, only what nobody else can have made up counts, or what may have gone through a tunnel.
     fn may_be_far(&self, legs: &Legs) -> bool {
         let alone = self.inbound.1.kind == Kind::Handshake || self.is_rewritten();
@@ -239,10 +231,10 @@ impl<'a> Pair<'a> {
         self.inbound.1.is_framed != self.outbound.1.is_framed
     }
 
-    /// Whether the far end of the leg that goes out opened it.
+    /// Whether a leg was opened the other way round: by the target, or by the relay where it comes in.
     fn is_reverse(&self) -> bool {
-        let (_, target) = self.far_sides();
-        target == self.outbound.0.session.client
+        let (client, target) = self.far_sides();
+        target == self.outbound.0.session.client || client == self.inbound.0.session.server
     }
 
     fn echo(&self, legs: &Legs) -> Echo {
@@ -278,3 +270,210 @@ fn passes(first: (&Leg, &Sighting), second: (&Leg, &Sighting)) -> bool {
 
 /// Repetitions that prove a relay whose sessions were picked up in their middle.
 const ENOUGH_MIDSTREAM: u8 = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::correlate::legs::samples::legs;
+
+    const CLIENT: &str = "10.0.0.1:40000";
+    const RELAY: &str = "10.0.0.2:8080";
+    const RELAY_OUT: &str = "10.0.0.2:50000";
+    const TARGET: &str = "192.0.2.80:443";
+    const SECOND: Span = Span::from_seconds(1);
+
+    /// Who opened a flow, and who was called.
+    type Ends = (&'static str, &'static str);
+    /// Flow, side, kind, nonce and offset of a sighting.
+    type Told = (u64, Side, Kind, u64, u64);
+
+    fn sighting((flow, from, kind, hash, offset): Told) -> Sighting {
+        Sighting {
+            flow: FlowId(flow),
+            from,
+            kind,
+            hash,
+            offset,
+            is_framed: false,
+            sequence: Some(u32::try_from(flow).unwrap()),
+        }
+    }
+
+    /// What sightings a second apart prove on flows between these ends, numbered from 1.
+    fn echo(flows: &[(&str, &str)], told: &[Told]) -> Option<Echo> {
+        let legs = legs(flows);
+        let mut echoes = Echoes::new(64, 64);
+        let mut now = Timestamp::from_parts(100, 0);
+        let mut found = None;
+        for told in told {
+            now = now + SECOND;
+            found = found.or(echoes.sighted(&sighting(*told), &legs, now));
+        }
+        found
+    }
+
+    fn path(echo: &Echo) -> String {
+        let relays: Vec<String> = echo
+            .relays
+            .iter()
+            .map(|relay| relay.ip().to_string())
+            .collect();
+        let (client, target) = (echo.client.address.ip(), echo.target.address.ip());
+        format!(
+            "{client} {} {target} {}",
+            relays.join(" "),
+            echo.mechanism.name()
+        )
+    }
+
+    const C: Side = Side::Client;
+    const S: Side = Side::Server;
+    const H: Kind = Kind::Handshake;
+    const T: Kind = Kind::Text;
+    const B: Kind = Kind::Binary;
+
+    #[test]
+    fn what_comes_in_and_goes_out_is_relayed() {
+        let forward = [(CLIENT, RELAY), (RELAY_OUT, TARGET)];
+        let both = "10.0.0.1 10.0.0.2 192.0.2.80";
+        let cases: [(&[Told], Option<&str>); 9] = [
+            (&[(1, C, H, 7, 0), (2, C, H, 7, 0)], Some("forward")),
+            (&[(2, S, H, 7, 0), (1, S, H, 7, 0)], Some("forward")),
+            (&[(1, C, H, 7, 12), (2, C, H, 7, 0)], Some("proxy")),
+            (&[(2, C, H, 7, 0), (1, C, H, 7, 0)], Some("forward")),
+            (&[(1, C, H, 7, 0), (2, C, H, 8, 0)], None),
+            (&[(1, C, T, 7, 0), (2, C, T, 7, 0)], None),
+            (
+                &[
+                    (1, C, T, 7, 0),
+                    (2, C, T, 7, 0),
+                    (2, S, T, 8, 0),
+                    (1, S, T, 8, 0),
+                ],
+                Some("forward"),
+            ),
+            (
+                &[
+                    (1, C, B, 7, 9),
+                    (2, C, B, 7, 9),
+                    (2, S, B, 8, 9),
+                    (1, S, B, 8, 9),
+                ],
+                None,
+            ),
+            (
+                &[
+                    (1, C, T, 7, 0),
+                    (2, C, T, 7, 0),
+                    (1, C, T, 8, 80),
+                    (2, C, T, 8, 80),
+                ],
+                None,
+            ),
+        ];
+        for (told, mechanism) in cases {
+            let expected = mechanism.map(|mechanism| format!("{both} {mechanism}"));
+            assert_eq!(
+                echo(&forward, told).as_ref().map(path),
+                expected,
+                "{told:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_connection_whose_addresses_are_rewritten_is_told_from_two() {
+        let same = |flow| Sighting {
+            sequence: Some(1),
+            ..sighting((flow, C, H, 7, 0))
+        };
+        let cases = [
+            (("198.51.100.1:40000", RELAY), None),
+            (
+                ("10.0.0.1:40000", TARGET),
+                Some("10.0.0.1 10.0.0.2 192.0.2.80 dnat"),
+            ),
+            (
+                ("10.0.0.2:61000", TARGET),
+                Some("10.0.0.1 10.0.0.2 192.0.2.80 dnat"),
+            ),
+            (
+                ("10.0.9.9:61000", TARGET),
+                Some("10.0.0.1 10.0.0.2 192.0.2.80 dnat"),
+            ),
+        ];
+        for (second, expected) in cases {
+            let legs = legs(&[(CLIENT, RELAY), second]);
+            let mut echoes = Echoes::new(8, 8);
+            let now = Timestamp::from_parts(100, 0);
+            assert!(echoes.sighted(&same(1), &legs, now).is_none());
+            let told = echoes.sighted(&same(2), &legs, now);
+            assert_eq!(told.as_ref().map(path).as_deref(), expected, "{second:?}");
+        }
+    }
+
+    /// The hub of a reverse tunnel, the agent of one, a tunnel that hides the way, and a host with two addresses.
+    #[test]
+    fn the_relay_is_found_whoever_opened_the_legs() {
+        let text = [
+            (1, C, T, 7, 0),
+            (2, S, T, 7, 4),
+            (2, C, T, 8, 20),
+            (1, S, T, 8, 0),
+        ];
+        let hello = [(1, C, H, 7, 0), (2, C, H, 7, 0)];
+        let agent = [(1, S, H, 7, 4), (2, C, H, 7, 0)];
+        let hub = ("10.0.5.5:51000", "10.0.0.2:7000");
+        let cases: [(&[Ends], &[Told], Option<&str>); 6] = [
+            (
+                &[(CLIENT, RELAY), hub],
+                &text,
+                Some("10.0.0.1 10.0.0.2 10.0.5.5 tunnel"),
+            ),
+            (
+                &[hub, ("10.0.5.5:52000", TARGET)],
+                &agent,
+                Some("10.0.0.2 10.0.5.5 192.0.2.80 tunnel"),
+            ),
+            (
+                &[
+                    (CLIENT, RELAY),
+                    ("10.0.7.7:50000", TARGET),
+                    ("10.0.0.2:50001", "10.0.7.7:22"),
+                ],
+                &hello,
+                Some("10.0.0.1 10.0.0.2 10.0.7.7 192.0.2.80 tunnel"),
+            ),
+            (
+                &[(CLIENT, RELAY), ("10.0.7.7:50000", TARGET)],
+                &hello,
+                Some("10.0.0.1 10.0.0.2 192.0.2.80 forward"),
+            ),
+            (&[(CLIENT, RELAY), ("10.0.7.7:50000", TARGET)], &text, None),
+            (&[(CLIENT, RELAY), ("10.0.0.1:40001", RELAY)], &hello, None),
+        ];
+        for (flows, told, expected) in cases {
+            assert_eq!(
+                echo(flows, told).as_ref().map(path).as_deref(),
+                expected,
+                "{flows:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn sessions_picked_up_in_their_middle_need_more() {
+        let mut legs = legs(&[(CLIENT, RELAY), (RELAY_OUT, TARGET)]);
+        legs.pick_up_in_the_middle();
+        let mut echoes = Echoes::new(64, 64);
+        let mut told = Vec::new();
+        for (n, side) in [C, C, S].into_iter().enumerate() {
+            let now = Timestamp::from_parts(100 + n as i64, 0);
+            let (first, second) = if side == C { (1, 2) } else { (2, 1) };
+            echoes.sighted(&sighting((first, side, B, n as u64, 0)), &legs, now);
+            let echo = echoes.sighted(&sighting((second, side, B, n as u64, 0)), &legs, now);
+            told.push(echo.is_some());
+        }
+        assert_eq!(told, [false, false, true]);
+    }
+}

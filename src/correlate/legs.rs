@@ -144,10 +144,20 @@ impl Legs {
 
     /// A flow between two hosts, whoever opened it.
     pub fn between(&self, one: Address, other: Address) -> Option<&Leg> {
-        let called = |leg: &&Leg| leg.session.server.address == other;
-        let calling = |leg: &&Leg| leg.session.client.address == other;
-        let calls = self.outbound(one).find(called);
-        calls.or_else(|| self.inbound(one).find(calling))
+        self.called(one, other).or_else(|| self.called(other, one))
+    }
+
+    /// A flow that `client` opened to `server`, looked for where fewer are.
+    fn called(&self, client: Address, server: Address) -> Option<&Leg> {
+        let outbound = self.hosts.get(&client)?.outbound.len();
+        let inbound = self.hosts.get(&server)?.inbound.len();
+        if outbound <= inbound {
+            let goes = |leg: &&Leg| leg.session.server.address == server;
+            self.outbound(client).find(goes)
+        } else {
+            let comes = |leg: &&Leg| leg.session.client.address == client;
+            self.inbound(server).find(comes)
+        }
     }
 
     /// How many flows are remembered.
@@ -173,3 +183,122 @@ fn push(flows: &mut Vec<FlowId>, id: FlowId) -> u32 {
 
 /// Flows of one host that are looked at for one question: the cost of a busy host stays bounded.
 const LOOKED_AT: usize = 1_024;
+
+#[cfg(test)]
+pub(crate) mod samples {
+    use super::*;
+    use crate::decode::Transport;
+    use crate::facts::Quality;
+    use crate::facts::samples::endpoint;
+    use crate::time::Timestamp;
+
+    /// A TCP flow of this number that speaks.
+    pub(crate) fn spoke(number: u64, client: &str, server: &str) -> Spoke {
+        Spoke {
+            id: FlowId(number),
+            client: endpoint(client),
+            server: endpoint(server),
+            transport: Transport::TCP,
+            opened: Timestamp::from_parts(100, 0),
+            vlan: None,
+            quality: Quality::default(),
+        }
+    }
+
+    /// Flows between these ends, numbered from 1.
+    pub(crate) fn legs(flows: &[(&str, &str)]) -> Legs {
+        let mut legs = Legs::new(64);
+        for (number, (client, server)) in (1..).zip(flows) {
+            legs.insert(&spoke(number, client, server));
+        }
+        legs
+    }
+
+    impl Legs {
+        /// As if none had been seen from its beginning.
+        pub(crate) fn pick_up_in_the_middle(&mut self) {
+            for leg in self.flows.values_mut() {
+                leg.session.quality.midstream = true;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::samples::spoke;
+    use super::*;
+    use crate::facts::samples::endpoint;
+
+    fn ids<'a>(legs: impl Iterator<Item = &'a Leg>) -> Vec<u64> {
+        legs.map(|leg| leg.session.id.0).collect()
+    }
+
+    fn host(text: &str) -> Address {
+        endpoint(&format!("{text}:1")).address
+    }
+
+    #[test]
+    fn flows_are_found_by_the_hosts_at_their_ends() {
+        let mut legs = Legs::new(8);
+        legs.insert(&spoke(1, "10.0.0.1:1", "10.0.0.2:80"));
+        legs.insert(&spoke(2, "10.0.0.2:2", "10.0.0.3:80"));
+        legs.insert(&spoke(3, "10.0.0.2:3", "10.0.0.4:80"));
+        assert_eq!(ids(legs.outbound(host("10.0.0.2"))), [3, 2]);
+        assert_eq!(ids(legs.inbound(host("10.0.0.2"))), [1]);
+        assert_eq!(ids(legs.inbound(host("10.0.0.9"))), [0u64; 0]);
+        let between = |one, other| {
+            let leg = legs.between(host(one), host(other));
+            leg.map(|leg| leg.session.id.0)
+        };
+        assert_eq!(between("10.0.0.1", "10.0.0.2"), Some(1));
+        assert_eq!(between("10.0.0.2", "10.0.0.1"), Some(1));
+        assert_eq!(between("10.0.0.1", "10.0.0.3"), None);
+    }
+
+    /// Whatever is removed in whatever order, the lists hold what is left.
+    #[test]
+    fn what_is_over_leaves_every_list() {
+        let order = [3, 1, 5, 2, 4, 0];
+        let mut legs = Legs::new(8);
+        for number in 0..6 {
+            let client = format!("10.0.0.1:{}", number + 1);
+            legs.insert(&spoke(number, &client, "10.0.0.2:80"));
+        }
+        for (gone, number) in order.into_iter().enumerate() {
+            assert!(legs.remove(FlowId(number)).is_some());
+            assert!(legs.remove(FlowId(number)).is_none());
+            let mut left = order[gone + 1..].to_vec();
+            left.sort_unstable();
+            for listed in [
+                ids(legs.outbound(host("10.0.0.1"))),
+                ids(legs.inbound(host("10.0.0.2"))),
+            ] {
+                let mut listed = listed;
+                listed.sort_unstable();
+                assert_eq!(listed, left);
+            }
+        }
+        assert!(legs.is_empty() && legs.hosts.is_empty());
+    }
+
+    #[test]
+    fn the_flow_that_spoke_first_gives_way() {
+        let mut legs = Legs::new(2);
+        let displaced: Vec<u64> = (0..4)
+            .map(|number| legs.insert(&spoke(number, "10.0.0.1:1", "10.0.0.2:80")))
+            .collect();
+        assert_eq!((displaced, legs.len()), (vec![0, 0, 1, 1], 2));
+        assert_eq!(ids(legs.inbound(host("10.0.0.2"))), [3, 2]);
+    }
+
+    #[test]
+    fn flows_that_come_and_go_leave_nothing_behind() {
+        let mut legs = Legs::new(2);
+        for number in 0..100 {
+            legs.insert(&spoke(number, "10.0.0.1:1", "10.0.0.2:80"));
+            legs.remove(FlowId(number));
+        }
+        assert!(legs.order.len() <= 4 && legs.hosts.is_empty());
+    }
+}

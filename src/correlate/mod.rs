@@ -5,6 +5,7 @@
 
 pub mod associations;
 pub mod echoes;
+pub mod fan_out;
 pub mod legs;
 pub mod measured;
 pub mod multi_hop;
@@ -23,6 +24,7 @@ use crate::finding::lifecycle::Findings;
 use crate::proto::target::Target;
 use crate::time::Timestamp;
 use associations::Associations;
+use fan_out::{FanOutLimits, FanOuts};
 use names::Names;
 use proxies::Proxies;
 use relay::{RelayLimits, Relays};
@@ -34,6 +36,9 @@ pub struct Ordered {
     proxies: Proxies,
     names: Names,
     relays: Relays,
+    fan_outs: FanOuts,
+    speaks: Speaks,
+    now: Timestamp,
     findings: Findings,
     displaced: Vec<Finding>,
 }
@@ -43,7 +48,7 @@ pub struct Ordered {
 pub struct Limits {
     /// Findings that are still being added to.
     pub findings: usize,
-    /// Flows that may be open at once.
+    /// Sessions of findings whose end is waited for.
     pub flows: usize,
     /// Flows that a correlator remembers for another one to come.
     pub remembered: usize,
@@ -51,6 +56,21 @@ pub struct Limits {
     pub names: usize,
     /// What joins the legs of relays.
     pub relays: RelayLimits,
+    /// From how many on sessions in short succession are told.
+    pub fan_outs: FanOutLimits,
+    /// Which correlators speak.
+    pub speaks: Speaks,
+}
+
+/// Which correlators speak.
+#[derive(Clone, Copy, Debug)]
+pub struct Speaks {
+    /// `relay`.
+    pub relay: bool,
+    /// `multi-hop`.
+    pub multi_hop: bool,
+    /// `fan-out`.
+    pub fan_out: bool,
 }
 
 impl Ordered {
@@ -61,7 +81,10 @@ impl Ordered {
             proxies: Proxies::new(limits.remembered),
             names: Names::new(limits.names),
             relays: Relays::new(limits.relays),
-            findings: Findings::new(limits.findings),
+            fan_outs: FanOuts::new(limits.fan_outs),
+            speaks: limits.speaks,
+            now: Timestamp::MIN,
+            findings: Findings::new(limits.findings, limits.flows),
             displaced: Vec::new(),
         }
     }
@@ -72,6 +95,7 @@ impl Ordered {
         for evidence in evidence {
             for known in self.proxies.weigh(evidence) {
                 self.add(&known.evidence, now);
+                self.spread(&known.evidence, now);
                 if let Some(end) = known.end {
                     self.findings.end(&end);
                 }
@@ -88,6 +112,13 @@ impl Ordered {
                 self.add_all(&joins, now);
             }
         }
+    }
+
+    /// Lets time pass up to that of the next event: what waited for more is told.
+    pub fn advance(&mut self, now: Timestamp) {
+        self.now = now;
+        let ways = self.relays.ways(Some(now));
+        self.add_all(&ways, now);
     }
 
     /// Takes a flow that carried its first payload.
@@ -125,10 +156,32 @@ impl Ordered {
 
     fn add_all(&mut self, evidence: &[Evidence], now: Timestamp) {
         for evidence in evidence {
+            self.spread(evidence, now);
+            if !self.speaks(evidence.detector) {
+                continue;
+            }
             self.add(evidence, now);
             let over = |leg: &&Session| !self.relays.is_alive(leg.id);
             let over: Vec<FlowId> = evidence.sessions().filter(over).map(|leg| leg.id).collect();
             over.into_iter().for_each(|leg| self.findings.over(leg));
+        }
+    }
+
+    /// Counts a relayed session among those of its relay and client.
+    fn spread(&mut self, evidence: &Evidence, now: Timestamp) {
+        if !self.speaks.fan_out || evidence.certainty < Certainty::Probable {
+            return;
+        }
+        if let Some(spread) = self.fan_outs.relayed(evidence, &self.names, now) {
+            self.add(&spread, now);
+        }
+    }
+
+    fn speaks(&self, detector: &str) -> bool {
+        match detector {
+            "relay" => self.speaks.relay,
+            "multi-hop" => self.speaks.multi_hop,
+            _ => true,
         }
     }
 
@@ -157,7 +210,7 @@ impl Ordered {
     /// Takes the end of a flow that was read.
     pub fn ended(&mut self, end: &FlowEnd, now: Timestamp) {
         self.associations.forget(end.id);
-        let joins = self.relays.ended(end);
+        let joins = self.relays.ended(end, now);
         self.add_measured(&joins, now);
         self.proxies.ended(end);
         self.findings.end(end);
@@ -169,7 +222,9 @@ impl Ordered {
     }
 
     /// Gives all findings, in the order they were raised.
-    pub fn finish(self) -> Vec<Finding> {
+    pub fn finish(mut self) -> Vec<Finding> {
+        let ways = self.relays.ways(None);
+        self.add_all(&ways, self.now);
         self.findings.finish()
     }
 
@@ -180,6 +235,7 @@ impl Ordered {
             + limits.names * Names::ENTRY_BYTES
             + limits.remembered * (Associations::ENTRY_BYTES + Proxies::ENTRY_BYTES)
             + Relays::memory_bound(limits.relays)
+            + limits.fan_outs.remembered * FanOuts::ENTRY_BYTES
     }
 }
 
@@ -194,6 +250,7 @@ mod tests {
     use crate::proto::socks5::{Command, Reply, Socks5, Stage};
     use crate::proto::stack::Protocol;
     use crate::proto::target::Target;
+    use crate::time::Span;
 
     const NOW: Timestamp = Timestamp::from_parts(150, 0);
 
@@ -208,6 +265,17 @@ mod tests {
                 nonces: 8,
                 joins: 8,
                 relays: 2,
+            },
+            fan_outs: FanOutLimits {
+                remembered: 8,
+                targets: 16,
+                relays: 8,
+                window: Span::from_seconds(60),
+            },
+            speaks: Speaks {
+                relay: true,
+                multi_hop: true,
+                fan_out: true,
             },
         })
     }

@@ -8,7 +8,11 @@
 //! randoms of TLS hellos, SSH cookies, QUIC connection IDs, else the first bytes of high entropy or a long head of text)
 //! come in on one flow and go out on another within ten seconds. **Target**: a SOCKS or HTTP proxy is asked for a target
 //! and then opens a flow there, to the address or to one that a DNS answer gave for the name. **PROXY protocol**: the
-//! second leg names the first.
+//! second leg names the first. **Timing and bytes**: where the legs share no bytes (TLS, SSH, Shadowsocks, WebSocket or
+//! ICMP on either), flights of one follow flights of the other, *and* as many bytes leave as came, in both directions and
+//! in each round, framing apart. That holds for tunnels with many sessions in one flow, for sessions one by one, and for
+//! two legs that others opened (reverse tunnels). `chance` bounds the chance of an accident, corrected for the pairs of
+//! sides that the run has tried; such a join is probable, never proven.
 //!
 //! ## Means
 //!
@@ -20,13 +24,16 @@
 //! ## Quiet when
 //!
 //! The copy is the mirror port's, the flow goes on to the same server behind a router or source NAT, or a broker hands on
-//! messages in sessions of their own. A host that spreads sessions over several servers is reported as `balancer`, at low
-//! severity.
+//! messages in sessions of their own. An application that asks its database in step with what it is asked says other bytes.
+//! A host that spreads sessions over several servers is reported as `balancer`, at low
+//! severity, and so is a measured web or mail service in front of a server with a private address.
 //!
 //! ## Misses
 //!
-//! Legs that the sensor does not see, loopback legs among them, and relays that change the content (TLS or SSH on one leg
-//! only, compression, HTTP heads rewritten) where nothing names the target.
+//! Legs that the sensor does not see, loopback legs among them, and relays that change the content where nothing
+//! names the target and timing and bytes do not fit: compression, padding, cover traffic, fewer than about six sessions or
+//! a dozen exchanges, peers that mix many circuits (Tor), and hosts busier than their log of 128 flights for each client.
+//! A relay whose legs were both opened by itself is not measured.
 
 use super::echoes::{Echo, Echoes};
 use super::legs::{Leg, Legs};
@@ -92,6 +99,7 @@ struct Joined {
     proof: Proof,
     delay: Span,
     preamble: u64,
+    again: bool,
     certainty: Certainty,
 }
 
@@ -102,7 +110,7 @@ impl Relays {
             legs: Legs::new(limits.legs),
             echoes: Echoes::new(limits.nonces, limits.joins),
             requests: Requests::new(limits.joins),
-            measures: Measures::new(limits.joins / HUB_SHARE, limits.legs),
+            measures: Measures::new(limits.joins / HUB_SHARE, limits.legs / LEG_SHARE),
             hops: Hops::new(limits.joins, limits.relays),
             joined: Recent::new(limits.joins),
             proven: Recent::new(limits.joins),
@@ -118,13 +126,13 @@ impl Relays {
         };
         self.measures.spoke(&leg, &self.legs);
         let request = self.requests.spoke(&leg, names, now);
-        request.map_or_else(Vec::new, |request| self.reached(&request, leg.session))
+        request.map_or_else(Vec::new, |request| self.reached(&request, leg.session, now))
     }
 
     /// Takes a flight that a side began.
     pub fn flight(&mut self, flight: &Flight, now: Timestamp) -> Vec<Evidence> {
         let joins = self.measures.flight(flight, now);
-        self.measured(joins)
+        self.measured(joins, now)
     }
 
     /// Takes what a flow carried that TCP ended.
@@ -133,12 +141,12 @@ impl Relays {
     }
 
     /// What content or a target proved stays as it is.
-    fn measured(&mut self, joins: Vec<MeasuredJoin>) -> Vec<Evidence> {
+    fn measured(&mut self, joins: Vec<MeasuredJoin>, now: Timestamp) -> Vec<Evidence> {
         let mut evidence = Vec::new();
         for join in joins {
             let later = join.inbound.id.max(join.outbound.id);
             if !self.proven.contains(&later) {
-                evidence.extend(self.tell(Joined::from(join)));
+                evidence.extend(self.join(Joined::from(join), now));
             }
         }
         evidence
@@ -147,7 +155,7 @@ impl Relays {
     /// Takes a nonce seen on a flow.
     pub fn sighted(&mut self, sighting: &Sighting, now: Timestamp) -> Vec<Evidence> {
         let echo = self.echoes.sighted(sighting, &self.legs, now);
-        echo.map_or_else(Vec::new, |echo| self.join(Joined::from(echo)))
+        echo.map_or_else(Vec::new, |echo| self.join(Joined::from(echo), now))
     }
 
     /// Takes a flow that was read, and what detectors say of it.
@@ -161,10 +169,10 @@ impl Relays {
         let asked = evidence.iter().find_map(Request::of);
         let mut joins = asked.map_or_else(Vec::new, |request| {
             let reached = self.requests.ask(request.clone(), &self.legs, names, now);
-            reached.map_or_else(Vec::new, |leg| self.reached(&request, leg))
+            reached.map_or_else(Vec::new, |leg| self.reached(&request, leg, now))
         });
-        joins.extend(self.declared(facts));
-        joins.extend(self.accepted(facts));
+        joins.extend(self.declared(facts, now));
+        joins.extend(self.accepted(facts, now));
         joins
     }
 
@@ -178,7 +186,7 @@ impl Relays {
     ) -> Vec<Evidence> {
         let request = Request::new(facts, target);
         let reached = self.requests.ask(request.clone(), &self.legs, names, now);
-        reached.map_or_else(Vec::new, |leg| self.reached(&request, leg))
+        reached.map_or_else(Vec::new, |leg| self.reached(&request, leg, now))
     }
 
     /// Whether a flow speaks and is not over.
@@ -186,8 +194,8 @@ impl Relays {
         self.legs.get(flow).is_some()
     }
 
-    fn reached(&mut self, request: &Request, leg: Session) -> Vec<Evidence> {
-        self.join(Joined {
+    fn reached(&mut self, request: &Request, leg: Session, now: Timestamp) -> Vec<Evidence> {
+        let joined = Joined {
             legs: vec![request.session, leg],
             relays: vec![leg.client.address],
             leaves: leg.client.address,
@@ -197,12 +205,14 @@ impl Relays {
             proof: Proof::Target,
             delay: leg.opened - request.session.opened,
             preamble: 0,
+            again: false,
             certainty: Certainty::Proven,
-        })
+        };
+        self.join(joined, now)
     }
 
     /// A PROXY protocol header names the flow that came in.
-    fn declared(&mut self, facts: &FlowFacts) -> Vec<Evidence> {
+    fn declared(&mut self, facts: &FlowFacts, now: Timestamp) -> Vec<Evidence> {
         let header = facts.layers.iter().find_map(|layer| match &layer.protocol {
             Protocol::Proxy(header) => Some(header),
             _ => None,
@@ -211,7 +221,7 @@ impl Relays {
             return Vec::new();
         };
         let outbound = Session::from(facts);
-        self.join(Joined {
+        let joined = Joined {
             legs: vec![inbound, outbound],
             relays: vec![inbound.server.address],
             leaves: outbound.client.address,
@@ -221,8 +231,10 @@ impl Relays {
             proof: Proof::Proxied,
             delay: outbound.opened - inbound.opened,
             preamble: 0,
+            again: false,
             certainty: Certainty::Proven,
-        })
+        };
+        self.join(joined, now)
     }
 
     fn named_by(&self, header: &ProxyProtocol) -> Option<Session> {
@@ -234,7 +246,7 @@ impl Relays {
     }
 
     /// A SOCKS server told its client at which port it listens for somebody (BIND), and somebody came.
-    fn accepted(&mut self, facts: &FlowFacts) -> Vec<Evidence> {
+    fn accepted(&mut self, facts: &FlowFacts, now: Timestamp) -> Vec<Evidence> {
         let bound = facts.layers.iter().find_map(|layer| match &layer.protocol {
             Protocol::Socks5(socks) if layer.server == Side::Server => socks.bound(),
             _ => None,
@@ -244,7 +256,7 @@ impl Relays {
         let Some(caller) = self.legs.inbound(relay).find(called).map(|leg| leg.session) else {
             return Vec::new();
         };
-        self.join(Joined {
+        let joined = Joined {
             legs: vec![caller, Session::from(facts)],
             relays: vec![relay],
             leaves: relay,
@@ -254,36 +266,47 @@ impl Relays {
             proof: Proof::Target,
             delay: caller.opened - facts.opened,
             preamble: 0,
+            again: false,
             certainty: Certainty::Proven,
-        })
+        };
+        self.join(joined, now)
     }
 
-    fn join(&mut self, joined: Joined) -> Vec<Evidence> {
-        for leg in &joined.legs {
-            self.proven.insert(leg.id, ());
-        }
-        self.tell(joined)
-    }
-
-    fn tell(&mut self, joined: Joined) -> Vec<Evidence> {
+    /// Tells of a pair of legs once; and once more where the relay declares itself after it was found out.
+    fn join(&mut self, mut joined: Joined, now: Timestamp) -> Vec<Evidence> {
         let (Some(first), Some(last)) = (joined.legs.first(), joined.legs.last()) else {
             return Vec::new();
         };
         let (flows, turned) = ((first.id, last.id), (last.id, first.id));
         if self.joined.contains(&flows) || self.joined.contains(&turned) {
-            return Vec::new();
+            joined.again = true;
+            let declares = joined.proof == Proof::Proxied;
+            return if declares {
+                joined.evidence()
+            } else {
+                Vec::new()
+            };
         }
         self.joined.insert(flows, ());
-        let mut evidence = joined.evidence();
-        evidence.extend(self.hops.add(joined.hop()));
-        evidence
+        if !matches!(joined.proof, Proof::Measured(_)) {
+            for leg in &joined.legs {
+                self.proven.insert(leg.id, ());
+            }
+        }
+        self.hops.add(joined.hop(), now);
+        joined.evidence()
+    }
+
+    /// The ways through several relays to which nothing was joined for a while, or every way where no `now` is given.
+    pub fn ways(&mut self, now: Option<Timestamp>) -> Vec<Evidence> {
+        self.hops.settled(now)
     }
 
     /// Forgets a flow that is over.
-    pub fn ended(&mut self, end: &FlowEnd) -> Vec<Evidence> {
+    pub fn ended(&mut self, end: &FlowEnd, now: Timestamp) -> Vec<Evidence> {
         let joins = self.measures.ended(end);
         self.legs.remove(end.id);
-        self.measured(joins)
+        self.measured(joins, now)
     }
 
     /// How a flow ended that was over before it was joined.
@@ -300,7 +323,7 @@ impl Relays {
     pub fn memory_bound(limits: RelayLimits) -> usize {
         limits.legs * Legs::LEG_BYTES
             + Echoes::memory_bound(limits.nonces, limits.joins)
-            + Measures::memory_bound(limits.joins / HUB_SHARE, limits.legs)
+            + Measures::memory_bound(limits.joins / HUB_SHARE, limits.legs / LEG_SHARE)
             + limits.joins
                 * (Requests::ENTRY_BYTES + Hops::ENTRY_BYTES + 16 * size_of::<(FlowId, FlowId)>())
     }
@@ -326,6 +349,7 @@ impl From<Echo> for Joined {
             proof: Proof::Content(echo.kind),
             delay: echo.delay,
             preamble: echo.preamble,
+            again: false,
             certainty: Certainty::Proven,
         }
     }
@@ -343,6 +367,7 @@ impl From<MeasuredJoin> for Joined {
             proof: Proof::Measured(join.measured),
             delay: join.delay,
             preamble: 0,
+            again: false,
             certainty: Certainty::Probable,
         }
     }
@@ -379,6 +404,7 @@ impl Joined {
                 },
                 delay: self.delay,
                 preamble: self.preamble,
+                again: self.again,
             })),
         });
         told.collect()
@@ -426,4 +452,6 @@ impl Joined {
 }
 
 /// Pairs of legs that are remembered for one host that is measured: a host's logs take more room.
-const HUB_SHARE: usize = 4;
+const HUB_SHARE: usize = 16;
+/// Flows that are remembered for one that is measured: most hosts only ask, or only serve.
+const LEG_SHARE: usize = 16;

@@ -128,3 +128,92 @@ impl Requests {
 /// connection is tried again.
 const PATIENCE: Span = Span::from_seconds(30);
 const WAITING_EACH: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::correlate::legs::samples::spoke;
+    use crate::evidence::Certainty;
+    use crate::evidence::samples::evidence;
+    use crate::facts::Answers;
+    use crate::facts::samples::endpoint;
+    use crate::proto::dns::Named;
+
+    const NOW: Timestamp = Timestamp::from_parts(150, 0);
+
+    /// 10.0.0.1 asked 10.0.0.2:1080 for a target.
+    fn request(target: &str) -> Request {
+        let mut evidence = evidence(1, Certainty::Proven);
+        evidence.exchange_mut().target = Target::from_authority(target.as_bytes());
+        Request::of(&evidence).unwrap()
+    }
+
+    fn names() -> Names {
+        let mut names = Names::new(8);
+        let named = vec![Named {
+            name: "web.test".to_owned(),
+            ip: "192.0.2.80".parse().unwrap(),
+            ttl: 60,
+        }];
+        let asker = endpoint("10.0.0.2:5353");
+        names.learn(&Answers { asker, named }, NOW);
+        names
+    }
+
+    #[test]
+    fn a_request_is_bound_to_the_flow_that_reaches_its_target() {
+        let cases = [
+            ("192.0.2.80:443", "10.0.0.2:5", "192.0.2.80:443", true),
+            ("web.test:443", "10.0.0.2:5", "192.0.2.80:443", true),
+            ("other.test:443", "10.0.0.2:5", "192.0.2.80:443", false),
+            ("192.0.2.80:443", "10.0.0.2:5", "192.0.2.80:80", false),
+            ("192.0.2.80:443", "10.0.0.2:5", "192.0.2.81:443", false),
+            ("192.0.2.80:443", "10.0.0.3:5", "192.0.2.80:443", false),
+        ];
+        for (target, client, server, expected) in cases {
+            let flow = spoke(2, client, server);
+            let mut before = Legs::new(4);
+            before.insert(&flow);
+            let mut requests = Requests::new(4);
+            let bound = requests.ask(request(target), &before, &names(), NOW);
+            assert_eq!(bound.is_some(), expected, "{target} {client} {server}");
+
+            let mut requests = Requests::new(4);
+            assert!(
+                requests
+                    .ask(request(target), &Legs::new(4), &names(), NOW)
+                    .is_none()
+            );
+            let leg = *before.get(FlowId(2)).unwrap();
+            let bound = requests.spoke(&leg, &names(), NOW);
+            assert_eq!(
+                bound.is_some(),
+                expected,
+                "later: {target} {client} {server}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_leg_serves_one_request_and_a_request_has_one_leg() {
+        let mut legs = Legs::new(4);
+        legs.insert(&spoke(2, "10.0.0.2:5", "192.0.2.80:443"));
+        legs.insert(&spoke(3, "10.0.0.2:6", "192.0.2.80:443"));
+        let mut requests = Requests::new(4);
+        let mut ask = || requests.ask(request("192.0.2.80:443"), &legs, &names(), NOW);
+        let bound = [ask(), ask(), ask()].map(|bound| bound.map(|leg| leg.id.0));
+        assert_eq!(bound, [Some(2), Some(3), None]);
+    }
+
+    #[test]
+    fn who_waits_too_long_waits_in_vain() {
+        let mut requests = Requests::new(4);
+        requests.ask(request("192.0.2.80:443"), &Legs::new(4), &names(), NOW);
+        let mut late = spoke(2, "10.0.0.2:5", "192.0.2.80:443");
+        late.opened = late.opened + Span::from_seconds(31);
+        let mut legs = Legs::new(4);
+        legs.insert(&late);
+        let leg = *legs.get(FlowId(2)).unwrap();
+        assert!(requests.spoke(&leg, &names(), NOW).is_none());
+    }
+}

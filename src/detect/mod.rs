@@ -44,7 +44,7 @@ pub struct Detector {
 }
 
 /// Every detector, in the order they are asked and documented.
-pub static DETECTORS: [Detector; 6] = [
+pub static DETECTORS: [Detector; 7] = [
     Detector {
         name: socks_proxy::NAME,
         mechanism: Some("proxy"),
@@ -112,6 +112,14 @@ pub static DETECTORS: [Detector; 6] = [
         inspect: nothing,
         enabled: |_| false,
         source: include_str!("../correlate/multi_hop.rs"),
+    },
+    Detector {
+        name: "fan-out",
+        mechanism: None,
+        attack: &[attack::MULTI_HOP_PROXY],
+        inspect: nothing,
+        enabled: |_| false,
+        source: include_str!("../correlate/fan_out.rs"),
     },
 ];
 

@@ -19,6 +19,8 @@ pub struct Spoke {
     pub transport: Transport,
     /// Time of its first segment.
     pub opened: Timestamp,
+    /// The VLAN it was seen in, if it bore a tag.
+    pub vlan: Option<u16>,
     /// How well it was seen so far.
     pub quality: Quality,
 }

@@ -22,7 +22,10 @@ pub struct Findings {
     raised: VecDeque<Subject>,
     /// Reported flows that are not over.
     open: HashMap<FlowId, Vec<Subject>>,
+    /// These flows in the order they were reported, and flows that are over until their turn comes.
+    opened: VecDeque<FlowId>,
     cap: usize,
+    open_cap: usize,
 }
 
 /// What a finding is about.
@@ -52,7 +55,12 @@ impl Subject {
         let detector = evidence.detector;
         let (client, server) = (evidence.session.client.address, evidence.session.server);
         match &evidence.says {
-            Says::Exchange(_) => Self::Pair {
+            Says::Spread(spread) if spread.relays > 1 => Self::Path {
+                detector,
+                client,
+                hosts: digest_of(&[]),
+            },
+            Says::Exchange(_) | Says::Spread(_) => Self::Pair {
                 detector,
                 client,
                 server,
@@ -113,13 +121,15 @@ struct Draft {
 }
 
 impl Findings {
-    /// No findings; at most `cap` (at least one) are held.
-    pub fn new(cap: usize) -> Self {
+    /// No findings; at most `cap` (at least one) are held, and the ends of `open_cap` sessions waited for.
+    pub fn new(cap: usize, open_cap: usize) -> Self {
         Self {
             drafts: HashMap::new(),
             raised: VecDeque::new(),
             open: HashMap::new(),
+            opened: VecDeque::new(),
             cap: cap.max(1),
+            open_cap: open_cap.max(1),
         }
     }
 
@@ -134,13 +144,27 @@ impl Findings {
         });
         draft.add(evidence);
         for session in evidence.sessions() {
-            let subjects = self.open.entry(session.id).or_default();
+            let subjects = self.open.entry(session.id).or_insert_with(|| {
+                self.opened.push_back(session.id);
+                Vec::new()
+            });
             if !subjects.contains(&subject) {
                 subjects.push(subject);
                 draft.attach(session);
             }
         }
+        self.close_oldest();
         displaced
+    }
+
+    /// The session that was reported longest ago gives way: its finding waits for its end no longer.
+    fn close_oldest(&mut self) {
+        while self.open.len() > self.open_cap || self.opened.len() > 2 * self.open_cap {
+            let Some(oldest) = self.opened.pop_front() else {
+                return;
+            };
+            self.over(oldest);
+        }
     }
 
     fn make_room(&mut self, subject: &Subject) -> Option<Finding> {
@@ -163,6 +187,8 @@ impl Findings {
             }
         }
         self.open.insert(session.id, subjects);
+        self.opened.push_back(session.id);
+        self.close_oldest();
     }
 
     /// Names hosts of the findings that a session belongs to.
@@ -207,7 +233,7 @@ impl Findings {
     pub const FINDING_BYTES: usize = 64 * 1024;
 
     /// An upper bound of the bytes of memory that one open session needs.
-    pub const OPEN_BYTES: usize = 4 * size_of::<(FlowId, Subject)>();
+    pub const OPEN_BYTES: usize = 4 * size_of::<(FlowId, Subject)>() + 4 * size_of::<FlowId>();
 }
 
 impl Draft {
@@ -238,7 +264,7 @@ impl Draft {
         if let (true, Says::Chain(chain)) = (self.chain.is_empty(), &evidence.says) {
             self.chain.clone_from(&chain.hosts);
         }
-        self.sessions += 1;
+        self.sessions += u64::from(!is_again(&evidence.says));
     }
 
     fn aim(&mut self, target: Option<&Target>) {
@@ -290,14 +316,14 @@ impl Draft {
         match &self.evidence {
             Summary::Exchanges(summary) if summary.reverse => Severity::High,
             Summary::Joins(summary) if summary.mechanism() == Mechanism::Balancer => Severity::Low,
-            Summary::Exchanges(_) | Summary::Joins(_) | Summary::Chains(_) => Severity::Medium,
+            _ => Severity::Medium,
         }
     }
 
     fn mechanism(&self, subject: &Subject) -> Option<&'static str> {
         match &self.evidence {
             Summary::Joins(summary) => Some(summary.mechanism().name()),
-            Summary::Exchanges(_) | Summary::Chains(_) => {
+            Summary::Exchanges(_) | Summary::Chains(_) | Summary::Spreads(_) => {
                 detect::by_name(subject.detector())?.mechanism
             }
         }
@@ -329,6 +355,7 @@ impl Draft {
             certainty: self.certainty,
             confidence: self.certainty.confidence(),
             verdict: Verdict::Undeclared,
+            rule: None,
             first_seen: self.first.opened,
             last_seen: self.last_seen,
             raised: self.raised,
@@ -337,6 +364,7 @@ impl Draft {
                 ip: self.first.client.address.ip(),
                 port: (!several).then_some(self.first.client.port),
                 name: name_of(self.first.client),
+                role: None,
             },
             server: Party {
                 name: name_of(self.first.server),
@@ -363,6 +391,7 @@ impl From<Endpoint> for Party {
             ip: endpoint.address.ip(),
             port: Some(endpoint.port),
             name: None,
+            role: None,
         }
     }
 }
@@ -374,9 +403,15 @@ impl From<&Session> for FlowLine {
             server: session.server.into(),
             transport: session.transport.name(),
             community_id: community_id(session),
+            vlan: session.vlan,
             first_seen: session.opened,
         }
     }
+}
+
+/// Whether evidence speaks of a session that was counted already.
+fn is_again(says: &Says) -> bool {
+    matches!(says, Says::Join(join) if join.again)
 }
 
 /// The target that evidence names.
@@ -387,7 +422,7 @@ fn target_of(says: &Says) -> Option<Target> {
             host: Host::from_ip(join.target.address.ip()),
             port: join.target.port,
         }),
-        Says::Chain(_) => None,
+        Says::Chain(_) | Says::Spread(_) => None,
     }
 }
 
@@ -439,7 +474,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_parts(150, 0);
 
     fn findings(evidence: impl IntoIterator<Item = Evidence>) -> Vec<Finding> {
-        let mut findings = Findings::new(10);
+        let mut findings = Findings::new(10, 64);
         for evidence in evidence {
             assert!(findings.add(&evidence, NOW).is_none());
         }
@@ -527,7 +562,7 @@ mod tests {
 
     #[test]
     fn the_oldest_finding_is_given_out_when_another_needs_its_place() {
-        let mut findings = Findings::new(2);
+        let mut findings = Findings::new(2, 64);
         let from = |host: u8| evidence(host.into(), Proven).by(&format!("10.0.0.{host}:9"));
         let given: Vec<Option<String>> = [1, 2, 1, 3, 1]
             .map(|host| {
@@ -555,7 +590,7 @@ mod tests {
             (vec![1, 2], Status::Closed),
             (vec![1, 1, 9], Status::New),
         ] {
-            let mut findings = Findings::new(1);
+            let mut findings = Findings::new(1, 64);
             findings.add(&evidence(1, Proven), NOW);
             findings.add(&evidence(2, Proven), NOW);
             ended
@@ -567,7 +602,7 @@ mod tests {
 
     #[test]
     fn an_end_brings_traffic_time_and_quality() {
-        let mut findings = Findings::new(1);
+        let mut findings = Findings::new(1, 64);
         findings.add(&evidence(1, Proven), NOW);
         findings.end(&FlowEnd {
             traffic: Traffic {
@@ -605,7 +640,7 @@ mod tests {
 
     #[test]
     fn datagrams_join_the_finding_of_their_session() {
-        let mut findings = Findings::new(1);
+        let mut findings = Findings::new(1, 64);
         findings.add(&evidence(1, Proven), NOW);
         let mut datagrams = Session::from(&flow(Vec::new()));
         datagrams.id = FlowId(2);
@@ -626,7 +661,7 @@ mod tests {
     fn the_first_sessions_are_listed_and_every_server() {
         let finding = finding((1..=20).map(|flow| evidence(flow, Proven)));
         assert_eq!((finding.sessions, finding.flows.len()), (20, FLOWS_LISTED));
-        let mut findings = Findings::new(1);
+        let mut findings = Findings::new(1, 64);
         (1..=20).for_each(|flow| drop(findings.add(&evidence(flow, Proven), NOW)));
         let mut other = Session::from(&flow(Vec::new()));
         other.server = endpoint("10.0.0.2:5000");

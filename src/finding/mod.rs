@@ -41,6 +41,9 @@ pub struct Finding {
     pub confidence: f64,
     /// Whether the use is known and approved.
     pub verdict: Verdict,
+    /// The approval that decided, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     /// First segment of the first session.
     pub first_seen: Timestamp,
     /// Newest segment of any session.
@@ -138,12 +141,48 @@ impl fmt::Display for Severity {
     }
 }
 
-/// Whether a relay is known and approved. Without a policy nobody has said anything about any host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// Whether a relay is known and approved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
+    /// An approval allows this use.
+    Approved,
+    /// An approval may allow this use, and what was seen is too little to say so.
+    CannotJudge,
+    /// An approval allowed this use until it ran out.
+    Expired,
     /// Nobody said anything about the host.
     Undeclared,
+    /// The host is known, and nobody approved this use of it.
+    Unapproved,
+}
+
+impl Verdict {
+    /// Every verdict, the best first.
+    pub const ALL: [Self; 5] = [
+        Self::Approved,
+        Self::CannotJudge,
+        Self::Expired,
+        Self::Undeclared,
+        Self::Unapproved,
+    ];
+
+    /// Its name, as in the JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::CannotJudge => "cannot-judge",
+            Self::Expired => "expired",
+            Self::Undeclared => "undeclared",
+            Self::Unapproved => "unapproved",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }
 
 /// One end of a session.
@@ -157,6 +196,9 @@ pub struct Party {
     /// What a DNS answer called it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// What it is there for, where the configuration says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<&'static str>,
 }
 
 /// One session of a finding.
@@ -171,6 +213,9 @@ pub struct FlowLine {
     /// Community ID v1, seed 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub community_id: Option<String>,
+    /// The VLAN it was seen in, if it bore a tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<u16>,
     /// Time of its first segment.
     pub first_seen: Timestamp,
 }

@@ -2,7 +2,7 @@
 
 mod joins;
 
-pub use joins::{ChainSummary, JoinSummary};
+pub use joins::{ChainSummary, JoinSummary, SpreadSummary};
 
 use serde::Serialize;
 
@@ -20,6 +20,8 @@ pub enum Summary {
     Joins(Box<JoinSummary>),
     /// Sessions that went through several relays.
     Chains(Box<ChainSummary>),
+    /// Sessions to many in short succession.
+    Spreads(Box<SpreadSummary>),
 }
 
 /// What stands before a line of evidence.
@@ -32,6 +34,7 @@ impl Summary {
             Says::Exchange(_) => Self::Exchanges(Box::default()),
             Says::Join(_) => Self::Joins(Box::default()),
             Says::Chain(_) => Self::Chains(Box::default()),
+            Says::Spread(_) => Self::Spreads(Box::default()),
         }
     }
 
@@ -41,6 +44,7 @@ impl Summary {
             (Self::Exchanges(summary), Says::Exchange(exchange)) => summary.add(exchange),
             (Self::Joins(summary), Says::Join(join)) => summary.add(join),
             (Self::Chains(summary), Says::Chain(chain)) => summary.add(chain),
+            (Self::Spreads(summary), Says::Spread(spread)) => summary.add(*spread),
             _ => {}
         }
     }
@@ -51,6 +55,7 @@ impl Summary {
             Self::Exchanges(summary) => summary.add_traffic(traffic),
             Self::Joins(summary) => summary.add_traffic(traffic),
             Self::Chains(summary) => summary.add_traffic(traffic),
+            Self::Spreads(summary) => summary.add_traffic(traffic),
         }
     }
 
@@ -58,7 +63,7 @@ impl Summary {
     pub fn exchanges(&self) -> Option<&RelaySummary> {
         match self {
             Self::Exchanges(summary) => Some(summary),
-            Self::Joins(_) | Self::Chains(_) => None,
+            Self::Joins(_) | Self::Chains(_) | Self::Spreads(_) => None,
         }
     }
 
@@ -68,6 +73,7 @@ impl Summary {
             Self::Exchanges(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Joins(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Chains(summary) => (summary.client_bytes, summary.server_bytes),
+            Self::Spreads(summary) => (summary.client_bytes, summary.server_bytes),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::decode::Address;
 use crate::evidence::{Mechanism, Session, UNSEEN};
 use crate::finding::names::Names;
-use crate::finding::summary::{JoinSummary, RelaySummary, Summary};
+use crate::finding::summary::{JoinSummary, RelaySummary, SpreadSummary, Summary};
 use crate::proto::target::{Host, Target};
 
 /// Who relays for whom, by what, and to where.
@@ -18,20 +18,37 @@ pub(super) fn of(
     match evidence {
         Summary::Exchanges(summary) => exchanges(first, relay, summary, target, names),
         Summary::Joins(summary) => joins(first, relay, summary, target, names),
-        Summary::Chains(_) => path(chain),
+        Summary::Chains(summary) => path(chain, summary.relays),
+        Summary::Spreads(summary) => spread(first, relay, summary),
     }
 }
 
-/// `10.0.0.1 reaches 192.0.2.80 through 2 relays: 10.0.0.2, then 10.0.0.3`
-fn path(chain: &[Address]) -> String {
-    let [client, relays @ .., target] = chain else {
+/// `10.0.0.2 begins sessions to 30 hosts within a minute for 10.0.0.1`
+fn spread(first: &Session, relay: Address, summary: &SpreadSummary) -> String {
+    let (client, relay) = (first.client.address.ip(), relay.ip());
+    if summary.most_relays > 1 {
+        let relays = summary.most_relays;
+        return format!("{client} uses {relays} relays within a minute");
+    }
+    let targets = summary.most_targets;
+    format!("{relay} begins sessions to {targets} hosts within a minute for {client}")
+}
+
+/// `10.0.0.1 reaches 192.0.2.80 through 2 hosts: 10.0.0.2, then 10.0.0.3`; where the last host seen relays, too, its
+/// target is not known.
+fn path(chain: &[Address], relays: usize) -> String {
+    let [client, behind @ ..] = chain else {
         return String::new();
     };
-    let hops: Vec<String> = relays.iter().map(|host| host.ip().to_string()).collect();
-    let (client, target) = (client.ip(), target.ip());
-    let count = hops.len();
-    let hops = hops.join(", then ");
-    format!("{client} reaches {target} through {count} hosts: {hops}")
+    let hops: Vec<String> = behind
+        .iter()
+        .take(relays)
+        .map(|host| host.ip().to_string())
+        .collect();
+    let (client, hops) = (client.ip(), hops.join(", then "));
+    let target = behind.get(relays).map(|target| target.ip().to_string());
+    let target = target.unwrap_or_else(|| "what is behind them".to_owned());
+    format!("{client} reaches {target} through {relays} hosts: {hops}")
 }
 
 fn joins(

@@ -96,7 +96,8 @@ impl Wheel {
                     moment: Timestamp::from_parts(current, 0),
                 });
             }
-            current = current.saturating_add(self.pass(slot));
+            let pause = self.pass(slot);
+            current = current.saturating_add(pause).min(now.saturating_add(1));
         }
         let current = current.max(now.saturating_add(1));
         self.current = Some(current);
@@ -141,6 +142,16 @@ mod tests {
         std::iter::from_fn(|| wheel.pop_due(now))
             .map(|due| (due.node, due.moment.seconds()))
             .collect()
+    }
+
+    #[test]
+    fn empty_slots_are_passed_no_further_than_now() {
+        let mut wheel = Wheel::new();
+        assert_eq!(drain(&mut wheel, at(10, 0)), []);
+        wheel.schedule(1, at(60, 0));
+        assert_eq!(drain(&mut wheel, at(12, 0)), []);
+        wheel.schedule(2, at(13, 0));
+        assert_eq!(drain(&mut wheel, at(70, 0)), [(2, 13), (1, 60)]);
     }
 
     #[test]

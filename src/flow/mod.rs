@@ -22,7 +22,6 @@ use flights::Flights;
 use key::{FlowKey, Sender};
 use nonces::Looks;
 use probing::Probe;
-use sizes::Sizes;
 use tcp::{Connection, Payload, Step};
 
 /// One conversation between two endpoints.
@@ -56,6 +55,8 @@ pub struct Flow {
     pub spoke: bool,
     /// Whether it was reported to the ordered stage, which then waits for its end.
     pub reported: bool,
+    /// Whether a person asked about it.
+    pub watched: bool,
 }
 
 /// What one side sent.
@@ -65,8 +66,6 @@ pub struct Sent {
     pub segments: u32,
     /// Payload bytes, retransmissions left out.
     pub bytes: u64,
-    /// Sizes of the payloads that brought something new.
-    pub sizes: Sizes,
 }
 
 /// What was lost or odd about a flow.
@@ -127,6 +126,7 @@ impl Flow {
             looks: Looks::default(),
             spoke: false,
             reported: false,
+            watched: false,
         }
     }
 
@@ -180,7 +180,6 @@ impl Flow {
         sent.segments = sent.segments.saturating_add(1);
         if payload.new_bytes > 0 {
             sent.bytes = sent.bytes.saturating_add(payload.new_bytes.into());
-            sent.sizes.record(payload.new_bytes);
             self.flights.record(from, time, round_trip);
         }
     }

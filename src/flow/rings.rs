@@ -62,13 +62,16 @@ impl Rings {
     }
 
     /// Bytes of memory that one node needs.
-    pub const NODE_BYTES: usize = size_of::<Link>();
+    pub const NODE_BYTES: usize = size_of::<Link>() * 9 / 8;
 
     fn position(&self, node: u32) -> u32 {
         self.lists.saturating_add(node)
     }
 
     fn grow(&mut self, at: u32) {
+        if self.links.len() <= at as usize && self.links.len() == self.links.capacity() {
+            self.links.reserve_exact(self.links.len() / 8 + 16);
+        }
         while self.links.len() <= at as usize {
             let new = u32::try_from(self.links.len()).unwrap_or(u32::MAX);
             self.links.push(Link::alone(new));

@@ -94,7 +94,7 @@ impl FlowTable {
     fn vacant_place(&mut self) -> Place {
         self.free.pop().unwrap_or_else(|| {
             if self.flows.len() == self.flows.capacity() {
-                self.flows.reserve_exact(self.flows.len() / 8 + 16);
+                self.flows.reserve_exact(self.flows.len() / 16 + 16);
             }
             self.flows.push(None);
             u32::try_from(self.flows.len() - 1).unwrap_or(u32::MAX)
@@ -230,7 +230,7 @@ impl FlowTable {
 
     /// An upper bound of the bytes that one flow needs in the table, heads left out.
     pub const FLOW_BYTES: usize =
-        (size_of::<Option<Flow>>() * 9 / 8) + 2 * Rings::NODE_BYTES + 4 * size_of::<Place>() + 16;
+        (size_of::<Option<Flow>>() * 17 / 16) + 2 * Rings::NODE_BYTES + 4 * size_of::<Place>() + 16;
 }
 
 /// The table's own hash is seeded by chance, so that nobody can aim at its buckets; nothing is ever read in its order.

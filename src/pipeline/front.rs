@@ -104,6 +104,11 @@ impl<'a> Front<'a> {
         self.interrupted
     }
 
+    /// Lets fragments age, also where no other arrives.
+    pub(super) fn advance(&mut self) {
+        self.decoder.advance(self.clock);
+    }
+
     /// The time of the newest frame.
     pub(super) fn now(&self) -> Timestamp {
         self.clock
@@ -121,6 +126,7 @@ impl<'a> Front<'a> {
         Account {
             frames: self.counts,
             fragments: *self.decoder.fragment_counts(),
+            waiting_datagrams: self.decoder.waiting_datagrams() as u64,
             shards,
             late_frames: self.late_frames,
             interrupted: self.interrupted,

@@ -17,6 +17,7 @@ pub(super) fn run(
     let mut more = true;
     while more {
         more = shards.batch(front)?;
+        front.advance();
         shards.advance(front.now());
         stage.take(&mut shards.events);
         (run.progress)(front.progress());

@@ -16,6 +16,7 @@ use crate::correlate::Ordered;
 use crate::decode::{FragmentCounts, FrameCounts};
 use crate::facts::FlowPortrait;
 use crate::finding::Finding;
+use crate::policy::Policy;
 use crate::shard::{Event, Report, ShardCounts, Watch};
 use crate::source::{Captures, SourceError};
 use front::Front;
@@ -82,6 +83,8 @@ pub struct Account {
     pub frames: FrameCounts,
     /// Fragments by what became of them.
     pub fragments: FragmentCounts,
+    /// Datagrams that still waited for a fragment at the end.
+    pub waiting_datagrams: u64,
     /// What the shards counted, together.
     pub shards: ShardCounts,
     /// Frames that were older than a frame before them, and taken at the newer time.
@@ -149,9 +152,20 @@ struct Found {
     portraits: Portraits,
 }
 
+impl Found {
+    fn judge(&mut self, findings: Vec<Finding>, policy: &Policy) {
+        let judged = findings.into_iter().map(|mut finding| {
+            policy.judge(&mut finding);
+            finding
+        });
+        self.findings.extend(judged);
+    }
+}
+
 /// The ordered stage and what left it.
 struct Stage {
     ordered: Ordered,
+    policy: Policy,
     found: Found,
 }
 
@@ -159,14 +173,16 @@ impl Stage {
     fn new(config: &Config) -> Self {
         Self {
             ordered: Ordered::new(config.correlation_limits()),
+            policy: config.policy(),
             found: Found::default(),
         }
     }
 
     /// Takes all events between two moments, from all shards and in any order, and leaves the vector empty.
     fn take(&mut self, events: &mut Vec<Event>) {
-        events.sort_by_key(|event| event.order);
+        events.sort_unstable_by_key(|event| event.order);
         for event in events.drain(..) {
+            self.ordered.advance(event.order.time);
             match event.report {
                 Report::Flow(facts, evidence) => {
                     self.ordered.flow(&facts, evidence, event.order.time);
@@ -181,11 +197,11 @@ impl Stage {
             }
         }
         let displaced = self.ordered.take_displaced();
-        self.found.findings.extend(displaced);
+        self.found.judge(displaced, &self.policy);
     }
 
     fn finish(mut self) -> Found {
-        self.found.findings.extend(self.ordered.finish());
+        self.found.judge(self.ordered.finish(), &self.policy);
         self.found
     }
 }

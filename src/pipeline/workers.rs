@@ -180,6 +180,7 @@ fn read(
                 break;
             }
         }
+        front.advance();
         for (mut batch, inlet) in round.into_iter().zip(&inlets) {
             batch.now = front.now();
             batch.last = last;

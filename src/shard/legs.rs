@@ -26,7 +26,7 @@ pub(super) fn tell(flow: &mut Flow, piece: &Piece<'_>, key: &NonceKey, events: &
     }
     if !flow.spoke {
         flow.spoke = true;
-        events.push(Report::Spoke(spoke(flow)));
+        events.push(Report::Spoke(Box::new(spoke(flow))));
     }
     if matches!(flow.probe, Probe::Names) {
         return;
@@ -80,6 +80,7 @@ fn spoke(flow: &Flow) -> Spoke {
         server: flow.endpoint(Side::Server),
         transport: flow.key.transport(),
         opened: flow.opened,
+        vlan: flow.label.vlan,
         quality: quality_of(flow),
     }
 }

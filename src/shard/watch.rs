@@ -10,6 +10,7 @@ use super::facts_of;
 use crate::decode::{Endpoint, Transport};
 use crate::facts::{self, FlowId, FlowPortrait, Sending};
 use crate::flow::Flow;
+use crate::flow::sizes::Sizes;
 use crate::proto::Side;
 use crate::proto::dns::Named;
 use crate::proto::stack::Layer;
@@ -109,11 +110,13 @@ pub(super) struct Watching {
     read: BTreeMap<FlowId, Read>,
 }
 
-/// What was read in a flow.
+/// What was read in a flow, and the sizes of its payloads that brought something new.
 #[derive(Debug, Default)]
 struct Read {
     layers: Vec<Layer>,
     names: Vec<Named>,
+    client_sizes: Sizes,
+    server_sizes: Sizes,
 }
 
 impl Watching {
@@ -122,20 +125,31 @@ impl Watching {
         Self { watch, read }
     }
 
-    fn holds(&self, flow: &Flow) -> bool {
+    /// Whether somebody asked about a flow.
+    pub(super) fn holds(&self, flow: &Flow) -> bool {
         self.watch.as_ref().is_some_and(|watch| watch.holds(flow))
+    }
+
+    /// Counts the size of a watched flow's payload.
+    #[cold]
+    pub(super) fn note_size(&mut self, flow: &Flow, from: Side, bytes: u32) {
+        let read = self.read.entry(flow.id).or_default();
+        match from {
+            Side::Client => read.client_sizes.record(bytes),
+            Side::Server => read.server_sizes.record(bytes),
+        }
     }
 
     /// Keeps the layers of a flow, if it is watched.
     pub(super) fn note_layers(&mut self, flow: &Flow, layers: &[Layer]) {
-        if self.holds(flow) {
+        if flow.watched {
             self.read.entry(flow.id).or_default().layers = layers.to_vec();
         }
     }
 
     /// Keeps the first names that DNS gave in a flow, each once, if it is watched.
     pub(super) fn note_names(&mut self, flow: &Flow, names: &[Named]) {
-        if !self.holds(flow) {
+        if !flow.watched {
             return;
         }
         let kept = &mut self.read.entry(flow.id).or_default().names;
@@ -149,26 +163,30 @@ impl Watching {
 
     /// The portrait of a flow that is over, if it was watched.
     pub(super) fn portrait(&mut self, flow: &Flow) -> Option<FlowPortrait> {
-        if !self.holds(flow) {
+        if !flow.watched {
             return None;
         }
-        let Read { layers, names } = self.read.remove(&flow.id).unwrap_or_default();
+        let Read {
+            layers,
+            names,
+            client_sizes,
+            server_sizes,
+        } = self.read.remove(&flow.id).unwrap_or_default();
         Some(FlowPortrait {
             facts: facts_of(flow, layers),
             names,
             phase: flow.tcp.map(|connection| connection.phase()),
             round_trip: flow.round_trip(),
-            client: sending(flow, Side::Client),
-            server: sending(flow, Side::Server),
+            client: sending(flow, Side::Client, &client_sizes),
+            server: sending(flow, Side::Server, &server_sizes),
         })
     }
 }
 
-fn sending(flow: &Flow, side: Side) -> Sending {
-    let sent = flow.sent_by(side);
+fn sending(flow: &Flow, side: Side, sizes: &Sizes) -> Sending {
     Sending {
-        segments: sent.segments,
-        sizes: sent.sizes.bins().collect(),
+        segments: flow.sent_by(side).segments,
+        sizes: sizes.bins().collect(),
     }
 }
 

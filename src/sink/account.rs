@@ -84,6 +84,11 @@ fn losses(
             "delivered twice by a mirror, counted once",
         ),
         (
+            shards.late_segments,
+            "segment",
+            "later than the end of its connection, passed over",
+        ),
+        (
             shards.flows_evicted,
             "flow",
             "forgotten because the flow table was full; raise flows.max",
@@ -97,6 +102,11 @@ fn losses(
             account.fragments.forgotten(),
             "fragmented datagram",
             "given up before all fragments were there",
+        ),
+        (
+            account.waiting_datagrams,
+            "fragmented datagram",
+            "still waiting for a fragment at the end",
         ),
     ];
     blocks.into_iter().chain(rest)

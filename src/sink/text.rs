@@ -10,7 +10,7 @@ use anstyle::{AnsiColor, Style};
 use crate::evidence::{Hop, Inner};
 use crate::finding::names::Names;
 use crate::finding::summary::{Label, RelaySummary, Summary, Tally};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Severity, Verdict};
 
 /// Writes findings, most severe first, and within a severity in the order they were raised.
 ///
@@ -46,6 +46,7 @@ fn evidence(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
         techniques.join(" ")
     );
     line(out, "detector", &detector)?;
+    line(out, "verdict", &verdict(finding))?;
     line(
         out,
         "seen",
@@ -56,6 +57,7 @@ fn evidence(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
         Summary::Exchanges(relay) => exchanges(out, relay, &finding.names)?,
         Summary::Joins(joins) => lines(out, joins.lines(&finding.names))?,
         Summary::Chains(chains) => lines(out, chains.lines())?,
+        Summary::Spreads(spreads) => lines(out, spreads.lines())?,
     }
     line(out, "quality", &quality(finding))
 }
@@ -82,6 +84,17 @@ fn lines(out: &mut impl Write, lines: Vec<(Label, Vec<String>)>) -> io::Result<(
     lines
         .into_iter()
         .try_for_each(|(label, values)| line(out, label, &values.join(", ")))
+}
+
+/// Nothing where nobody said anything about the host.
+fn verdict(finding: &Finding) -> String {
+    match (finding.verdict, &finding.rule) {
+        (Verdict::Undeclared, _) => String::new(),
+        (Verdict::Approved, Some(rule)) => format!("approved by {rule}"),
+        (verdict, Some(rule)) => format!("{verdict}: {rule} has run out"),
+        (Verdict::Unapproved, None) => "unapproved: the host is known, this use is not".to_owned(),
+        (verdict, None) => format!("{verdict}: what was seen is too little"),
+    }
 }
 
 fn line(out: &mut impl Write, label: &str, text: &str) -> io::Result<()> {

@@ -99,19 +99,24 @@ impl Window {
     #[cold]
     fn fill(&mut self, count: usize) -> bool {
         while self.unread_bytes() < count && self.ending.is_none() {
-            self.make_room();
+            self.make_room(count);
             self.read_once();
         }
         self.unread_bytes() >= count
     }
 
-    fn make_room(&mut self) {
+    /// Grows twofold with what really comes, and not beyond `count` by more than a piece.
+    fn make_room(&mut self, count: usize) {
         self.buffer.copy_within(self.start..self.end, 0);
         self.passed = self.offset();
         self.end = self.unread_bytes();
         self.start = 0;
         if self.end == self.buffer.len() {
-            self.buffer.resize(self.buffer.len().saturating_mul(2), 0);
+            let enough = count.next_multiple_of(INITIAL_BYTES);
+            let length = self.buffer.len().saturating_mul(2).min(enough);
+            self.buffer
+                .reserve_exact(length.saturating_sub(self.buffer.len()));
+            self.buffer.resize(length, 0);
         }
     }
 

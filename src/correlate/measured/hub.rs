@@ -170,7 +170,7 @@ fn roles(session: &Session, side: Side) -> [Option<Role>; 3] {
 }
 
 /// Sides that are kept of one host; the oldest gives way.
-const SIDES: usize = 12;
+const SIDES: usize = 8;
 /// New beats that make a side worth measuring again, while its flows go on and when one of them is over.
 const OFTEN: u64 = 24;
 const AT_END: u64 = 8;

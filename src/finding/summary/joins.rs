@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::{Label, Tally};
-use crate::evidence::{Chain, Join, Mechanism, Proof};
+use crate::evidence::{Chain, Join, Mechanism, Proof, Spread};
 use crate::facts::Traffic;
 use crate::finding::names::Names;
 use crate::proto::target::{Host, Target};
@@ -66,6 +66,9 @@ impl JoinSummary {
     pub fn add(&mut self, join: &Join) {
         self.mechanisms.add(join.mechanism);
         self.proofs.add(join.proof.name());
+        if join.again {
+            return;
+        }
         self.clients.add(join.client.address.ip());
         self.targets.add(Target {
             host: Host::from_ip(join.target.address.ip()),
@@ -177,6 +180,47 @@ impl ChainSummary {
         vec![
             ("relays", vec![self.relays.to_string()]),
             ("by", vec![mechanisms.join(", then ")]),
+            ("targets", self.targets.show(ToString::to_string)),
+        ]
+    }
+
+    pub(super) fn add_traffic(&mut self, traffic: Traffic) {
+        self.client_bytes = self.client_bytes.saturating_add(traffic.client_bytes);
+        self.server_bytes = self.server_bytes.saturating_add(traffic.server_bytes);
+    }
+}
+
+/// Sessions to many in short succession.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct SpreadSummary {
+    /// The most targets of the relay within the window.
+    pub most_targets: usize,
+    /// The most relays of the client within the window.
+    pub most_relays: usize,
+    /// Who was reached when they were many.
+    pub targets: Tally<IpAddr>,
+    /// Payload bytes from the client, of sessions that are over.
+    pub client_bytes: u64,
+    /// Payload bytes to the client, of sessions that are over.
+    pub server_bytes: u64,
+}
+
+impl SpreadSummary {
+    /// Adds one more session.
+    pub fn add(&mut self, spread: Spread) {
+        self.most_targets = self.most_targets.max(spread.targets);
+        self.most_relays = self.most_relays.max(spread.relays);
+        self.targets.add(spread.target.ip());
+    }
+
+    /// What it says, line by line.
+    pub fn lines(&self) -> Vec<(Label, Vec<String>)> {
+        let most = format!(
+            "{} targets, {} relays within a minute",
+            self.most_targets, self.most_relays
+        );
+        vec![
+            ("reached", vec![most]),
             ("targets", self.targets.show(ToString::to_string)),
         ]
     }

@@ -9,10 +9,11 @@ use crate::evidence::{Certainty, Hop, Inner, UNSEEN};
 use crate::finding::attack::Attack;
 use crate::finding::names::Names;
 use crate::finding::summary::{Label, RelaySummary, Summary, Tally};
-use crate::finding::{Finding, FlowLine, Party, Status, Verdict};
+use crate::finding::{Finding, FlowLine, Party, Status};
+use crate::policy::explain::Explanation;
 use crate::sink::text::{bytes, plural, style_of};
 
-/// Writes all that a finding says. `detector` is the one that found it.
+/// Writes all that a finding says. `detector` is the one that found it, `policy` what was made of it.
 ///
 /// # Errors
 ///
@@ -21,6 +22,7 @@ pub fn finding(
     out: &mut impl Write,
     finding: &Finding,
     detector: Option<&Detector>,
+    policy: &Explanation,
     width: usize,
 ) -> io::Result<()> {
     let mut page = Page::new(out, width);
@@ -28,6 +30,7 @@ pub fn finding(
     page.title(severity.name(), style_of(severity), &finding.title)?;
     page.gap()?;
     conclusion(&mut page, finding, detector)?;
+    judgement(&mut page, finding, policy)?;
     page.gap()?;
     times(&mut page, finding)?;
     page.gap()?;
@@ -37,6 +40,7 @@ pub fn finding(
         Summary::Exchanges(relay) => exchange(&mut page, relay, &finding.names)?,
         Summary::Joins(joins) => lines(&mut page, joins.lines(&finding.names))?,
         Summary::Chains(chains) => lines(&mut page, chains.lines())?,
+        Summary::Spreads(spreads) => lines(&mut page, spreads.lines())?,
     }
     page.gap()?;
     limits(&mut page, finding, detector)
@@ -50,19 +54,25 @@ fn conclusion<W: Write>(
     let certainty = format!("{:?}", finding.certainty).to_lowercase();
     let meaning = meaning(finding.certainty);
     let certainty = format!("{certainty} ({}): {meaning}", finding.confidence);
-    let verdict = match finding.verdict {
-        Verdict::Undeclared => "undeclared: nobody has said whether it may relay",
-    };
     let summary = detector.map(Detector::summary).unwrap_or_default();
     page.line("finding", &finding.id)?;
     page.line("detector", &format!("{}: {summary}", finding.detector))?;
     page.line("certainty", &certainty)?;
-    page.line("proof", &proof(finding))?;
-    page.line(
+    page.line("proof", &proof(finding))
+}
+
+fn judgement<W: Write>(
+    page: &mut Page<'_, W>,
+    finding: &Finding,
+    policy: &Explanation,
+) -> io::Result<()> {
+    let severity = format!("{}: {}", finding.severity, policy.severity);
+    page.lines(
         "severity",
-        &format!("{}: {}", finding.severity, why(finding)),
+        [Some(severity), policy.role.clone()].into_iter().flatten(),
     )?;
-    page.line("verdict", verdict)
+    page.line("verdict", &policy.verdict)?;
+    page.lines("approvals", policy.rules.iter().cloned())
 }
 
 fn meaning(certainty: Certainty) -> &'static str {
@@ -88,6 +98,7 @@ fn proof(finding: &Finding) -> String {
             let proofs = joins.proofs.show(ToString::to_string).join(", ");
             format!("two flows are the legs of one session: {proofs}")
         }
+        Summary::Spreads(_) => "the relayed sessions are in the findings of its relays".to_owned(),
         Summary::Chains(_) => "each hop's legs were joined; see the relays of the chain".to_owned(),
     }
 }
@@ -106,22 +117,6 @@ fn answered(finding: &Finding, relay: &RelaySummary) -> String {
     } else {
         "the relay answered, and did not do what it was asked for".to_owned()
     }
-}
-
-fn why(finding: &Finding) -> &'static str {
-    match finding.certainty {
-        Certainty::Hint => "a hint is worth a line",
-        Certainty::Possible => "what is only possible is weak",
-        Certainty::Probable | Certainty::Proven if is_reverse(finding) => {
-            "a host that connects out to serve is the mark of a back-connect proxy"
-        }
-        Certainty::Probable | Certainty::Proven => "a relay that nobody declared is worth a look",
-    }
-}
-
-fn is_reverse(finding: &Finding) -> bool {
-    let exchanges = finding.evidence.exchanges();
-    exchanges.is_some_and(|relay| relay.reverse)
 }
 
 fn times<W: Write>(page: &mut Page<'_, W>, finding: &Finding) -> io::Result<()> {
@@ -174,9 +169,11 @@ fn party(party: &Party) -> String {
         Some(port) => std::net::SocketAddr::new(party.ip, port).to_string(),
         None => party.ip.to_string(),
     };
-    match &party.name {
-        Some(name) => format!("{end} ({name})"),
-        None => end,
+    match (&party.name, party.role) {
+        (Some(name), Some(role)) => format!("{end} ({name}), {role}"),
+        (Some(name), None) => format!("{end} ({name})"),
+        (None, Some(role)) => format!("{end}, {role}"),
+        (None, None) => end,
     }
 }
 

@@ -40,7 +40,7 @@ site_up() { # NS : nginx with pages of random bytes, on 80 and 443, with a PROXY
 	    ssl_certificate $W/web.crt; ssl_certificate_key $W/web.key;
 	    client_body_temp_path $W/n1; proxy_temp_path $W/n2; fastcgi_temp_path $W/n3;
 	    uwsgi_temp_path $W/n4; scgi_temp_path $W/n5;
-	    server { listen 80; listen 443 ssl; listen 81 proxy_protocol; listen 8443 ssl proxy_protocol; }
+	    server { listen 80; listen [::]:80; listen 443 ssl; listen [::]:443 ssl; listen 81 proxy_protocol; listen 8443 ssl proxy_protocol; }
 	}
 	CONF
     spawn "$1" nginx -e stderr -p "$W" -c "$W/site.$1.conf"
@@ -83,6 +83,15 @@ stunnel_up() { # NS SETTING... : one service
     spawn "$ns" stunnel4 "$W/stunnel.$ns.conf"
 }
 
+balancer_up() { # NS MODE PORT [SERVER:PORT...] : checks every second
+    local ns=$1 mode=$2 port=$3 n=0 s; shift 3
+    { printf 'global\n    maxconn 100\ndefaults\n    mode %s\n    timeout connect 5s\n    timeout client 30s\n    timeout server 30s\nlisten l\n    bind :%s\n    balance roundrobin\n' "$mode" "$port"
+      [ "$mode" = tcp ] || echo '    option httpchk GET /300'
+      for s in "$@"; do n=$((n + 1)); echo "    server s$n $s check inter 1s"; done
+    } >"$W/balancer.$ns.conf"
+    spawn "$ns" haproxy -db -f "$W/balancer.$ns.conf"; up "$ns" "$port"
+}
+
 many_targets() { # COUNT : addresses 198.51.100.101 and on, with names t101.example.test and on
     local n
     for n in $(seq 101 $((100 + $1))); do on out ip addr add 198.51.100.$n/24 dev eth0; done
@@ -100,6 +109,12 @@ apart() { # PORT PORT : nothing did
     if (echoed "$@") >/dev/null 2>&1; then die "$PCAP: echoed from $1 to $2"; fi
 }
 echoed_all() { local f; for f in "${FORWARDS[@]}"; do echoed "${f%:*}" "${f#*:}"; done; }
+
+busy() { # ADDRESS ADDRESS PACKETS : so many went from one to the other
+    local n
+    n=$(tcpdump -n -r "$PCAP" "src host $1 and dst host $2" 2>/dev/null | wc -l)
+    [ "$n" -ge "$3" ] || die "$PCAP: $n packets from $1 to $2"
+}
 
 also() { # NS INTERFACE DIRECTION : a further capture point
     ip netns exec "$P-$1" tcpdump -n -i "$2" -Q "$3" -U --immediate-mode -Z root -w "$W/cap.$1.$2.pcap" 2>"$W/tcpdump.$1.$2" &

@@ -121,7 +121,7 @@ hit_ssh_jump_two() { # ssh -J rly,rl2 to web
     net_up; sshd_up rly; sshd_up rl2; sshd_up web; ssh_config
     record
     on cli ssh -F "$W/ssh_config" -J root@$RLY,root@$RL2 root@$WEB 'for i in 1 2 3 4 5 6; do head -c ${i}00 /dev/urandom | base64; sleep 0.3; done' >/dev/null
-    save; has '22 [0-9]+ '
+    save; busy $RLY $RL2 20; busy $RL2 $WEB 20
 }
 
 hit_ssh_stepping_stones() { # typed: ssh to rly, from there to rl2, from there to web
@@ -129,7 +129,7 @@ hit_ssh_stepping_stones() { # typed: ssh to rly, from there to rl2, from there t
     record
     on cli $TRAFFIC typed "ssh -F $W/ssh_config root@$RL2|ssh -F $W/ssh_config root@$WEB|id|uname -a|ls /etc|df /|who|exit|exit|exit" \
         "${SSH[@]}" -tt root@$RLY 'bash --norc -i'
-    save
+    save; busy $RLY $RL2 60; busy $RL2 $WEB 60
 }
 
 hit_ssh_local_then_socat() { # ssh -L to rly; rl2 is a socat

@@ -3,29 +3,12 @@
 . "$(dirname "$0")/hops.sh"
 DETECTOR=multi-hop
 
-miss_two_relays_apart() { # cli through rly, out through rl2, to the same server at the same time
-    net_up; targets_up web; socat_up rly $WEB; socat_up rl2 $WEB
-    record
-    inner $RLY & local first=$!; inner $RL2 out; wait $first
-    save; echoed_all
-}
-
-miss_relay_to_a_relay_host() { # cli reaches the web server of rl2 through rly, while rl2 relays something else to web
-    net_up; targets_up web; site_up rl2; socat_up rl2 $WEB
-    spawn rly socat TCP4-LISTEN:8080,fork,reuseaddr TCP4:$RL2:80; up rly 8080
-    spawn rly socat TCP4-LISTEN:4443,fork,reuseaddr TCP4:$RL2:443; up rly 4443
-    record
-    (visit_http $RLY; sleep 0.1; visit_https $RLY) & local first=$!
-    visit_https $RL2 out; visit_raw $RL2 out 5; wait $first
-    save; echoed 8080 80; echoed 4443 443
-}
-
 miss_ssh_after_ssh() { # somebody works on rly by ssh and is gone; rly copies to rl2 by itself a moment later
     net_up; sshd_up rly; sshd_up rl2
     record
     on cli $TRAFFIC typed 'id|uname -a|df /|exit' "${SSH[@]}" -tt root@$RLY 'bash --norc -i'; sleep 1
     on rly "${SSH[@]}" root@$RL2 'uptime; df /' >/dev/null
-    save
+    save; busy $CLI $RLY 40; busy $RLY $RL2 10
 }
 
 miss_web_app_database() { # client, web server, application, database: a chain of services

@@ -3,6 +3,7 @@
 . "$(dirname "$0")/hops.sh"
 DETECTOR=relay
 WEBSOCAT=${WEBSOCAT:-websocat} WSTUNNEL=${WSTUNNEL:-wstunnel}
+QUIC_PYTHON=${QUIC_PYTHON:-python3} # one that has aioquic
 
 hit_socat() {
     net_up; targets_up web; socat_up rly $WEB
@@ -172,7 +173,7 @@ hit_ssh_jump() { # ssh -J: SSH in SSH to rly, plain SSH from there
     ssh_config
     on cli ssh -F "$W/ssh_config" -J root@$RLY root@$WEB 'for i in 1 2 3 4 5 6; do head -c ${i}00 /dev/urandom | base64; sleep 0.3; done' >/dev/null
     on cli ssh -F "$W/ssh_config" -J root@$RLY root@$WEB id >/dev/null
-    save; has '22 [0-9]+ '
+    save; busy $RLY $WEB 30
 }
 
 # --- proxies that take a target -------------------------------------------------
@@ -260,6 +261,21 @@ hit_stunnel_wraps() { # plain bytes to rly, TLS from there
     has ' 9443 1603'; apart 7070 9443
 }
 
+hit_tls_socks() { # SOCKS inside TLS to rly; the targets are looked up and opened from there
+    net_up; targets_up web; microsocks_up -i 127.0.0.1 -p 1080
+    stunnel_up rly "accept = $RLY:9443" "connect = 127.0.0.1:1080" "cert = $W/web.crt" "key = $W/web.key"; up rly 9443
+    spawn cli socat TCP4-LISTEN:1080,fork,reuseaddr "OPENSSL:$RLY:9443,verify=0"; up cli 1080
+    record; fetches cli --socks5-hostname 127.0.0.1:1080; save
+    has ' 9443 1603'; has ' 443 1603'; apart 9443 443
+}
+
+hit_websocket_inside() { # a WebSocket through socat: its key is on both legs
+    net_up; spawn web python3 "$TOOLS/websocket.py" chat 0.0.0.0 8080; up web 8080
+    spawn rly socat TCP4-LISTEN:8088,fork,reuseaddr TCP4:$WEB:8080; up rly 8088
+    record; on cli python3 "$TOOLS/websocket.py" chat_client ws://$RLY:8088/chat; on cli python3 "$TOOLS/websocket.py" chat_client ws://$RLY:8088/chat; save
+    echoed 8088 8080; has_text 'Sec-WebSocket-Key'
+}
+
 # --- relays of our own making ------------------------------------------------------
 
 hit_own_handshake() { # 16 random bytes, a masked target, an answer; then the bytes as they are
@@ -283,7 +299,7 @@ hit_slow() { # every piece 50 to 200 ms late, and cut anew
     has ' 443 1603'; has ' 4443 1603'
 }
 
-TYPING='id|uname -a|ls /etc|cat /etc/debian_version|df /|echo done with it|who|exit'
+TYPING='id|seq 30|ls /usr/share/common-licenses|head -15 /usr/share/common-licenses/BSD|echo done with it|help pwd|exit'
 
 hit_typed_socat() { # a shell on web, typed at through rly
     net_up; spawn web socat TCP4-LISTEN:2323,fork,reuseaddr EXEC:'bash --norc -i',pty,stderr,setsid,ctty; up web 2323
@@ -297,15 +313,13 @@ hit_typed_stepping_stone() { # ssh to rly, and typed there: ssh to web, and type
     ssh_config
     record
     on cli $TRAFFIC typed "uname -n|ssh -F $W/ssh_config root@$WEB|$TYPING|exit" "${SSH[@]}" -tt root@$RLY 'bash --norc -i'
-    save
-    has '^22 '
+    save; busy $RLY $WEB 60
 }
 
 hit_typed_through_jump() { # ssh -J, typed
     net_up; sshd_up rly; sshd_up web
     ssh_config
-    record; on cli $TRAFFIC typed "$TYPING" ssh -F "$W/ssh_config" -tt -J root@$RLY root@$WEB 'bash --norc -i'; save
-    has '^22 '
+    record; on cli $TRAFFIC typed "$TYPING" ssh -F "$W/ssh_config" -tt -J root@$RLY root@$WEB 'bash --norc -i'; save; busy $RLY $WEB 60
 }
 
 hit_typed_stunnel() { # a shell in TLS to rly, plain from there
@@ -326,7 +340,16 @@ hit_udp_socat() { # random datagrams as QUIC's, and DNS queries, through rly
     record
     on cli $TRAFFIC udp_client $RLY 4433 10; on cli $TRAFFIC udp_client $RLY 4433 4
     for n in web www2 relay; do on cli python3 "$TOOLS/traffic.py" dns_query $RLY $n.example.test; done
-    save
+    save; busy $RLY $WEB 14; busy $RLY $DNS 3
+}
+
+hit_udp_quic() { # QUIC by aioquic through rly, two connections
+    net_up; certificate
+    spawn web "$QUIC_PYTHON" "$TOOLS/quic.py" server 443 "$W/web.crt" "$W/web.key"
+    spawn rly socat -T 10 UDP4-LISTEN:4443,fork,reuseaddr UDP4:$WEB:443; sleep 1
+    record
+    on cli "$QUIC_PYTHON" "$TOOLS/quic.py" client $RLY 4443 8; on cli "$QUIC_PYTHON" "$TOOLS/quic.py" client $RLY 4443 2
+    save; [ "$(tshark -r "$PCAP" -d udp.port==4443,quic -Y quic.long.packet_type==0 2>/dev/null | wc -l)" -ge 6 ] || die 'no QUIC'
 }
 
 # --- how it was captured --------------------------------------------------------------
@@ -385,6 +408,66 @@ hit_answers_only() { # only what comes back
     socat_sessions
     rewrite tcpdump -r "$W/whole" -w %out "src host $WEB or (src host $RLY and dst host $CLI)"
     lacks ' 4443 '
+}
+
+hit_reverse_hub() { # cli holds a connection to out ready; who comes to out is joined with it, and cli with rly
+    net_up; targets_up rly
+    spawn out python3 "$TOOLS/relays.py" hub 6001 6002; up out 6001; up out 6002
+    record
+    spawn cli python3 "$TOOLS/relays.py" agent $OUT 6001 $RLY 443; sleep 0.3
+    curl_ web --connect-to "web.example.test:443:$OUT:6002" https://web.example.test/300; sleep 0.3
+    curl_ web --connect-to "web.example.test:443:$OUT:6002" 'https://web.example.test/{6000,1500}'; sleep 0.3
+    curl_ web --connect-to "web.example.test:443:$OUT:6002" https://web.example.test/3000
+    save; echoed 6002 443; has '^6001 [0-9]+ 1603'
+}
+
+hit_simpleproxy() {
+    local f
+    net_up; targets_up web
+    for f in "${FORWARDS[@]}"; do spawn rly simpleproxy -L "$RLY:${f%:*}" -R "$WEB:${f#*:}"; up rly "${f%:*}"; done
+    record; inner $RLY; save; echoed_all
+}
+
+hit_6tunnel() { # IPv4 to IPv6
+    local f
+    net_up v6; targets_up web
+    for f in "${FORWARDS[@]}"; do spawn rly 6tunnel -d -4 "${f%:*}" 2001:db8:80::80 "${f#*:}"; up rly "${f%:*}"; done
+    record; inner $RLY; save; echoed_all
+}
+
+# --- relays by trade, and what is near to a chain or a fan-out but none -------------------------
+
+hit_balancer() { # a relay by trade: outside client, inside servers; TLS goes through
+    net_up; extra_host_up rl3 $RL3 40; site_up rl2; site_up rl3; balancer_up rly tcp 4443 $RL2:443 $RL3:443
+    record; for _ in 1 2 3 4 5 6 7; do curl_ out -k "https://$RLY:4443/{300,1500}"; sleep 0.5; done; sleep 2; save
+    echoed 4443 443
+}
+
+hit_two_relays_apart() { # cli through rly, out through rl2, to the same server at the same time
+    net_up; targets_up web; socat_up rly $WEB; socat_up rl2 $WEB
+    record
+    inner $RLY & local first=$!; inner $RL2 out; wait $first
+    save; echoed_all
+}
+
+hit_relay_to_a_relay_host() { # cli reaches the web server of rl2 through rly, while rl2 relays something else to web
+    net_up; targets_up web; site_up rl2; socat_up rl2 $WEB
+    spawn rly socat TCP4-LISTEN:8080,fork,reuseaddr TCP4:$RL2:80; up rly 8080
+    spawn rly socat TCP4-LISTEN:4443,fork,reuseaddr TCP4:$RL2:443; up rly 4443
+    record
+    (visit_http $RLY; sleep 0.1; visit_https $RLY) & local first=$!
+    visit_https $RL2 out; visit_raw $RL2 out 5; wait $first
+    save; echoed 8080 80; echoed 4443 443
+}
+
+hit_page_load_through_proxy() { # the same through the proxy of the house, 9 hosts for each of two clients
+    local n names=() jobs=()
+    for n in $(seq 101 118); do names+=("--host-record=cdn$n.example.test,198.51.100.$n"); done
+    NAMES=("${names[@]}"); net_up; many_targets 18; site_up out; squid_up rly $RLY:3128
+    record
+    for n in $(seq 101 109); do curl_ cli --proxy http://$RLY:3128 https://cdn$n.example.test/1500 & jobs+=($!); done; wait "${jobs[@]}"; sleep 2; jobs=()
+    for n in $(seq 110 118); do curl_ rl2 --proxy http://$RLY:3128 https://cdn$n.example.test/1500 & jobs+=($!); done; wait "${jobs[@]}"
+    save; has_text 'CONNECT cdn118'
 }
 
 scenarios "$@"

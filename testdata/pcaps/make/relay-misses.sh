@@ -25,9 +25,9 @@ miss_app_mariadb() {
 
 miss_app_postgres() {
     net_up; install -d -o nobody "$W/pg"; local run="setpriv --reuid=nobody --clear-groups"
-    (cd /; $run env PATH="$PATH:/usr/local/bin" initdb -D "$W/pg" -U postgres -A trust >/dev/null)
+    (cd /; $run env PATH="$PATH:/usr/lib/postgresql/15/bin" initdb -D "$W/pg" -U postgres -A trust >/dev/null)
     echo 'host all all 10.9.0.0/16 trust' >>"$W/pg/pg_hba.conf"
-    spawn rl2 $run env PATH="$PATH:/usr/local/bin" postgres -D "$W/pg" -h $RL2 -k "$W/pg"; up rl2 5432
+    spawn rl2 $run env PATH="$PATH:/usr/lib/postgresql/15/bin" postgres -D "$W/pg" -h $RL2 -k "$W/pg"; up rl2 5432
     spawn rly $APPS app 8000 postgres $RL2; up rly 8000
     visits 8000; has_text 'select name from things'
 }
@@ -184,24 +184,9 @@ miss_squid_cache() { # squid as an accelerator
     has ' 80 474554'
 }
 
-balancer_up() { # NS MODE PORT [SERVER:PORT...] : checks every second
-    local ns=$1 mode=$2 port=$3 n=0 s; shift 3
-    { printf 'global\n    maxconn 100\ndefaults\n    mode %s\n    timeout connect 5s\n    timeout client 30s\n    timeout server 30s\nlisten l\n    bind :%s\n    balance roundrobin\n' "$mode" "$port"
-      [ "$mode" = tcp ] || echo '    option httpchk GET /300'
-      for s in "$@"; do n=$((n + 1)); echo "    server s$n $s check inter 1s"; done
-    } >"$W/balancer.$ns.conf"
-    spawn "$ns" haproxy -db -f "$W/balancer.$ns.conf"; up "$ns" "$port"
-}
-
 miss_haproxy_http() { # checks every second
     net_up; extra_host_up rl3 $RL3 40; site_up rl2; site_up rl3; balancer_up rly http 8080 $RL2:80 $RL3:80
     record; from_outside 5; sleep 3; save; has ' 80 474554'
-}
-
-miss_haproxy_tcp() { # a relay by trade: outside client, inside servers; TLS goes through
-    net_up; extra_host_up rl3 $RL3 40; site_up rl2; site_up rl3; balancer_up rly tcp 4443 $RL2:443 $RL3:443
-    record; for _ in 1 2 3 4 5 6 7; do curl_ out -k "https://$RLY:4443/{300,1500}"; sleep 0.5; done; sleep 2; save
-    echoed 4443 443
 }
 
 miss_haproxy_chain_checks() { # balancer behind balancer: the checks of the first come through the second, and nobody else does
@@ -235,12 +220,12 @@ plain_sessions() { # NS
 }
 
 miss_routed_both_sides() { # before and after a router
-    net_up; targets_up web; record inout; plain_sessions cli; save
+    net_up; targets_up web; record inout; plain_sessions cli; save; busy $CLI $WEB 80
 }
 
 miss_routed_by_host() { # rly routes for a LAN without any NAT: seen on its LAN and on the router
     net_up; targets_up web; gateway_up; on rt ip route add 10.9.22.0/24 via $RLY
-    record; also rly lan inout; plain_sessions lan; save
+    record; also rly lan inout; plain_sessions lan; save; busy 10.9.22.10 $WEB 80
 }
 
 miss_span_copies() {
@@ -267,7 +252,7 @@ miss_ssh_controller() { # rly runs commands on four hosts, twice, while somebody
     record
     on out $TRAFFIC typed 'id|uname -a|ls /etc|df /|exit' "${SSH[@]}" -tt root@$RLY 'bash --norc -i' & local admin=$!
     for n in 1 2; do for a in "${addresses[@]}"; do on rly "${SSH[@]}" root@$a 'uptime; df -h /' >/dev/null; done; done
-    wait $admin; save
+    wait $admin; save; busy $OUT $RLY 40; busy $RLY $CLI 20
 }
 
 miss_crawler() { # rly is a web server, and fetches from twenty others
@@ -283,14 +268,14 @@ miss_two_timers() { # a beat comes in every second and another goes out 10 ms la
     net_up; spawn rly $APPS beat_server 7000; spawn web $APPS beat_server 7001; up rly 7000; up web 7001
     record
     on cli $APPS beat $RLY 7000 64 1 20 & local a=$!; on rl2 $APPS beat $RLY 7000 80 1 20 & local b=$!
-    sleep 0.01; on rly $APPS beat $WEB 7001 48 1 20; wait $a $b; save
+    sleep 0.01; on rly $APPS beat $WEB 7001 48 1 20; wait $a $b; save; busy $CLI $RLY 20; busy $RLY $WEB 20
 }
 
 miss_two_timers_same_size() { # the sizes are the same, the periods nearly
     net_up; spawn rly $APPS beat_server 7000; spawn web $APPS beat_server 7001; up rly 7000; up web 7001
     record
     on cli $APPS beat $RLY 7000 64 1 25 & local a=$!; on rl2 $APPS beat $RLY 7000 64 1.009 25 & local b=$!
-    on rly $APPS beat $WEB 7001 64 1.004 25; wait $a $b; save
+    on rly $APPS beat $WEB 7001 64 1.004 25; wait $a $b; save; busy $CLI $RLY 20; busy $RLY $WEB 20
 }
 
 # --- brokers: what one sends in, others get --------------------------------------------------------
@@ -329,6 +314,33 @@ miss_chat() { # three people; the server puts the name before each line
     record
     on cli $APPS chat_client $RLY 6667 ann 1 & local a=$!; on rl2 $APPS chat_client $RLY 6667 bob 2 & local b=$!
     on web $APPS chat_client $RLY 6667 cleo 3; wait $a $b; save; has_text '<bob> '
+}
+
+# --- two things at once --------------------------------------------------------------------------
+
+miss_two_typists() { # cli types on rly by ssh; at rly's own keyboard somebody types on web by ssh
+    net_up; sshd_up rly; sshd_up web
+    record
+    on cli $TRAFFIC typed 'id|uname -a|ls /etc|df /|who|echo all of it|exit' "${SSH[@]}" -tt root@$RLY 'bash --norc -i' & local first=$!
+    SEED=6 on rly $TRAFFIC typed 'w|date|cat /etc/hosts|ls -l /usr|uptime|ps|exit' "${SSH[@]}" -tt root@$WEB 'bash --norc -i'
+    wait $first; save; busy $CLI $RLY 60; busy $RLY $WEB 60
+}
+
+miss_two_downloads() { # rly serves a page to cli by TLS while it fetches pages itself by TLS
+    local n
+    net_up; site_up rly; site_up web
+    record
+    for n in 300 1500 3000 6000 300 6000 1500 3000 300 1500; do
+        curl_ cli -k https://$RLY/$n & curl_ rly -k https://$WEB/$n; wait $!; sleep "0.$((RANDOM % 5 + 1))"
+    done
+    save; has ' 443 1603'
+}
+
+miss_two_sessions() { # two long sessions of random bytes at random times, one into rly and one out of it
+    net_up; spawn rly $TRAFFIC raw_server 7007; spawn web $TRAFFIC raw_server 7007; up rly 7007; up web 7007
+    record
+    on cli $TRAFFIC raw_client $RLY 7007 40 0.4 & local first=$!
+    SEED=6 on rly $TRAFFIC raw_client $WEB 7007 40 0.4; wait $first; save; busy $CLI $RLY 40; busy $RLY $WEB 40
 }
 
 scenarios "$@"

@@ -2,6 +2,8 @@
 
 usage: relays.py exit ADDRESS PORT              takes a target in a handshake of its own, then relays
        relays.py entry PORT RELAY PORT TARGET PORT   the client's end of that, on loopback
+       relays.py hub AGENT-PORT PORT                 joins who comes to PORT with an agent that waits
+       relays.py agent HUB AGENT-PORT TARGET PORT    the other end of that: dials out, waits, then dials the target
        relays.py slow ADDRESS PORT TARGET PORT  holds every piece back 50 to 200 ms and cuts it anew
 """
 import os
@@ -84,6 +86,34 @@ def entry(port, relay, relayport, target, targetport):
         both_ways(client, out, plainly)
 
     serve("127.0.0.1", port, handle)
+
+
+def hub(agentport, port):
+    waiting = queue.Queue()
+
+    def take_agent(agent):
+        done = threading.Event()
+        waiting.put((agent, done))
+        done.wait()
+
+    def take_client(client):
+        agent, done = waiting.get()
+        both_ways(client, agent, plainly)
+        done.set()
+
+    threading.Thread(target=serve, args=("", agentport, take_agent), daemon=True).start()
+    serve("", port, take_client)
+
+
+def agent(hub, agentport, target, targetport):
+    while True:
+        up = connect(hub, agentport)
+        first = up.recv(16384)
+        down = connect(target, targetport)
+        down.sendall(first)
+        both_ways(up, down, plainly)
+        up.close()
+        down.close()
 
 
 def slowly(source, sink):

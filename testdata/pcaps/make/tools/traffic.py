@@ -14,7 +14,7 @@ import socketserver
 import sys
 import time
 
-DICE = random.Random(5)  # the rhythm is the same in every run, the bytes are not
+DICE = random.Random(int(os.environ.get("SEED", "5")))  # the rhythm is the same in every run, the bytes are not
 
 
 class V6Server(socketserver.ThreadingTCPServer):
