@@ -140,7 +140,7 @@ mod tests {
         }
         assert_eq!(
             recent.drain().map(|(_, value)| value).collect::<Vec<_>>(),
-            [999]
+            [997, 999]
         );
     }
 }
