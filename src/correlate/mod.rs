@@ -210,7 +210,7 @@ impl Ordered {
     /// Takes the end of a flow that was read.
     pub fn ended(&mut self, end: &FlowEnd, now: Timestamp) {
         self.associations.forget(end.id);
-        let joins = self.relays.ended(end, self.now);
+        let joins = self.relays.ended(end, now);
         self.add_measured(&joins, now);
         self.proxies.ended(end);
         self.findings.end(end);

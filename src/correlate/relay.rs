@@ -8,7 +8,11 @@
 //! randoms of TLS hellos, SSH cookies, QUIC connection IDs, else the first bytes of high entropy or a long head of text)
 //! come in on one flow and go out on another within ten seconds. **Target**: a SOCKS or HTTP proxy is asked for a target
 //! and then opens a flow there, to the address or to one that a DNS answer gave for the name. **PROXY protocol**: the
-//! second leg names the first.
+//! second leg names the first. **Timing and bytes**: where the legs share no bytes (TLS, SSH, Shadowsocks, WebSocket or
+//! ICMP on either), flights of one follow flights of the other, *and* as many bytes leave as came, in both directions and
+//! in each round, framing apart. That holds for tunnels with many sessions in one flow, for sessions one by one, and for
+//! two legs that others opened (reverse tunnels). `chance` bounds the chance of an accident, corrected for the pairs of
+//! sides that the run has tried; such a join is probable, never proven.
 //!
 //! ## Means
 //!
@@ -20,13 +24,16 @@
 //! ## Quiet when
 //!
 //! The copy is the mirror port's, the flow goes on to the same server behind a router or source NAT, or a broker hands on
-//! messages in sessions of their own. A host that spreads sessions over several servers is reported as `balancer`, at low
-//! severity.
+//! messages in sessions of their own. An application that asks its database in step with what it is asked says other bytes.
+//! A host that spreads sessions over several servers is reported as `balancer`, at low
+//! severity, and so is a measured web or mail service in front of a server with a private address.
 //!
 //! ## Misses
 //!
-//! Legs that the sensor does not see, loopback legs among them, and relays that change the content (TLS or SSH on one leg
-//! only, compression, HTTP heads rewritten) where nothing names the target.
+//! Legs that the sensor does not see, loopback legs among them, and relays that change the content where nothing
+//! names the target and timing and bytes do not fit: compression, padding, cover traffic, fewer than about six sessions or
+//! a dozen exchanges, peers that mix many circuits (Tor), and hosts busier than their log of 128 flights for each client.
+//! A relay whose legs were both opened by itself is not measured.
 
 use super::echoes::{Echo, Echoes};
 use super::legs::{Leg, Legs};
@@ -103,7 +110,7 @@ impl Relays {
             legs: Legs::new(limits.legs),
             echoes: Echoes::new(limits.nonces, limits.joins),
             requests: Requests::new(limits.joins),
-            measures: Measures::new(limits.joins / HUB_SHARE, limits.legs),
+            measures: Measures::new(limits.joins / HUB_SHARE, limits.legs / LEG_SHARE),
             hops: Hops::new(limits.joins, limits.relays),
             joined: Recent::new(limits.joins),
             proven: Recent::new(limits.joins),
@@ -139,7 +146,7 @@ impl Relays {
         for join in joins {
             let later = join.inbound.id.max(join.outbound.id);
             if !self.proven.contains(&later) {
-                evidence.extend(self.tell(Joined::from(join), now));
+                evidence.extend(self.join(Joined::from(join), now));
             }
         }
         evidence
@@ -265,15 +272,8 @@ impl Relays {
         self.join(joined, now)
     }
 
-    fn join(&mut self, joined: Joined, now: Timestamp) -> Vec<Evidence> {
-        for leg in &joined.legs {
-            self.proven.insert(leg.id, ());
-        }
-        self.tell(joined, now)
-    }
-
     /// Tells of a pair of legs once; and once more where the relay declares itself after it was found out.
-    fn tell(&mut self, mut joined: Joined, now: Timestamp) -> Vec<Evidence> {
+    fn join(&mut self, mut joined: Joined, now: Timestamp) -> Vec<Evidence> {
         let (Some(first), Some(last)) = (joined.legs.first(), joined.legs.last()) else {
             return Vec::new();
         };
@@ -288,6 +288,11 @@ impl Relays {
             };
         }
         self.joined.insert(flows, ());
+        if !matches!(joined.proof, Proof::Measured(_)) {
+            for leg in &joined.legs {
+                self.proven.insert(leg.id, ());
+            }
+        }
         self.hops.add(joined.hop(), now);
         joined.evidence()
     }
@@ -318,7 +323,7 @@ impl Relays {
     pub fn memory_bound(limits: RelayLimits) -> usize {
         limits.legs * Legs::LEG_BYTES
             + Echoes::memory_bound(limits.nonces, limits.joins)
-            + Measures::memory_bound(limits.joins / HUB_SHARE, limits.legs)
+            + Measures::memory_bound(limits.joins / HUB_SHARE, limits.legs / LEG_SHARE)
             + limits.joins
                 * (Requests::ENTRY_BYTES + Hops::ENTRY_BYTES + 16 * size_of::<(FlowId, FlowId)>())
     }
@@ -447,4 +452,6 @@ impl Joined {
 }
 
 /// Pairs of legs that are remembered for one host that is measured: a host's logs take more room.
-const HUB_SHARE: usize = 4;
+const HUB_SHARE: usize = 16;
+/// Flows that are remembered for one that is measured: most hosts only ask, or only serve.
+const LEG_SHARE: usize = 16;

@@ -127,7 +127,7 @@ fn of(causes: &[&Beat], effects: &[&Beat], look: Look, turned: bool) -> Option<F
     if timing < LEAST_EACH + tried() {
         return None;
     }
-    let (rounds, conserved, bytes) = conservation(&matched);
+    let conservation = Conservation::of(&matched);
     let delay = matched
         .iter()
         .map(|(cause, effect)| effect.time - cause.time)
@@ -137,12 +137,12 @@ fn of(causes: &[&Beat], effects: &[&Beat], look: Look, turned: bool) -> Option<F
         true => (effect.flow, cause.flow),
     };
     Some(Fit {
-        trials: trials.len() as u32,
-        matched: matched.len() as u32,
-        rounds,
-        conserved,
+        trials: count(trials.len()),
+        matched: count(matched.len()),
+        rounds: count(conservation.rounds),
+        conserved: count(conservation.conserved),
         timing,
-        bytes,
+        bytes: conservation.score,
         delay,
         flows: matched.iter().map(ordered).collect(),
     })
@@ -268,56 +268,60 @@ fn covered(partners: &[&Beat], time: Timestamp, look: Look) -> f64 {
     covered as f64 / (2 * jitter) as f64
 }
 
-/// Rounds, those of them that are conserved, and the bound's negative logarithm.
-fn conservation(matched: &[(&Beat, &Beat)]) -> (u32, u32, f64) {
-    let rounds: Vec<Round> = matched
-        .windows(2)
-        .filter_map(|pair| {
-            let [(cause, effect), (next_cause, next_effect)] = pair else {
-                return None;
-            };
-            Some(Round {
-                one: next_cause.before.since(cause.before),
-                other: next_effect.before.since(effect.before),
-            })
-        })
-        .collect();
+/// What was conserved of the rounds between matched beats.
+struct Conservation {
+    rounds: usize,
+    conserved: usize,
+    /// Negative logarithm of the bound of its chance.
+    score: f64,
+}
+
+impl Conservation {
+    fn of(matched: &[(&Beat, &Beat)]) -> Self {
+        let rounds: Vec<Round> = matched.windows(2).filter_map(Round::between).collect();
+        let framing = framing(&rounds);
+        let conserved = rounds.iter().filter(|round| round.is_conserved(framing));
+        let conserved = conserved.count();
+        let m = rounds.len() as f64;
+        let chance = exchanged(&rounds, framing).max(LEAST_CHANCE);
+        let score = match rounds.is_empty() {
+            true => 0.0,
+            false => m * divergence(conserved as f64 / m, chance),
+        };
+        Self {
+            rounds: rounds.len(),
+            conserved,
+            score,
+        }
+    }
+}
+
+/// What rounds differ by in the middle of all: onward and back.
+fn framing(rounds: &[Round]) -> (i64, i64) {
+    let onward = |round: &Round| difference(round.one.received, round.other.sent);
+    let back = |round: &Round| difference(round.one.sent, round.other.received);
+    (
+        median(rounds.iter().map(onward)),
+        median(rounds.iter().map(back)),
+    )
+}
+
+/// The part of rounds that would be conserved if those of one side had come in another order.
+fn exchanged(rounds: &[Round], framing: (i64, i64)) -> f64 {
     let m = rounds.len();
-    if m == 0 {
-        return (0, 0, 0.0);
-    }
-    let framing = (
-        median(
-            rounds
-                .iter()
-                .map(|round| difference(round.one.received, round.other.sent)),
-        ),
-        median(
-            rounds
-                .iter()
-                .map(|round| difference(round.one.sent, round.other.received)),
-        ),
-    );
-    let conserved = rounds
-        .iter()
-        .filter(|round| round.is_conserved(framing))
-        .count();
-    let exchanged = rounds.iter().enumerate().flat_map(|(at, round)| {
-        let rounds = &rounds;
-        (1..m.min(1 + EXCHANGED)).filter_map(move |by| {
-            Some(Round {
+    let (mut conserved, mut all) = (1.0, 1.0);
+    for by in 1..m.min(1 + EXCHANGED) {
+        let others = rounds.iter().cycle().skip(by);
+        for (round, other) in rounds.iter().zip(others) {
+            let exchanged = Round {
                 one: round.one,
-                other: rounds.get((at + by) % m)?.other,
-            })
-        })
-    });
-    let (mut fit, mut all) = (1.0, 1.0);
-    for round in exchanged {
-        all += 1.0;
-        fit += f64::from(u8::from(round.is_conserved(framing)));
+                other: other.other,
+            };
+            all += 1.0;
+            conserved += f64::from(u8::from(exchanged.is_conserved(framing)));
+        }
     }
-    let bytes = m as f64 * divergence(conserved as f64 / m as f64, (fit / all).max(LEAST_CHANCE));
-    (m as u32, conserved as u32, bytes)
+    conserved / all
 }
 
 /// What both sides carried from one matched beat to the next.
@@ -327,6 +331,16 @@ struct Round {
 }
 
 impl Round {
+    fn between(pair: &[(&Beat, &Beat)]) -> Option<Self> {
+        let [(cause, effect), (next_cause, next_effect)] = pair else {
+            return None;
+        };
+        Some(Self {
+            one: next_cause.before.since(cause.before),
+            other: next_effect.before.since(effect.before),
+        })
+    }
+
     fn is_conserved(&self, (onward, back): (i64, i64)) -> bool {
         let of = |one: u64, other: u64, framing: i64, turned: u64| {
             let off = difference(one, other)
@@ -337,6 +351,10 @@ impl Round {
         let (received, sent) = (self.one.received, self.one.sent);
         of(received, self.other.sent, onward, sent) && of(sent, self.other.received, back, received)
     }
+}
+
+fn count(many: usize) -> u32 {
+    u32::try_from(many).unwrap_or(u32::MAX)
 }
 
 fn difference(one: u64, other: u64) -> i64 {
@@ -358,6 +376,7 @@ fn divergence(seen: f64, p: f64) -> f64 {
     term(seen, p) + term(1.0 - seen, 1.0 - p)
 }
 
+/// A relay that passes on at once; one that waits for its program or its other leg; one that looks a name up first.
 const LOOKS: [Look; 6] = [
     Look {
         delay: Span::from_millis(8),
@@ -390,7 +409,9 @@ const LOOKS: [Look; 6] = [
         openings: true,
     },
 ];
+/// How far a beat might have stood from where it does, under the null.
 const JITTER: Span = Span::from_seconds(1);
+/// Trials stand apart by this, which is longer than most round trips: what a session does at once is one trial.
 const REST: Span = Span::from_millis(300);
 /// A join is told if by accident fewer than one in a hundred runs would tell a wrong one: the bound of its chance, times
 /// the pairs of sides that the run has measured so far (Bonferroni), of which a short run is charged with a thousand.
@@ -398,10 +419,16 @@ const CHANCE: f64 = 1e-2;
 const LEAST_TRIED: u64 = 1_000;
 /// What each of timing and bytes must bring: a chance of e^-4, about one in fifty.
 const LEAST_EACH: f64 = 4.0;
+/// No chance is taken for smaller, whatever few trials say.
 const LEAST_CHANCE: f64 = 0.02;
+/// How many times more one side may have carried than the other.
 const ALIKE: u64 = 4;
+/// Beats that each side needs.
 const LEAST_BEATS: usize = 4;
+/// Bytes of framing by which rounds may differ from the median, beside a twelfth of the round for records and headers and
+/// a 24th of the other direction for its acknowledgements.
 const SLACK: u64 = 48;
+/// In how many other orders rounds are looked at.
 const EXCHANGED: usize = 8;
 
 #[cfg(test)]

@@ -133,9 +133,9 @@ impl Hub {
 }
 
 impl HubSide {
-    /// Whether a third more was recorded since it was measured, and `least`: the cost of a beat stays bounded.
+    /// Whether a fourth more was recorded since it was measured, and `least`: the cost of a beat stays bounded.
     fn is_due(&self, least: u64) -> bool {
-        self.log.recorded() >= self.measured_at + (self.measured_at / 3).max(least)
+        self.log.recorded() >= self.measured_at + (self.measured_at / 4).max(least)
     }
 }
 
@@ -170,7 +170,7 @@ fn roles(session: &Session, side: Side) -> [Option<Role>; 3] {
 }
 
 /// Sides that are kept of one host; the oldest gives way.
-const SIDES: usize = 12;
+const SIDES: usize = 8;
 /// New beats that make a side worth measuring again, while its flows go on and when one of them is over.
 const OFTEN: u64 = 24;
-const AT_END: u64 = 8;
+const AT_END: u64 = 6;

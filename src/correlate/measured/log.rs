@@ -104,11 +104,13 @@ impl Log {
     }
 
     fn insert(&mut self, place: usize, beat: Beat) {
-        self.beats.insert(place, beat);
         self.recorded += 1;
-        if self.beats.len() > KEPT {
+        let full = self.beats.len() >= KEPT;
+        if full {
             self.beats.pop_front();
         }
+        self.beats
+            .insert(place.saturating_sub(usize::from(full)), beat);
     }
 
     /// The beats that go one way.
@@ -134,8 +136,8 @@ impl Log {
     }
 
     /// Bytes of memory that a log may need.
-    pub const BYTES: usize = 2 * KEPT * size_of::<Beat>();
+    pub const BYTES: usize = KEPT.next_power_of_two() * size_of::<Beat>();
 }
 
-/// Beats that a side keeps: what half an hour of typing or some dozens of sessions need.
-const KEPT: usize = 192;
+/// Beats that a side keeps: what some dozens of sessions need.
+const KEPT: usize = 128;

@@ -320,7 +320,7 @@ fn meets(host: Address, session: &Session, legs: &Legs) -> bool {
         return inbound.next().is_some();
     }
     let other = |leg: &Leg| leg.session.server.port != session.server.port;
-    legs.outbound(host).next().is_some() || inbound.take(LOOKED_AT).any(|leg| other(leg))
+    legs.outbound(host).next().is_some() || inbound.take(LOOKED_AT).any(other)
 }
 
 /// Flows of each kind that a host has when it is first watched, and of them that are looked at to find that out.
