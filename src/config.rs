@@ -131,6 +131,8 @@ pub struct Detectors {
     pub http_forward_proxy: Switch,
     /// Tunnels in WebSockets.
     pub websocket_tunnel: Switch,
+    /// Forwarding in SSH.
+    pub ssh_tunnel: Switch,
     /// Hosts that pass on what they are sent.
     pub relay: Switch,
     /// Ways through several relays.
@@ -376,6 +378,7 @@ impl Config {
             http_connect_proxy,
             http_forward_proxy,
             websocket_tunnel,
+            ssh_tunnel,
             relay: _,
             multi_hop: _,
             fan_out: _,
@@ -385,6 +388,7 @@ impl Config {
             http_connect_proxy: http_connect_proxy.enabled,
             http_forward_proxy: http_forward_proxy.enabled,
             websocket_tunnel: websocket_tunnel.enabled,
+            ssh_tunnel: ssh_tunnel.enabled,
         }
     }
 

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod ssh;
 
 use crate::decode::{Address, Endpoint, Transport};
 use crate::facts::legs::Spoke;
@@ -9,6 +10,7 @@ use crate::facts::{FlowFacts, FlowId, Quality};
 use crate::proto::nonce::Kind;
 use crate::proto::target::Target;
 use crate::time::{Span, Timestamp};
+use ssh::SshUse;
 
 /// What one flow, or a few that belong together, contribute to a finding.
 #[derive(Clone, Debug)]
@@ -37,7 +39,7 @@ impl Evidence {
     pub fn exchange(&self) -> Option<&RelayExchange> {
         match &self.says {
             Says::Exchange(exchange) => Some(exchange),
-            Says::Join(_) | Says::Chain(_) | Says::Spread(_) => None,
+            Says::Join(_) | Says::Chain(_) | Says::Spread(_) | Says::Ssh(_) => None,
         }
     }
 }
@@ -53,6 +55,8 @@ pub enum Says {
     Chain(Chain),
     /// Sessions went to many in short succession.
     Spread(Spread),
+    /// An SSH session carries other connections.
+    Ssh(Box<SshUse>),
 }
 
 /// Two flows as the legs of one relayed session: [`Evidence::session`] comes in, the first of [`Evidence::further`] goes

@@ -1,6 +1,7 @@
 //! Facts: what is true of a flow, as one plain record. Nothing else leaves a shard.
 
 pub mod legs;
+pub mod ssh;
 #[cfg(test)]
 pub(crate) mod samples;
 
@@ -8,6 +9,7 @@ use crate::decode::{Endpoint, Label, Transport};
 use crate::proto::dns::Named;
 use crate::proto::stack::Layer;
 use crate::time::{Span, Timestamp};
+use ssh::SshConduct;
 
 /// A flow's name within a run: the number of the frame that opened it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,6 +38,8 @@ pub struct FlowFacts {
     pub traffic: Traffic,
     /// How well it was seen.
     pub quality: Quality,
+    /// What an SSH session in it does behind its key exchange, once that tells something.
+    pub ssh: Option<Box<SshConduct>>,
 }
 
 /// Payload that a flow carried.

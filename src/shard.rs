@@ -4,6 +4,7 @@
 //! many threads there are, and each has its own caps and its own order of forgetting, so that what is found does not
 //! depend on the threads.
 
+mod dark;
 mod legs;
 mod watch;
 
@@ -290,6 +291,7 @@ impl Shard {
         };
         if segment.transport == Transport::TCP {
             self.tell(place, &piece, events);
+            self.read_dark(place, &piece, moment.time, events);
         }
         if is_probed {
             self.probe(place, from, segment, payload, events);
@@ -312,6 +314,22 @@ impl Shard {
         if let Some(flow) = self.table.flow_mut(place) {
             legs::tell(flow, piece, &self.nonces, events);
         }
+    }
+
+    /// Shows a payload to the reader of an SSH session.
+    fn read_dark(
+        &mut self,
+        place: Place,
+        piece: &legs::Piece<'_>,
+        now: Timestamp,
+        events: &mut Outbox<'_>,
+    ) {
+        let flow = self.table.flow_mut(place);
+        let Some(flow) = flow.filter(|flow| flow.ssh.is_some() && piece.payload.new_bytes > 0) else {
+            return;
+        };
+        dark::take(flow, piece.from, piece.segment, piece.payload, now);
+        dark::tell(flow, &self.tuning, events);
     }
 
     /// Closes a connection that is over without waiting for its time to pass; brings the end of any other nearer.
@@ -423,6 +441,7 @@ impl Shard {
         };
         let freed = flow.probe.allocated();
         self.head_bytes = self.head_bytes.saturating_sub(freed);
+        dark::begin(flow, flow.last_seen);
         report(flow, &self.tuning, &self.nonces, &mut self.watching, events);
     }
 
@@ -615,6 +634,7 @@ fn close(
 ) {
     conclude(flow);
     report(flow, tuning, nonces, watching, events);
+    dark::end(flow, tuning, events);
     if let Some(portrait) = watching.portrait(flow) {
         events.push(Report::Portrait(Box::new(portrait)));
     }
@@ -641,6 +661,7 @@ fn facts_of(flow: &Flow, layers: Vec<Layer>) -> FlowFacts {
         layers,
         traffic: traffic_of(flow),
         quality: quality_of(flow),
+        ssh: None,
     }
 }
 
@@ -713,6 +734,7 @@ mod tests {
                 http_connect_proxy: true,
                 http_forward_proxy: true,
                 websocket_tunnel: true,
+                ssh_tunnel: true,
             };
             Self {
                 shard: Shard::new(0, limits, tuning, NonceKey::default()),

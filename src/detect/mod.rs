@@ -7,6 +7,7 @@
 pub mod http_connect_proxy;
 pub mod http_forward_proxy;
 pub mod socks_proxy;
+pub mod ssh_tunnel;
 mod tunnel;
 pub mod websocket_tunnel;
 
@@ -25,6 +26,8 @@ pub struct Tuning {
     pub http_forward_proxy: bool,
     /// `websocket-tunnel`.
     pub websocket_tunnel: bool,
+    /// `ssh-tunnel`.
+    pub ssh_tunnel: bool,
 }
 
 /// Whoever speaks in findings: a detector of single flows, or a correlator.
@@ -44,7 +47,7 @@ pub struct Detector {
 }
 
 /// Every detector, in the order they are asked and documented.
-pub static DETECTORS: [Detector; 7] = [
+pub static DETECTORS: [Detector; 8] = [
     Detector {
         name: socks_proxy::NAME,
         mechanism: Some("proxy"),
@@ -92,6 +95,18 @@ pub static DETECTORS: [Detector; 7] = [
         inspect: websocket_tunnel::inspect,
         enabled: |tuning| tuning.websocket_tunnel,
         source: include_str!("websocket_tunnel.rs"),
+    },
+    Detector {
+        name: ssh_tunnel::NAME,
+        mechanism: Some("tunnel"),
+        attack: &[
+            attack::PROTOCOL_TUNNELING,
+            attack::PROXY,
+            attack::REMOTE_SSH,
+        ],
+        inspect: ssh_tunnel::inspect,
+        enabled: |tuning| tuning.ssh_tunnel,
+        source: include_str!("ssh_tunnel.rs"),
     },
     Detector {
         name: "relay",

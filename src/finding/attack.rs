@@ -42,7 +42,15 @@ pub const PROTOCOL_TUNNELING: Attack = Attack::new("T1572", "DET0538", "AN1484")
 /// T1071.001, Web Protocols, on Linux.
 pub const WEB_PROTOCOLS: Attack = Attack::new("T1071.001", "DET0027", "AN0076");
 
-const NAMES: [(&str, &str); 6] = [
+/// T1021.004, Remote Services: SSH.
+pub const REMOTE_SSH: Attack = Attack {
+    technique: "T1021.004",
+    strategy: None,
+    analytic: None,
+};
+
+const NAMES: [(&str, &str); 7] = [
+    ("T1021.004", "Remote Services: SSH"),
     ("T1071.001", "Application Layer Protocol: Web Protocols"),
     ("T1090", "Proxy"),
     ("T1090.001", "Proxy: Internal Proxy"),

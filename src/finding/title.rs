@@ -1,9 +1,10 @@
 //! The one sentence of a finding.
 
 use crate::decode::Address;
+use crate::evidence::ssh::SshKind;
 use crate::evidence::{Mechanism, Session, UNSEEN};
 use crate::finding::names::Names;
-use crate::finding::summary::{JoinSummary, RelaySummary, SpreadSummary, Summary};
+use crate::finding::summary::{JoinSummary, RelaySummary, SpreadSummary, SshSummary, Summary};
 use crate::proto::target::{Host, Target};
 
 /// Who relays for whom, by what, and to where.
@@ -20,6 +21,27 @@ pub(super) fn of(
         Summary::Joins(summary) => joins(first, relay, summary, target, names),
         Summary::Chains(summary) => path(chain, summary.relays),
         Summary::Spreads(summary) => spread(first, relay, summary),
+        Summary::Ssh(summary) => ssh(first, summary, names),
+    }
+}
+
+/// `10.0.0.2:22 forwards connections in SSH for 10.0.0.1`; the worst use of several is told.
+fn ssh(first: &Session, summary: &SshSummary, names: &Names) -> String {
+    let client = first.client.address.ip();
+    let server = names.show(&Target {
+        host: Host::from_ip(first.server.address.ip()),
+        port: first.server.port,
+    });
+    match summary.worst() {
+        Some(SshKind::SwappedRoles) => format!("{client} connects out to {server} and is the SSH server there"),
+        Some(SshKind::ReverseChannel) => format!("{client} lets {server} in through an SSH session that it opened"),
+        Some(SshKind::RemoteForward) => {
+            format!("{client} asks {server} to forward connections back to it in SSH")
+        }
+        Some(SshKind::Tun) => format!("{server} and {client} carry a network in SSH"),
+        Some(SshKind::DynamicForward) => format!("{server} opens connections to several targets for {client} in SSH"),
+        Some(SshKind::Jump) => format!("{client} goes through {server} by SSH to a host behind it"),
+        Some(SshKind::LocalForward) | None => format!("{server} opens connections for {client} in SSH"),
     }
 }
 

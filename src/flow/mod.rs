@@ -10,6 +10,7 @@ pub mod nonces;
 pub mod probing;
 pub mod rings;
 pub mod sizes;
+pub mod ssh;
 pub mod table;
 pub mod tcp;
 
@@ -49,6 +50,8 @@ pub struct Flow {
     pub defects: Defects,
     /// What its stream heads are asked for.
     pub probe: Probe,
+    /// Reads the sizes of an SSH session that went dark.
+    pub ssh: Option<Box<ssh::Reader>>,
     /// How far its payloads were searched for nonces.
     pub looks: Looks,
     /// Whether correlators were told that it speaks, and wait for its end.
@@ -123,6 +126,7 @@ impl Flow {
             copies: Copies::default(),
             defects: Defects::default(),
             probe: Probe::new(segment.transport),
+            ssh: None,
             looks: Looks::default(),
             spoke: false,
             reported: false,

@@ -1,0 +1,319 @@
+//! Reading an SSH session behind its key exchange: by sizes, directions and order alone.
+//!
+//! The lengths of what is encrypted follow from what is said ([`message`](crate::proto::ssh::message)) and from the
+//! algorithms that both sides agreed on in the clear ([`Framing`]). Nothing is kept but counters and the last few sizes,
+//! and nothing is compared with any other session.
+
+mod auth;
+mod channels;
+mod cycles;
+mod opening;
+mod stream;
+
+use crate::facts::ssh::{Authentication, SshConduct, SshCounts, SshGreeting};
+use crate::proto::Side;
+use crate::proto::ssh::Ssh;
+use crate::proto::ssh::framing::Framing;
+use crate::proto::ssh::kexinit::{BothWays, Kexinit};
+use crate::time::Timestamp;
+use auth::Auth;
+use channels::Channels;
+pub use stream::NewPayload;
+use stream::{Seen, Stream, Wrote};
+
+/// One SSH session that goes dark.
+#[derive(Debug)]
+pub struct Reader {
+    greeting: SshGreeting,
+    counts: SshCounts,
+    /// What of the counts says how the session is used, when that was last asked.
+    last: [bool; TELLING],
+    /// The counts when evidence was given last.
+    told: Option<SshCounts>,
+    /// The side of the flow that acts as the SSH client.
+    client: Side,
+    streams: [Stream; 2],
+    stage: Stage,
+}
+
+/// What one side wrote at once: one packet, or several that cannot be told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Write {
+    /// The side that wrote it, as the SSH session sees it.
+    by: Side,
+    bytes: u32,
+    time: Timestamp,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// The keys are being exchanged, in the clear.
+    Clear {
+        agreed: Agreed,
+        /// What they agreed on where the side that was called acts as the client.
+        if_swapped: Agreed,
+    },
+    /// The client proves who it is.
+    Auth(Auth),
+    /// Channels may be opened.
+    Open(Box<Channels>),
+    /// Sizes tell nothing: what is said is compressed, or framed in a way that is not known.
+    Dark,
+}
+
+/// What two offers come to.
+#[derive(Clone, Copy, Debug)]
+enum Agreed {
+    /// Packets are framed so.
+    On(BothWays<Framing>),
+    /// The offers were not seen.
+    Unseen,
+    /// What is said is compressed, or framed in a way that is not known.
+    Unread,
+}
+
+impl Reader {
+    /// A session of which `ssh` was read in the clear, up to these offsets of the opener's and the called side's bytes.
+    pub fn new(ssh: &Ssh, ends: (usize, usize)) -> Self {
+        let agreed = Agreed::of(ssh.client_offer.as_ref(), ssh.server_offer.as_ref());
+        let if_swapped = Agreed::of(ssh.server_offer.as_ref(), ssh.client_offer.as_ref());
+        Self {
+            greeting: greeting_of(ssh),
+            counts: SshCounts::default(),
+            last: [false; TELLING],
+            told: None,
+            client: Side::Client,
+            streams: [Stream::clear(ends.0), Stream::clear(ends.1)],
+            stage: Stage::Clear { agreed, if_swapped },
+        }
+    }
+
+    /// A session that is picked up in its middle and called at a port of SSH. Nothing of its algorithms is known.
+    pub fn midstream() -> Self {
+        let framing = BothWays {
+            to_server: Framing::CHACHA,
+            to_client: Framing::CHACHA,
+        };
+        Self {
+            greeting: SshGreeting::default(),
+            counts: SshCounts {
+                midstream: true,
+                ..SshCounts::default()
+            },
+            last: [false; TELLING],
+            told: None,
+            client: Side::Client,
+            streams: [Stream::dark(), Stream::dark()],
+            stage: Stage::Open(Box::new(Channels::midstream(framing))),
+        }
+    }
+
+    /// Takes a payload with bytes that are new.
+    pub fn take(&mut self, payload: &NewPayload<'_>) {
+        let from = payload.piece.from;
+        if let Some(write) = self.stream(from.other()).pause() {
+            self.wrote(from.other(), write);
+        }
+        let mut step = 0;
+        while let Some(seen) = self.stream(from).next(payload, &mut step) {
+            match seen {
+                Seen::FirstMessage => self.meet_client(from),
+                Seen::NewKeys => self.take_keys(from),
+                Seen::Wrote(write) => self.wrote(from, write),
+                Seen::Gap => self.miss(),
+                Seen::Nothing => {}
+            }
+        }
+    }
+
+    /// Takes what is still open: the flow is over, or asked about.
+    pub fn flush(&mut self) {
+        for side in [Side::Client, Side::Server] {
+            if let Some(write) = self.stream(side).pause() {
+                self.wrote(side, write);
+            }
+        }
+        if let Stage::Open(channels) = &mut self.stage {
+            channels.conclude(&mut self.counts);
+        }
+    }
+
+    /// What is known now, where it says more of how the session is used than when it was last asked.
+    pub fn news(&mut self) -> Option<SshConduct> {
+        let tells = tells(&self.counts);
+        if tells == self.last {
+            return None;
+        }
+        self.last = tells;
+        Some(self.conduct())
+    }
+
+    /// What is known now, where evidence was given of less.
+    pub fn rest(&self) -> Option<SshConduct> {
+        let is_more = self.told.is_some_and(|told| told != self.counts);
+        is_more.then(|| self.conduct())
+    }
+
+    /// What is known now.
+    pub fn conduct(&self) -> SshConduct {
+        SshConduct {
+            greeting: self.greeting.clone(),
+            counts: self.counts,
+            told: self.told,
+        }
+    }
+
+    /// Notes that evidence was given of what is known now.
+    pub fn told(&mut self) {
+        self.told = Some(self.counts);
+    }
+
+    /// Whether it was picked up in its middle and turned out to be none.
+    pub fn is_foreign(&self) -> bool {
+        self.counts.midstream && matches!(self.stage, Stage::Dark)
+    }
+
+    /// The client speaks first behind the offers (RFC 4253, section 8; RFC 4419, section 3).
+    fn meet_client(&mut self, from: Side) {
+        let Stage::Clear { agreed, if_swapped } = &mut self.stage else {
+            return;
+        };
+        if from != self.client {
+            *agreed = *if_swapped;
+            self.client = from;
+            self.counts.swapped = true;
+            std::mem::swap(&mut self.greeting.client, &mut self.greeting.server);
+        }
+        if let Agreed::On(framing) = *agreed {
+            self.stream(from).frame(framing.to_server);
+            self.stream(from.other()).frame(framing.to_client);
+        }
+    }
+
+    fn take_keys(&mut self, from: Side) {
+        let Stage::Clear { agreed, .. } = &self.stage else {
+            return;
+        };
+        if from == self.client {
+            self.stage = match *agreed {
+                Agreed::On(framing) => Stage::Auth(Auth::new(Some(framing))),
+                Agreed::Unseen => Stage::Auth(Auth::new(None)),
+                Agreed::Unread => Stage::Dark,
+            };
+        }
+    }
+
+    fn wrote(&mut self, from: Side, wrote: Wrote) {
+        let Wrote { bytes, time } = wrote;
+        let by = if from == self.client {
+            Side::Client
+        } else {
+            Side::Server
+        };
+        let write = Write { by, bytes, time };
+        match &mut self.stage {
+            Stage::Clear { .. } | Stage::Dark => {}
+            Stage::Auth(_) => {
+                let server = self.client.other();
+                if by == Side::Client && self.stream(server).is_clear() {
+                    self.stream(server).go_dark();
+                }
+                self.authenticate(write);
+            }
+            Stage::Open(channels) => {
+                count(&mut self.counts, write);
+                if !channels.take(write, &mut self.counts) {
+                    self.stage = Stage::Dark;
+                }
+            }
+        }
+    }
+
+    fn authenticate(&mut self, write: Write) {
+        let Stage::Auth(auth) = &mut self.stage else {
+            return;
+        };
+        let accepted = auth.take(write, &mut self.counts);
+        let (Some(accepted), Some(framing)) = (accepted, auth.framing()) else {
+            return;
+        };
+        self.counts.authentication = Authentication::Accepted;
+        let mut channels = Channels::new(framing, write.time);
+        if accepted == auth::Accepted::Before {
+            count(&mut self.counts, write);
+            channels.take(write, &mut self.counts);
+        }
+        self.stage = Stage::Open(Box::new(channels));
+    }
+
+    fn miss(&mut self) {
+        match &mut self.stage {
+            Stage::Open(channels) => channels.miss(),
+            Stage::Clear { .. } | Stage::Auth(_) | Stage::Dark => {}
+        }
+    }
+
+    fn stream(&mut self, side: Side) -> &mut Stream {
+        let [client, server] = &mut self.streams;
+        match side {
+            Side::Client => client,
+            Side::Server => server,
+        }
+    }
+
+    /// An upper bound of the bytes of memory that one needs.
+    pub const MOST_BYTES: usize = size_of::<Self>() + size_of::<Channels>() + 4 * 256;
+}
+
+impl Agreed {
+    fn of(client: Option<&Kexinit>, server: Option<&Kexinit>) -> Self {
+        let (Some(client), Some(server)) = (client, server) else {
+            return Self::Unseen;
+        };
+        let offers = client.negotiate(server);
+        let plain = offers.filter(|offers| {
+            let methods = offers.compression;
+            methods.to_server == "none" && methods.to_client == "none"
+        });
+        let framing = plain.as_ref().and_then(Framing::negotiated);
+        framing.map_or(Self::Unread, Self::On)
+    }
+}
+
+fn count(counts: &mut SshCounts, write: Write) {
+    let bytes = match write.by {
+        Side::Client => &mut counts.client_bytes,
+        Side::Server => &mut counts.server_bytes,
+    };
+    *bytes = bytes.saturating_add(write.bytes.into());
+}
+
+/// What of the counts says how the session is used.
+fn tells(counts: &SshCounts) -> [bool; TELLING] {
+    [
+        counts.swapped,
+        counts.direct > 0,
+        counts.direct_sizes > 1,
+        counts.jump,
+        counts.listens > 0,
+        counts.reverse > 0,
+        counts.tun,
+        counts.nested,
+    ]
+}
+
+fn greeting_of(ssh: &Ssh) -> SshGreeting {
+    let offers = ssh.negotiated();
+    let cipher = offers.map(|offers| match offers.mac.to_server {
+        Some(mac) => format!("{} {mac}", offers.cipher.to_server),
+        None => offers.cipher.to_server.to_owned(),
+    });
+    SshGreeting {
+        client: ssh.client_banner.clone(),
+        server: ssh.server_banner.clone(),
+        cipher,
+        hassh: ssh.hassh(),
+    }
+}
+
+const TELLING: usize = 8;
