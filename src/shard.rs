@@ -22,6 +22,7 @@ use crate::flow::key::{FlowKey, Sender};
 use crate::flow::nonces::NonceKey;
 use crate::flow::probing::{FirstPiece, Piece, Probe, Probing};
 use crate::flow::rings::Rings;
+use crate::flow::ssh::Reader;
 use crate::flow::table::{FlowTable, Timeouts};
 use crate::flow::tcp::{self, Payload};
 use crate::flow::{Flow, Observed};
@@ -136,6 +137,8 @@ pub struct ShardCounts {
     pub late_segments: u64,
     /// Stream heads given up because their budget was used up.
     pub heads_given_up: u64,
+    /// SSH sessions of which only the clear part was read, because too many are read at once.
+    pub ssh_unread: u64,
 }
 
 impl ShardCounts {
@@ -146,6 +149,7 @@ impl ShardCounts {
         self.copies += other.copies;
         self.late_segments += other.late_segments;
         self.heads_given_up += other.heads_given_up;
+        self.ssh_unread += other.ssh_unread;
     }
 }
 
@@ -158,6 +162,8 @@ pub struct Shard {
     /// Flows that hold heads, oldest first.
     asking: Rings,
     head_bytes: usize,
+    /// Flows that have a reader of SSH sizes.
+    readers: usize,
     limits: Limits,
     tuning: detect::Tuning,
     nonces: NonceKey,
@@ -174,6 +180,7 @@ impl Shard {
             closed: Closed::new(limits.timeouts.closed),
             asking: Rings::new(1),
             head_bytes: 0,
+            readers: 0,
             limits,
             tuning,
             nonces,
@@ -324,12 +331,22 @@ impl Shard {
         now: Timestamp,
         events: &mut Outbox<'_>,
     ) {
-        let flow = self.table.flow_mut(place);
-        let Some(flow) = flow.filter(|flow| flow.ssh.is_some() && piece.payload.new_bytes > 0) else {
+        let Some(flow) = self.table.flow_mut(place) else {
             return;
         };
-        dark::take(flow, piece.from, piece.segment, piece.payload, now);
-        dark::tell(flow, &self.tuning, events);
+        let had_reader = flow.ssh.is_some();
+        if !had_reader && dark::begins(flow, piece.segment, piece.payload) {
+            if self.readers < most_readers(self.limits) {
+                dark::meet(flow);
+            } else {
+                self.counts.ssh_unread += 1;
+            }
+        }
+        if flow.ssh.is_some() && piece.payload.new_bytes > 0 {
+            dark::take(flow, piece.from, piece.segment, piece.payload, now);
+            dark::tell(flow, &self.tuning, events);
+        }
+        self.readers = count_reader(self.readers, had_reader, flow.ssh.is_some());
     }
 
     /// Closes a connection that is over without waiting for its time to pass; brings the end of any other nearer.
@@ -441,7 +458,11 @@ impl Shard {
         };
         let freed = flow.probe.allocated();
         self.head_bytes = self.head_bytes.saturating_sub(freed);
-        dark::begin(flow, flow.last_seen);
+        let had_reader = flow.ssh.is_some();
+        if had_reader || self.readers < most_readers(self.limits) {
+            dark::begin(flow);
+        }
+        self.readers = count_reader(self.readers, had_reader, flow.ssh.is_some());
         report(flow, &self.tuning, &self.nonces, &mut self.watching, events);
     }
 
@@ -516,6 +537,7 @@ impl Shard {
             self.asking.remove(place);
             self.head_bytes = self.head_bytes.saturating_sub(held);
         }
+        self.readers = count_reader(self.readers, flow.ssh.is_some(), false);
         close(flow, &self.tuning, &self.nonces, &mut self.watching, events);
         self.table.remove(place);
     }
@@ -539,7 +561,8 @@ impl Shard {
     pub fn memory_bound(limits: Limits) -> usize {
         let flows = limits.flows * (FlowTable::FLOW_BYTES + Rings::NODE_BYTES);
         let overshoot = 2 * Head::CAPACITY;
-        usize::from(SHARDS) * (flows + limits.head_bytes + overshoot + Closed::BYTES)
+        let readers = most_readers(limits) * Reader::MOST_BYTES;
+        usize::from(SHARDS) * (flows + readers + limits.head_bytes + overshoot + Closed::BYTES)
     }
 
     /// An upper bound of the bytes of memory that the events of these shards hold at once: every flow may end in the
@@ -547,6 +570,17 @@ impl Shard {
     pub fn events_bound(limits: Limits) -> usize {
         usize::from(SHARDS) * limits.flows * size_of::<Event>() * 17 / 16
     }
+}
+
+/// How many SSH sessions are read behind their key exchange at once: one flow in so many.
+fn most_readers(limits: Limits) -> usize {
+    limits.flows / FLOWS_FOR_A_READER + 1
+}
+
+fn count_reader(readers: usize, had: bool, has: bool) -> usize {
+    readers
+        .saturating_sub(had.into())
+        .saturating_add(has.into())
 }
 
 /// Numbers the events of one cause.
@@ -687,6 +721,7 @@ fn quality_of(flow: &Flow) -> Quality {
     }
 }
 
+const FLOWS_FOR_A_READER: usize = 16;
 /// Room for events that is made at once at first. It grows by a sixteenth, not twofold, so that the bound is near.
 const FEW_EVENTS: usize = 1_024;
 

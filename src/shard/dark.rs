@@ -13,13 +13,27 @@ use crate::proto::ssh::Ssh;
 use crate::proto::stack::{Layer, Protocol};
 use crate::time::Timestamp;
 
+/// Whether a side begins as SSH does.
+pub(super) fn begins(flow: &Flow, segment: &Segment<'_>, payload: Payload) -> bool {
+    payload.offset == Some(0) && flow.probe.is_open() && segment.payload.starts_with(b"SSH-")
+}
+
+/// Gives such a flow a reader: its sizes are to be known before it is read.
+pub(super) fn meet(flow: &mut Flow) {
+    flow.ssh = Some(Box::new(Reader::beginning()));
+}
+
 /// Gives a flow a reader where SSH was read in it, or where it may be SSH that was picked up in its middle. Its heads
 /// must not be freed yet.
-pub(super) fn begin(flow: &mut Flow, now: Timestamp) {
-    if flow.ssh.is_some() || flow.key.transport() != Transport::TCP {
+pub(super) fn begin(flow: &mut Flow) {
+    let now = flow.last_seen;
+    if flow.key.transport() != Transport::TCP {
         return;
     }
     let Some((last, before)) = flow.probe.layers().split_last() else {
+        if flow.is_answered() {
+            flow.ssh = None;
+        }
         let is_called_ssh = flow.endpoint(Side::Server).port == SSH_PORT;
         if flow.is_midstream() && is_called_ssh {
             flow.ssh = Some(Box::new(Reader::midstream()));
@@ -29,7 +43,11 @@ pub(super) fn begin(flow: &mut Flow, now: Timestamp) {
     let Some(ssh) = spoken(last, before) else {
         return;
     };
-    let mut reader = Reader::new(&ssh, last.ends);
+    if let Some(reader) = &mut flow.ssh {
+        reader.learn(&ssh);
+        return;
+    }
+    let mut reader = Reader::behind(&ssh, last.ends);
     for (side, from) in [(Side::Server, last.ends.1), (Side::Client, last.ends.0)] {
         let captured = flow.probe.behind(side, from);
         let bytes = u32::try_from(captured.len()).unwrap_or(u32::MAX);

@@ -61,6 +61,9 @@ impl Auth {
         if self.asked == 1 {
             return None;
         }
+        if self.answered == 0 && self.framing.is_none() {
+            self.framing = guess(before, before);
+        }
         let framing = self.framing?.to_server;
         let session = framing.packet(message::SESSION);
         let barred = framing.packet(message::NO_MORE_SESSIONS);

@@ -109,6 +109,9 @@ impl Channels {
         self.writes = self.writes.saturating_add(1);
         let goes_on = self.before[0].is_some_and(|before| before.by == Side::Client);
         self.turns = self.turns.saturating_add((!goes_on).into());
+        if !goes_on {
+            self.go_on(counts);
+        }
         let framing = self.framing.to_server;
         if self.offered && write.bytes == framing.packet(message::CONFIRMATION) {
             self.take_over(counts);
@@ -137,6 +140,20 @@ impl Channels {
             bytes: write.bytes,
             time: write.time,
         });
+    }
+
+    /// The client takes the word again: a session that it asked for was confirmed, perhaps in one write with something
+    /// else.
+    fn go_on(&mut self, counts: &mut SshCounts) {
+        let is_session = |waiting: &Waiting| waiting.asked.channel == Some(Channel::Session);
+        if self.asked.iter().any(is_session) && counts.direct == 0 {
+            self.begin_session(counts);
+        }
+    }
+
+    fn begin_session(&mut self, counts: &mut SshCounts) {
+        counts.sessions = counts.sessions.saturating_add(1);
+        self.asked.clear();
     }
 
     /// What a client may ask for at any time.
@@ -190,7 +207,8 @@ impl Channels {
         } else if bytes == confirms {
             self.confirmed(false, counts);
         } else if bytes > confirms && self.waits_for_connection() {
-            let is_more = framing.most_payload(bytes.saturating_sub(confirms)).is_some();
+            let behind = framing.most_payload(bytes.saturating_sub(confirms));
+            let is_more = behind.is_some_and(|most| most > message::KEYSTROKE + 5);
             if is_more {
                 self.confirmed(true, counts);
             } else if !self.is_opening(write.time, counts) {
@@ -229,10 +247,7 @@ impl Channels {
         };
         let waiting = self.asked.remove(place);
         match waiting.asked.channel {
-            Some(Channel::Session) => {
-                counts.sessions = counts.sessions.saturating_add(1);
-                self.asked.clear();
-            }
+            Some(Channel::Session) => self.begin_session(counts),
             Some(Channel::Direct | Channel::Tun) if counts.sessions > 0 => {}
             Some(Channel::Direct | Channel::Tun) if with_data || is_forwarding(counts) => {
                 self.commit(waiting, counts);

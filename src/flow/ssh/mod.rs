@@ -73,19 +73,50 @@ enum Agreed {
 }
 
 impl Reader {
+    /// A session from its first bytes on.
+    pub fn beginning() -> Self {
+        Self::clear([Stream::beginning(), Stream::beginning()])
+    }
+
     /// A session of which `ssh` was read in the clear, up to these offsets of the opener's and the called side's bytes.
-    pub fn new(ssh: &Ssh, ends: (usize, usize)) -> Self {
-        let agreed = Agreed::of(ssh.client_offer.as_ref(), ssh.server_offer.as_ref());
-        let if_swapped = Agreed::of(ssh.server_offer.as_ref(), ssh.client_offer.as_ref());
+    pub fn behind(ssh: &Ssh, ends: (usize, usize)) -> Self {
+        let mut reader = Self::clear([Stream::clear(ends.0), Stream::clear(ends.1)]);
+        reader.learn(ssh);
+        reader
+    }
+
+    fn clear(streams: [Stream; 2]) -> Self {
         Self {
-            greeting: greeting_of(ssh),
+            greeting: SshGreeting::default(),
             counts: SshCounts::default(),
             last: [false; TELLING],
             told: None,
             client: Side::Client,
-            streams: [Stream::clear(ends.0), Stream::clear(ends.1)],
-            stage: Stage::Clear { agreed, if_swapped },
+            streams,
+            stage: Stage::Clear {
+                agreed: Agreed::Unseen,
+                if_swapped: Agreed::Unseen,
+            },
         }
+    }
+
+    /// Takes what both sides said in the clear, with the side that was called as the server.
+    pub fn learn(&mut self, ssh: &Ssh) {
+        let (client, server) = (ssh.client_offer.as_ref(), ssh.server_offer.as_ref());
+        let on = Agreed::of(client, server);
+        let otherwise = Agreed::of(server, client);
+        self.greeting = greeting_of(ssh);
+        if self.counts.swapped {
+            std::mem::swap(&mut self.greeting.client, &mut self.greeting.server);
+        }
+        let Stage::Clear { agreed, if_swapped } = &mut self.stage else {
+            return;
+        };
+        (*agreed, *if_swapped) = match self.client {
+            Side::Client => (on, otherwise),
+            Side::Server => (otherwise, on),
+        };
+        self.agree();
     }
 
     /// A session that is picked up in its middle and called at a port of SSH. Nothing of its algorithms is known.
@@ -184,9 +215,18 @@ impl Reader {
             self.counts.swapped = true;
             std::mem::swap(&mut self.greeting.client, &mut self.greeting.server);
         }
-        if let Agreed::On(framing) = *agreed {
-            self.stream(from).frame(framing.to_server);
-            self.stream(from.other()).frame(framing.to_client);
+        self.agree();
+    }
+
+    fn agree(&mut self) {
+        if let Stage::Clear {
+            agreed: Agreed::On(framing),
+            ..
+        } = self.stage
+        {
+            let client = self.client;
+            self.stream(client).frame(framing.to_server);
+            self.stream(client.other()).frame(framing.to_client);
         }
     }
 

@@ -60,6 +60,8 @@ impl NewPayload<'_> {
 
 #[derive(Debug)]
 enum Mode {
+    /// The identification line.
+    Line,
     /// Packets whose lengths are in the clear, of the key exchange or of a cipher that leaves them so.
     Packets(Walk),
     /// The key exchange, of which something is missing.
@@ -88,6 +90,14 @@ struct Open {
 }
 
 impl Stream {
+    /// One that begins with its identification line.
+    pub(super) fn beginning() -> Self {
+        Self {
+            mode: Mode::Line,
+            ..Self::clear(0)
+        }
+    }
+
     /// One that is in the clear, and whose next packet begins at an offset.
     pub(super) fn clear(at: usize) -> Self {
         Self {
@@ -118,7 +128,7 @@ impl Stream {
     pub(super) fn is_clear(&self) -> bool {
         match &self.mode {
             Mode::Packets(walk) => !walk.encrypted,
-            Mode::Adrift => true,
+            Mode::Line | Mode::Adrift => true,
             Mode::Sizes { .. } => false,
         }
     }
@@ -146,6 +156,13 @@ impl Stream {
             self.longest = self.longest.max(payload.new_bytes);
         }
         match &mut self.mode {
+            Mode::Line => {
+                self.mode = match line_end(payload.piece)? {
+                    Some(end) => Mode::Packets(Walk::new(end, false)),
+                    None => Mode::Adrift,
+                };
+                Some(Seen::Nothing)
+            }
             Mode::Packets(walk) => match walk.next(payload.piece, end, self.framing) {
                 Step::Nothing => None,
                 Step::Packet { kind, bytes } => self.packet(kind, bytes, payload.time),
@@ -233,6 +250,14 @@ impl Stream {
         });
         before.map(Seen::Wrote).or(gap.then_some(Seen::Gap))
     }
+}
+
+/// Where the identification line ends, if that is known; `None` while it may end in a later payload.
+fn line_end(piece: Piece<'_>) -> Option<Option<u64>> {
+    let end = piece.captured.iter().position(|&byte| byte == b'\n');
+    let behind = end.map(|end| piece.offset.saturating_add(end as u64).saturating_add(1));
+    let is_cut = (piece.captured.len() as u64) < piece.sent.into();
+    (behind.is_some() || is_cut).then_some(behind)
 }
 
 /// What a walk finds.
