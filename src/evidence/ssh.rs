@@ -18,13 +18,12 @@ pub struct SshUse {
 impl SshUse {
     /// What a session with these counts carries.
     pub fn kinds_of(counts: SshCounts) -> Vec<SshKind> {
-        let only_jump = counts.jump && counts.direct == 1;
-        let has_direct = counts.direct > 0 && !only_jump;
+        let has_direct = counts.direct > 0 && !counts.jump;
         let is_dynamic = counts.direct_sizes > 1;
         let kinds = [
             (SshKind::LocalForward, has_direct && !is_dynamic),
             (SshKind::DynamicForward, has_direct && is_dynamic),
-            (SshKind::Jump, only_jump),
+            (SshKind::Jump, counts.jump),
             (SshKind::Tun, counts.tun),
             (SshKind::RemoteForward, counts.listens > 0),
             (SshKind::ReverseChannel, counts.reverse > 0),

@@ -69,9 +69,9 @@ impl Auth {
         let barred = framing.packet(message::NO_MORE_SESSIONS);
         let opens = bytes == session || bytes == session.saturating_add(barred);
         let signed = before >= framing.packet(SIGNED);
-        let one_sided = self.answered == 0 && signed && bytes == barred;
-        let answered = self.answered >= 2 || self.answered == 0;
-        ((opens && answered && self.asked > 2) || one_sided).then_some(Accepted::Before)
+        // Alone it may be another request: only where no answer is seen, it must do.
+        let bars = self.answered == 0 && bytes == barred;
+        (signed && (opens || bars)).then_some(Accepted::Before)
     }
 
     fn answer(&mut self, bytes: u32, counts: &mut SshCounts) -> Option<Accepted> {

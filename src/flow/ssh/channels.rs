@@ -24,8 +24,10 @@ pub(super) struct Channels {
     asked: ArrayVec<Waiting, MOST_WAITING>,
     /// A confirmed channel that may yet turn out to be a session.
     unsure: Option<Waiting>,
-    /// A write of the server that may offer a connection.
-    offered: bool,
+    /// When the server wrote what may offer a connection.
+    offered: Option<Timestamp>,
+    /// The server wrote what may be an answer since the client's last write.
+    answered: bool,
     before: [Option<Write>; 2],
     by_client: Cycles,
     by_server: Cycles,
@@ -41,6 +43,8 @@ struct Waiting {
     asked: Asked,
     bytes: u32,
     time: Timestamp,
+    /// It was asked for before anything else.
+    first: bool,
 }
 
 impl Channels {
@@ -52,7 +56,8 @@ impl Channels {
             turns: 0,
             asked: ArrayVec::new(),
             unsure: None,
-            offered: false,
+            offered: None,
+            answered: false,
             before: [None; 2],
             by_client: Cycles::of(Side::Client),
             by_server: Cycles::of(Side::Server),
@@ -71,10 +76,18 @@ impl Channels {
         }
     }
 
+    /// How a side frames its packets.
+    pub(super) fn framing(&self, by: Side) -> Framing {
+        match by {
+            Side::Client => self.framing.to_server,
+            Side::Server => self.framing.to_client,
+        }
+    }
+
     pub(super) fn miss(&mut self) {
         self.before = [None; 2];
         self.asked.clear();
-        self.offered = false;
+        self.offered = None;
         self.by_client.miss();
         self.by_server.miss();
     }
@@ -107,31 +120,32 @@ impl Channels {
 
     fn from_client(&mut self, write: Write, counts: &mut SshCounts) {
         self.writes = self.writes.saturating_add(1);
-        let goes_on = self.before[0].is_some_and(|before| before.by == Side::Client);
-        self.turns = self.turns.saturating_add((!goes_on).into());
-        if !goes_on {
-            self.go_on(counts);
-        }
         let framing = self.framing.to_server;
-        if self.offered && write.bytes == framing.packet(message::CONFIRMATION) {
-            self.take_over(counts);
+        let offered = self.offered.filter(|offered| write.time - *offered < PROMPT);
+        // Nothing is offered before something was granted.
+        let offered = offered.filter(|_| self.answered || self.turns > 1);
+        let accepts = offered.is_some() && write.bytes == framing.packet(message::CONFIRMATION);
+        if std::mem::take(&mut self.answered) || self.turns == 0 {
+            self.turns = self.turns.saturating_add(1);
+            self.go_on(write, accepts, counts);
         }
-        self.offered = false;
+        self.offered = None;
+        self.count_unanswered(counts);
+        if accepts && self.take_over(counts) {
+            return;
+        }
         self.asked.retain(|waiting| write.time - waiting.time < PATIENCE);
         let asked = if self.is_opening(write.time, counts) {
             opening::explain(framing, write.bytes)
         } else {
             self.later(write.bytes)
         };
-        if self.unanswered && !self.server_spoke {
-            count_direct(counts, &mut self.sizes, self.before[0].map_or(0, |before| before.bytes));
+        if let Some(asked) = asked {
+            self.ask(asked, write, counts);
         }
-        self.unanswered = false;
-        let Some(asked) = asked else {
-            return;
-        };
-        counts.bars_sessions |= asked.bars && counts.sessions == 0 && asked.channel != Some(Channel::Session);
-        self.unanswered = asked.channel == Some(Channel::Direct) && counts.bars_sessions;
+    }
+
+    fn ask(&mut self, asked: Asked, write: Write, counts: &mut SshCounts) {
         if self.asked.is_full() {
             self.asked.remove(0);
         }
@@ -139,20 +153,51 @@ impl Channels {
             asked,
             bytes: write.bytes,
             time: write.time,
+            first: !counts.bars_sessions && self.turns <= 1,
         });
+        let may_be_session = asked.channel == Some(Channel::Session);
+        counts.bars_sessions |= asked.bars && counts.sessions == 0 && !may_be_session;
+        self.unanswered = asked.channel == Some(Channel::Direct) && counts.bars_sessions;
     }
 
-    /// The client takes the word again: a session that it asked for was confirmed, perhaps in one write with something
-    /// else.
-    fn go_on(&mut self, counts: &mut SshCounts) {
-        let is_session = |waiting: &Waiting| waiting.asked.channel == Some(Channel::Session);
-        if self.asked.iter().any(is_session) && counts.direct == 0 {
-            self.begin_session(counts);
+    /// Where the server's side was not captured, a request for a connection counts once data follows it.
+    fn count_unanswered(&mut self, counts: &mut SshCounts) {
+        if self.unanswered && !self.server_spoke {
+            let bytes = self.before[0].map_or(0, |before| before.bytes);
+            count_direct(counts, &mut self.sizes, bytes);
         }
+        self.unanswered = false;
+    }
+
+    /// The client takes the word again. What it asked for at first was granted, perhaps in one write with something else:
+    /// it would not go on otherwise. `accepts` says that it takes a connection over.
+    fn go_on(&mut self, write: Write, accepts: bool, counts: &mut SshCounts) {
+        if self.turns != 2 || self.guessed || !self.server_spoke || counts.sessions > 0 {
+            return;
+        }
+        let framing = self.framing.to_server;
+        let is_large = write.bytes >= framing.packet(LEAST_OF_TUN);
+        let is_packet_of_device = is_large && !framing.is_clear();
+        let mut requests = 0_u16;
+        for waiting in std::mem::take(&mut self.asked) {
+            match waiting.asked.channel {
+                Some(Channel::Session) if accepts => requests += 1,
+                Some(Channel::Session) => return self.begin_session(counts),
+                Some(Channel::Tun) if is_packet_of_device => self.unsure = Some(waiting),
+                Some(Channel::Direct) if counts.bars_sessions => self.unsure = Some(waiting),
+                Some(Channel::Tun | Channel::Direct) | None => {
+                    requests += u16::from(waiting.asked.listen);
+                }
+            }
+        }
+        // One of them barred sessions.
+        let requests = requests.saturating_sub((counts.bars_sessions && !accepts).into());
+        counts.listens = counts.listens.saturating_add(requests);
     }
 
     fn begin_session(&mut self, counts: &mut SshCounts) {
         counts.sessions = counts.sessions.saturating_add(1);
+        counts.bars_sessions = false;
         self.asked.clear();
     }
 
@@ -172,11 +217,14 @@ impl Channels {
         })
     }
 
-    fn take_over(&mut self, counts: &mut SshCounts) {
+    /// The client takes over a connection that the server offers; false where that is not certain.
+    fn take_over(&mut self, counts: &mut SshCounts) -> bool {
         let only_forwards = counts.bars_sessions && counts.direct == 0 && counts.sessions == 0;
-        if counts.listens > 0 || only_forwards {
+        let is_certain = counts.listens > 0 || only_forwards;
+        if is_certain {
             counts.reverse = counts.reverse.saturating_add(1);
         }
+        is_certain
     }
 
     fn from_server(&mut self, write: Write, counts: &mut SshCounts) {
@@ -193,11 +241,13 @@ impl Channels {
                 self.commit(unsure, counts);
             }
         }
-        self.offered = opening::is_forwarded(framing, bytes);
+        self.offered = opening::is_forwarded(framing, bytes).then_some(write.time);
+        let confirms = framing.packet(message::CONFIRMATION);
+        // Where packets are not told apart, an answer may hide in any write.
+        self.answered |= !framing.is_clear() || bytes <= confirms;
         if self.asked.is_empty() || self.guessed {
             return;
         }
-        let confirms = framing.packet(message::CONFIRMATION);
         let [bare, port] = [message::BARE, message::NUMBERED].map(|size| framing.packet(size));
         if bytes == bare || bytes == port {
             self.granted(1, counts);
@@ -206,7 +256,7 @@ impl Channels {
             self.confirmed(false, counts);
         } else if bytes == confirms {
             self.confirmed(false, counts);
-        } else if bytes > confirms && self.waits_for_connection() {
+        } else if bytes > confirms && self.waits_for_connection() && !is_forwarding(counts) {
             let behind = framing.most_payload(bytes.saturating_sub(confirms));
             let is_more = behind.is_some_and(|most| most > message::KEYSTROKE + 5);
             if is_more {
@@ -224,15 +274,16 @@ impl Channels {
         first.is_some_and(|waiting| waiting.asked.channel == Some(Channel::Direct))
     }
 
-    /// A global request was answered. Later answers may be to something else, so that only what the client asked for
-    /// at once counts.
+    /// A global request was answered. Later answers may be to something else, such as whether the server is still there,
+    /// so that only what the client asked for at once counts.
     fn granted(&mut self, least_asked: usize, counts: &mut SshCounts) {
         let asked = self.asked.iter().position(|waiting| waiting.asked.listen);
         let Some(place) = asked.filter(|_| self.asked.len() >= least_asked) else {
             return;
         };
+        let last = self.asked.last().map_or(self.opened, |waiting| waiting.time);
         self.asked.remove(place);
-        if self.turns == 1 {
+        if self.turns == 1 && last - self.opened < PROMPT {
             counts.listens = counts.listens.saturating_add(1);
         }
     }
@@ -261,8 +312,10 @@ impl Channels {
     fn commit(&mut self, waiting: Waiting, counts: &mut SshCounts) {
         match waiting.asked.channel {
             Some(Channel::Tun) => counts.tun = true,
+            Some(Channel::Direct) if counts.jump => {}
             Some(Channel::Direct) => {
-                counts.jump |= waiting.asked.bars && counts.direct == 0;
+                let is_first = waiting.first && counts.direct == 0;
+                counts.jump = is_first && counts.bars_sessions;
                 count_direct(counts, &mut self.sizes, waiting.bytes);
             }
             Some(Channel::Session) | None => {}
@@ -320,8 +373,12 @@ impl Channels {
         }
         if self.by_client.whole >= SURE {
             counts.direct = counts.direct.max(self.by_client.opened);
+            counts.direct_sizes = distinct(self.by_client.sizes);
         }
-        if self.by_server.whole >= SURE {
+        // Where a confirmation is as long as a request for a session, sessions one after the other look the same.
+        let session = framing.to_server.packet(message::SESSION);
+        let is_told_apart = session != framing.to_server.packet(message::CONFIRMATION);
+        if self.by_server.whole >= SURE && (is_told_apart || counts.listens > 0) {
             counts.reverse = counts.reverse.max(self.by_server.opened);
         }
     }
@@ -336,8 +393,17 @@ impl Channels {
 
 fn count_direct(counts: &mut SshCounts, sizes: &mut u64, bytes: u32) {
     counts.direct = counts.direct.saturating_add(1);
-    *sizes |= 1 << ((bytes / 8) % 64);
-    counts.direct_sizes = u8::try_from(sizes.count_ones()).unwrap_or(u8::MAX);
+    *sizes |= size_bit(bytes);
+    counts.direct_sizes = distinct(*sizes);
+}
+
+fn distinct(sizes: u64) -> u8 {
+    u8::try_from(sizes.count_ones()).unwrap_or(u8::MAX)
+}
+
+/// A bit for each size that a packet may have.
+pub(super) fn size_bit(bytes: u32) -> u64 {
+    1 << ((bytes / 8) % 64)
 }
 
 /// Whether connections are forwarded for certain.
@@ -345,11 +411,15 @@ fn is_forwarding(counts: &SshCounts) -> bool {
     counts.direct > 0 || counts.reverse > 0 || counts.listens > 0
 }
 
+/// What a channel for a network device carries at least: an IP header, four bytes before it, and some payload.
+const LEAST_OF_TUN: u32 = message::DATA + 4 + 28;
 const MOST_WAITING: usize = 4;
 /// Writes of the client that may ask to listen or bar sessions.
 const FIRST_WRITES: u16 = 6;
 /// For so long.
 const OPENING: Span = Span::from_seconds(10);
+/// Within so long a connection that is offered is taken, and a client that was accepted asks.
+const PROMPT: Span = Span::from_millis(500);
 /// For so long an answer is waited for.
 const PATIENCE: Span = Span::from_seconds(3);
 /// Whole lives that no other traffic has by chance.

@@ -1,6 +1,7 @@
 //! The life of a forwarded connection among the traffic of a session: opened, confirmed, used, and closed by both.
 
 use super::Write;
+use super::channels::size_bit;
 use crate::proto::Side;
 use crate::proto::ssh::framing::Framing;
 use crate::proto::ssh::kexinit::BothWays;
@@ -12,6 +13,9 @@ pub(super) struct Cycles {
     opener: Side,
     state: State,
     pub(super) whole: u16,
+    /// A bit for each size of a request.
+    pub(super) sizes: u64,
+    asked_bytes: u32,
     pub(super) opened: u16,
 }
 
@@ -35,6 +39,8 @@ impl Cycles {
             opener,
             state: State::Idle,
             whole: 0,
+            sizes: 0,
+            asked_bytes: 0,
             opened: 0,
         }
     }
@@ -56,10 +62,16 @@ impl Cycles {
         self.state = match self.state {
             State::Asked if !by_opener && write.bytes == confirms => {
                 self.opened = self.opened.saturating_add(1);
+                self.sizes |= size_bit(self.asked_bytes);
                 State::Confirmed
             }
-            State::Idle | State::Asked if by_opener && asks => State::Asked,
+            State::Idle | State::Asked if by_opener && asks => {
+                self.asked_bytes = write.bytes;
+                State::Asked
+            }
             State::Idle | State::Asked => State::Idle,
+            // What looked like a confirmation was a request for a session, which is confirmed in turn.
+            State::Confirmed if by_opener && write.bytes == confirms => State::Idle,
             State::Confirmed if write.bytes > ends => State::Used,
             State::Confirmed => State::Idle,
             State::Used if write.bytes == ends => State::HalfClosed(write.by),

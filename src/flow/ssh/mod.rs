@@ -15,6 +15,7 @@ use crate::proto::Side;
 use crate::proto::ssh::Ssh;
 use crate::proto::ssh::framing::Framing;
 use crate::proto::ssh::kexinit::{BothWays, Kexinit};
+use crate::proto::ssh::message;
 use crate::time::Timestamp;
 use auth::Auth;
 use channels::Channels;
@@ -251,6 +252,9 @@ impl Reader {
             Side::Server
         };
         let write = Write { by, bytes, time };
+        if self.is_padding(by, bytes) {
+            return;
+        }
         match &mut self.stage {
             Stage::Clear { .. } | Stage::Dark => {}
             Stage::Auth(_) => {
@@ -267,6 +271,16 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// AsyncSSH puts an empty `SSH_MSG_IGNORE` before what it writes.
+    fn is_padding(&self, by: Side, bytes: u32) -> bool {
+        let software = match by {
+            Side::Client => &self.greeting.client,
+            Side::Server => &self.greeting.server,
+        };
+        let is_async = software.as_ref().is_some_and(|name| name.contains("AsyncSSH"));
+        is_async && self.stage.framing(by).is_some_and(|framing| framing.packet(message::NUMBERED) == bytes)
     }
 
     fn authenticate(&mut self, write: Write) {
@@ -303,6 +317,16 @@ impl Reader {
 
     /// An upper bound of the bytes of memory that one needs.
     pub const MOST_BYTES: usize = size_of::<Self>() + size_of::<Channels>() + 4 * 256;
+}
+
+impl Stage {
+    /// How a side frames its packets, once channels may be opened.
+    fn framing(&self, by: Side) -> Option<Framing> {
+        match self {
+            Self::Open(channels) => Some(channels.framing(by)),
+            Self::Clear { .. } | Self::Auth(_) | Self::Dark => None,
+        }
+    }
 }
 
 impl Agreed {

@@ -80,20 +80,14 @@ fn tail(framing: Framing, bytes: u32, listens: bool) -> Option<Asked> {
     }
     let bars = without.is_some();
     let alone = without.unwrap_or(bytes);
-    if without == Some(0) {
+    let only_bars = without == Some(0);
+    if bytes == tun || alone == tun || only_bars {
+        let channel = (bytes == tun || alone == tun).then_some(Channel::Tun);
+        let bars = bars && (only_bars || alone == tun);
         return Some(Asked {
-            channel: None,
+            channel,
             listen: listens,
             bars,
-        });
-    }
-    if bytes == tun {
-        return Some(opens(Channel::Tun));
-    }
-    if alone == tun {
-        return Some(Asked {
-            bars,
-            ..opens(Channel::Tun)
         });
     }
     if listens {
