@@ -87,6 +87,7 @@ impl Replay {
                     .workers
                     .map_or(config.pipeline.workers.count(), usize::from),
                 watch: None,
+                learn: false,
                 stop,
                 progress: &mut |progress| {
                     bar.set_position(progress.frames);

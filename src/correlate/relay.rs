@@ -260,9 +260,9 @@ impl Relays {
         self.hops.settled(now)
     }
 
-    /// Forgets a flow that is over.
-    pub fn ended(&mut self, flow: FlowId) {
-        self.legs.remove(flow);
+    /// Forgets a flow that is over; gives it, if it spoke.
+    pub fn ended(&mut self, flow: FlowId) -> Option<Leg> {
+        self.legs.remove(flow)
     }
 
     /// What was counted so far.

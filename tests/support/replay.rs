@@ -29,6 +29,7 @@ pub(crate) fn outcome(
         config: &config.parse::<Config>().unwrap(),
         workers,
         watch,
+        learn: false,
         stop: &AtomicBool::new(false),
         progress: &mut |_| {},
     };
