@@ -19,8 +19,7 @@ use crate::policy::approvals::Approval;
 use crate::policy::groups::Group;
 use crate::policy::networks::Networks;
 use crate::policy::prefix::Prefix;
-use crate::profile::host::Host;
-use crate::profile::{self, Learner, Profile};
+use crate::profile::{self, Detail, Learner, Profile};
 use crate::shard::{self, SHARDS, Shard};
 use crate::time::Span;
 use crate::toml_file::{self, Fault, FileError, TomlFile};
@@ -460,11 +459,15 @@ impl Config {
         Policy::new(self.networks.clone(), groups, approvals)
     }
 
-    /// What is learned; and where a profile is loaded, that, here and in the run.
+    /// What is watched in a run; or the profile that is loaded, here and in the run.
     fn profiles_bound(&self) -> usize {
-        let limits = self.profile_limits();
-        let loaded = usize::from(self.baseline.profile.is_some()) * 2;
-        Learner::memory_bound(limits) + loaded * limits.hosts * Host::BYTES
+        let copies = 1 + usize::from(self.baseline.profile.is_some());
+        copies * Learner::memory_bound(self.profile_limits(), Detail::Least)
+    }
+
+    /// What a run that learns needs for that, an upper bound in bytes.
+    pub fn learning_bound(&self) -> usize {
+        Learner::memory_bound(self.profile_limits(), Detail::All)
     }
 
     /// What memory may be used for, each with an upper bound in bytes. The bound holds for any input.

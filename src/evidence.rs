@@ -138,6 +138,8 @@ pub struct Measured {
     pub flights: u32,
     /// Flights that had one.
     pub matched: u32,
+    /// Whether several flows that came in went out on the second one.
+    pub shared: bool,
     /// An upper bound of the chance that unrelated flows fit as well, corrected for the pairs tried.
     pub chance: f64,
 }

@@ -13,7 +13,7 @@ pub use watch::{Watch, WatchError};
 use crate::decode::{Segment, Transport};
 use crate::detect;
 use crate::evidence::Evidence;
-use crate::facts::legs::{Flight, Sighting, Spoke};
+use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
 use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, FlowPortrait, Quality, Traffic};
 use crate::flow::closed::Closed;
 use crate::flow::head::Head;
@@ -99,6 +99,8 @@ pub enum Report {
     Spoke(Box<Spoke>),
     /// A side of a flow that spoke began a flight.
     Flight(Flight),
+    /// TCP ended a flow that spoke and is kept for a while.
+    Totals(Totals),
     /// A payload began with a nonce.
     Nonce(Sighting),
     /// A flow that was reported, or spoke, is over.
@@ -314,12 +316,23 @@ impl Shard {
 
     /// Closes a connection that is over without waiting for its time to pass; brings the end of any other nearer.
     fn end(&mut self, place: Place, was_over: bool, moment: Moment, events: &mut Outbox<'_>) {
-        if !was_over {
-            self.table.hasten(place);
-        }
         if let Some(flow) = self.table.flow(place).filter(|flow| flow.is_over()) {
             self.closed.insert(&flow.key, moment.time);
             self.close(place, events);
+        } else if !was_over {
+            self.table.hasten(place);
+            self.total(place, events);
+        }
+    }
+
+    /// Tells what a flow that spoke carried.
+    fn total(&self, place: Place, events: &mut Outbox<'_>) {
+        if let Some(flow) = self.table.flow(place).filter(|flow| flow.spoke) {
+            events.push(Report::Totals(Totals {
+                flow: flow.id,
+                client_bytes: flow.sent_by(Side::Client).bytes,
+                server_bytes: flow.sent_by(Side::Server).bytes,
+            }));
         }
     }
 
@@ -784,7 +797,7 @@ mod tests {
             }
             match report {
                 Report::Ended(end) if !self.reported.contains(&end.id) => None,
-                Report::Spoke(_) | Report::Flight(_) | Report::Nonce(_) => None,
+                Report::Spoke(_) | Report::Flight(_) | Report::Totals(_) | Report::Nonce(_) => None,
                 report => Some(text(report)),
             }
         }
@@ -825,7 +838,7 @@ mod tests {
                 Some(format!("{flow} {from:?} {:?} at {offset}", seen.kind))
             }
             Report::Ended(end) => Some(format!("{} ended", end.id.0)),
-            Report::Flow(..) | Report::Answers(_) | Report::Portrait(_) => None,
+            Report::Flow(..) | Report::Totals(_) | Report::Answers(_) | Report::Portrait(_) => None,
         }
     }
 

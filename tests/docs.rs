@@ -4,22 +4,95 @@
 
 #![cfg(test)]
 
+#[path = "support/replay.rs"]
+mod replay;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use hopscope::detect::DETECTORS;
+use hopscope::finding::Finding;
+use hopscope::finding::summary::Summary;
 use hopscope::policy::means::Means;
 use hopscope::policy::roles::Role;
 use hopscope::policy::severity;
+use hopscope::time::Timestamp;
 
 #[test]
 fn detector_pages_are_their_module_docs() {
     for detector in &DETECTORS {
         let page = root().join(format!("docs/detectors/{}.md", detector.name));
-        renew_or_compare(&page, &detector.page());
+        let figures = match detector.name {
+            "relay" => relay_figures(),
+            _ => String::new(),
+        };
+        renew_or_compare(&page, &(detector.page() + &figures));
     }
 }
+
+/// What proved the relay in each of the project's captures of one, and how soon.
+fn relay_figures() -> String {
+    let folder = root().join("testdata/pcaps/relay");
+    let mut captures = files_in(&folder);
+    captures.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("hit-") && name.ends_with(".pcap")
+    });
+    captures.sort();
+    let rows: String = captures.iter().map(|path| relay_rows(path)).collect();
+    format!("{RELAY_FIGURES}{rows}")
+}
+
+fn relay_rows(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let capture = format!("relay/{stem}.pcap");
+    let findings = replay::findings(&capture, 0, "");
+    let relays = findings.iter().filter(|found| found.detector == "relay");
+    let row = |found: &Finding| {
+        let Summary::Joins(joins) = &found.evidence else {
+            return String::new();
+        };
+        let what = stem.trim_start_matches("hit-");
+        let mechanism = found.mechanism.unwrap_or_default();
+        let proofs = joins.proofs.show(ToString::to_string).join(", ");
+        let content = joins.content.show(ToString::to_string).join(", ");
+        let seconds = (found.raised - found.first_seen).as_seconds_f64();
+        let packets = packets_until(path, found.raised);
+        let certainty = format!("{:?}", found.certainty).to_lowercase();
+        let port = found.server.port.unwrap_or_default();
+        format!(
+            "| {what} | {port} | {mechanism} | {proofs} | {content} | {packets} | {seconds:.3} | {certainty} |\n"
+        )
+    };
+    relays.map(row).collect()
+}
+
+/// Packets of a capture up to a moment, all flows together.
+fn packets_until(path: &Path, moment: Timestamp) -> u64 {
+    let mut capture = pcap::Capture::from_file(path).unwrap();
+    let mut count = 0;
+    while let Ok(packet) = capture.next_packet() {
+        let time = packet.header.ts;
+        let nanos = u32::try_from(time.tv_usec).unwrap_or(0) * 1_000;
+        if Timestamp::from_parts(time.tv_sec, nanos) > moment {
+            break;
+        }
+        count += 1;
+    }
+    count
+}
+
+const RELAY_FIGURES: &str = "
+## Figures
+
+Each capture in `testdata/pcaps/relay` was made by running the tool that it is named for; the README there tells how. A row
+is one service of the relay: what proved it over all of its sessions, after how many packets of the capture and seconds of
+its first session, and how sure that is.
+
+| tool | port | mechanism | proofs | content | packets | seconds | certainty |
+|---|---|---|---|---|---|---|---|
+";
 
 #[test]
 fn every_detector_has_a_page_a_place_in_readme_and_a_key() {

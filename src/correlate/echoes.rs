@@ -1,7 +1,7 @@
 //! Flows that repeat each other's nonces: content that came in on one and went out on another.
 
 use super::legs::{Leg, Legs};
-use super::nonces::Nonces;
+use super::nonces::{Earlier, Nonces, Seen};
 use super::recent::Recent;
 use crate::decode::{Address, Endpoint};
 use crate::evidence::{Mechanism, Session};
@@ -76,18 +76,18 @@ impl Echoes {
 
     /// Takes a nonce seen on a flow. Gives what it proves.
     pub fn sighted(&mut self, sighting: &Sighting, legs: &Legs, now: Timestamp) -> Option<Echo> {
-        let earlier = self.nonces.insert(sighting, now);
         let leg = legs.get(sighting.flow)?;
-        let pairs = earlier.iter().filter_map(|seen| {
-            let earlier = (legs.get(seen.sighting.flow)?, &seen.sighting);
-            let answers = |inbound, outbound| self.heard.contains(&(inbound, outbound));
-            Pair::new(earlier, (leg, sighting), answers, now - seen.time)
-        });
-        let pairs: Vec<Pair<'_>> = pairs.filter(|pair| !pair.is_same_way()).collect();
-        let adjacent = pairs.iter().find(|pair| pair.meets());
-        let pair = adjacent.or_else(|| pairs.iter().find(|pair| pair.may_be_far(legs)))?;
+        let Earlier { seen, meets } =
+            self.nonces
+                .insert(Seen::new(*sighting, &leg.session, now))?;
+        let earlier = (legs.get(seen.sighting.flow)?, &seen.sighting);
+        let answers = |inbound, outbound| self.heard.contains(&(inbound, outbound));
+        let pair = Pair::new(earlier, (leg, sighting), answers, now - seen.time)?;
+        if !meets && !pair.may_be_far(legs) {
+            return None;
+        }
         let echo = pair.echo(legs);
-        self.proves(pair).then_some(echo)
+        self.proves(&pair).then_some(echo)
     }
 
     /// A handshake's nonce proves alone. Anything else must come back too, and be what a leg begins with: a broker that
@@ -97,7 +97,11 @@ impl Echoes {
             return true;
         }
         let flows = (pair.inbound.1.flow, pair.outbound.1.flow);
-        let mut heard = self.heard.get(&flows).copied().unwrap_or_default();
+        let known = self.heard.get(&flows).copied();
+        if known.is_none() && !pair.onward {
+            return false;
+        }
+        let mut heard = known.unwrap_or_default();
         if pair.onward {
             heard.onward = heard.onward.saturating_add(1);
             heard.at_start |= pair.is_at_start();
@@ -177,18 +181,6 @@ impl<'a> Pair<'a> {
             far(self.inbound, self.onward),
             far(self.outbound, !self.onward),
         )
-    }
-
-    /// Whether one host stands between the legs.
-    fn meets(&self) -> bool {
-        let (enters, leaves) = self.relay_sides();
-        enters.address == leaves.address
-    }
-
-    /// Whether both flows are one whose sender's address was rewritten on the way: it goes on to the same server.
-    fn is_same_way(&self) -> bool {
-        let (inbound, outbound) = (&self.inbound.0.session, &self.outbound.0.session);
-        inbound.server == outbound.server
     }
 
     /// Without a host in common, only what nobody else can have made up counts, or what may have gone through a tunnel.

@@ -144,10 +144,20 @@ impl Legs {
 
     /// A flow between two hosts, whoever opened it.
     pub fn between(&self, one: Address, other: Address) -> Option<&Leg> {
-        let called = |leg: &&Leg| leg.session.server.address == other;
-        let calling = |leg: &&Leg| leg.session.client.address == other;
-        let calls = self.outbound(one).find(called);
-        calls.or_else(|| self.inbound(one).find(calling))
+        self.called(one, other).or_else(|| self.called(other, one))
+    }
+
+    /// A flow that `client` opened to `server`, looked for where fewer are.
+    fn called(&self, client: Address, server: Address) -> Option<&Leg> {
+        let outbound = self.hosts.get(&client)?.outbound.len();
+        let inbound = self.hosts.get(&server)?.inbound.len();
+        if outbound <= inbound {
+            let goes = |leg: &&Leg| leg.session.server.address == server;
+            self.outbound(client).find(goes)
+        } else {
+            let comes = |leg: &&Leg| leg.session.client.address == client;
+            self.inbound(server).find(comes)
+        }
     }
 
     /// How many flows are remembered.

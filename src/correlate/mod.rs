@@ -7,6 +7,7 @@ pub mod associations;
 pub mod echoes;
 pub mod fan_out;
 pub mod legs;
+pub mod measured;
 pub mod multi_hop;
 pub mod names;
 pub mod new_relay;
@@ -17,7 +18,7 @@ pub mod relay;
 pub mod targets;
 
 use crate::evidence::{Certainty, Evidence, Session};
-use crate::facts::legs::{Flight, Sighting, Spoke};
+use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
 use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId};
 use crate::finding::Finding;
 use crate::finding::lifecycle::Findings;
@@ -134,7 +135,25 @@ impl Ordered {
     }
 
     /// Takes a flight that a side began.
-    pub fn flight(&mut self, _flight: &Flight, _now: Timestamp) {}
+    pub fn flight(&mut self, flight: &Flight, now: Timestamp) {
+        let joins = self.relays.flight(flight, now);
+        self.add_measured(&joins, now);
+    }
+
+    /// Takes what a flow carried that TCP ended.
+    pub fn totals(&mut self, totals: &Totals) {
+        self.relays.totals(totals);
+    }
+
+    /// Measured joins may come when one of their flows is over.
+    fn add_measured(&mut self, joins: &[Evidence], now: Timestamp) {
+        self.add_all(joins, now);
+        for session in joins.iter().flat_map(Evidence::sessions) {
+            if let Some(end) = self.relays.end_of(session.id) {
+                self.findings.end(end);
+            }
+        }
+    }
 
     /// Takes a nonce seen on a flow.
     pub fn sighted(&mut self, sighting: &Sighting, now: Timestamp) {
@@ -203,11 +222,13 @@ impl Ordered {
     }
 
     /// Takes the end of a flow that was read.
-    pub fn ended(&mut self, end: &FlowEnd) {
+    pub fn ended(&mut self, end: &FlowEnd, now: Timestamp) {
         self.associations.forget(end.id);
-        if let Some(leg) = self.relays.ended(end.id) {
+        if let Some(leg) = self.relays.leg(end.id) {
             self.new_relays.ended(&leg.session, end);
         }
+        let joins = self.relays.ended(end, now);
+        self.add_measured(&joins, now);
         self.proxies.ended(end);
         self.findings.end(end);
     }
@@ -338,7 +359,7 @@ mod tests {
     fn an_association_is_over_with_its_session() {
         let mut ordered = ordered(8);
         ordered.flow(&control(), vec![evidence(1, Certainty::Proven)], NOW);
-        ordered.ended(&end(FlowId(1)));
+        ordered.ended(&end(FlowId(1)), NOW);
         ordered.flow(&datagrams("10.0.0.1:6000"), Vec::new(), NOW);
         assert_eq!(ordered.finish().0[0].sessions, 1);
     }
@@ -359,9 +380,9 @@ mod tests {
         let hint = evidence(1, Certainty::Hint).over("http-forward");
         let proof = evidence(2, Certainty::Proven).over("http-forward");
         ordered.flow(&facts, vec![hint], NOW);
-        ordered.ended(&end(FlowId(1)));
+        ordered.ended(&end(FlowId(1)), NOW);
         ordered.flow(&facts, vec![proof], NOW);
-        ordered.ended(&end(FlowId(2)));
+        ordered.ended(&end(FlowId(2)), NOW);
         let (findings, _) = ordered.finish();
         assert_eq!((findings.len(), findings[0].sessions), (1, 2));
         assert_eq!(findings[0].status, crate::finding::Status::Closed);

@@ -35,7 +35,7 @@ use crate::evidence::{Certainty, Evidence, First, Mechanism, Says, Turn, Watched
 use crate::facts::legs::Spoke;
 use crate::facts::{FlowEnd, FlowId};
 use crate::profile::host::{Host, Listener};
-use crate::profile::{self, Learner, Profile, Told};
+use crate::profile::{self, Detail, Learner, Profile, Told};
 use crate::time::{Span, Timestamp};
 
 /// Holds relays against what is known of their hosts, and learns of hosts.
@@ -74,10 +74,15 @@ pub struct Watch {
 impl NewRelays {
     /// Nothing seen.
     pub fn new(watch: Watch) -> Self {
+        let detail = if watch.learns {
+            Detail::All
+        } else {
+            Detail::Least
+        };
         let learns = watch.learns || matches!(watch.baseline, Some(Baseline::Run(_)));
         Self {
             baseline: watch.baseline,
-            learner: learns.then(|| Learner::new(watch.inside, watch.limits)),
+            learner: learns.then(|| Learner::new(watch.inside, watch.limits, detail)),
             told: Recent::new(watch.remembered),
         }
     }
@@ -168,12 +173,8 @@ impl NewRelays {
 
 /// What the host never did before.
 fn firsts(evidence: &Evidence, told: &Told<'_>, known: &[&Host]) -> Vec<First> {
-    let answered = |listener: Listener| {
-        let port = listener.0?;
-        let may_have = |host: &&Host| host.services.is_full() || host.services.get(&port).is_some();
-        Some(known.iter().any(may_have))
-    };
-    let listens = answered(told.listener) == Some(false);
+    let port = told.listener.0;
+    let listens = port.is_some_and(|port| !known.iter().any(|host| host.may_answer(port)));
     let does = match evidence.says {
         Says::Exchange(_) => First::ProxyExchange,
         _ => First::ForwardedLeg,

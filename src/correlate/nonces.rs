@@ -2,7 +2,11 @@
 
 use hashbrown::HashTable;
 
+use crate::decode::{Address, Endpoint};
+use crate::evidence::Session;
 use crate::facts::legs::Sighting;
+use crate::proto::Side;
+use crate::proto::nonce::Kind;
 use crate::time::{Span, Timestamp};
 
 /// The sightings of the last [`WINDOW`], up to a cap; the oldest give way.
@@ -21,10 +25,69 @@ pub struct Nonces {
 pub struct Seen {
     /// What was seen.
     pub sighting: Sighting,
+    /// Who opened the flow.
+    pub client: Endpoint,
+    /// Who was called.
+    pub server: Endpoint,
     /// When.
     pub time: Timestamp,
     /// The number of the sighting of the same nonce before this one.
     before: Option<u64>,
+}
+
+/// What was seen of a nonce before, on other flows.
+#[derive(Clone, Copy, Debug)]
+pub struct Earlier {
+    /// The newest sighting on a flow that meets this one at a host, or else the newest one.
+    pub seen: Seen,
+    /// Whether it meets.
+    pub meets: bool,
+}
+
+impl Seen {
+    /// A sighting at `time` on the flow of a session.
+    pub fn new(sighting: Sighting, session: &Session, time: Timestamp) -> Self {
+        Self {
+            sighting,
+            client: session.client,
+            server: session.server,
+            time,
+            before: None,
+        }
+    }
+
+    fn sender(&self) -> Address {
+        match self.sighting.from {
+            Side::Client => self.client.address,
+            Side::Server => self.server.address,
+        }
+    }
+
+    fn receiver(&self) -> Address {
+        match self.sighting.from {
+            Side::Client => self.server.address,
+            Side::Server => self.client.address,
+        }
+    }
+
+    /// Whether who receives on one flow sends on the other.
+    fn meets(&self, other: &Self) -> bool {
+        self.receiver() == other.sender() || other.receiver() == self.sender()
+    }
+
+    /// Whether both go to the same server: one flow whose sender's address was rewritten, or two clients that say the
+    /// same.
+    fn is_same_way(&self, other: &Self) -> bool {
+        self.server == other.server
+    }
+
+    /// How many earlier sightings are worth a look: a text that many say is no nonce.
+    fn followed(&self) -> usize {
+        match self.sighting.kind {
+            Kind::Text => FOLLOWED_TEXTS,
+            Kind::Binary | Kind::Handshake => FOLLOWED,
+        }
+    }
 }
 
 impl Nonces {
@@ -38,22 +101,24 @@ impl Nonces {
         }
     }
 
-    /// Remembers a sighting. Gives the earlier ones of the same nonce on other flows, newest first; none where it is
-    /// the same flow again.
-    pub fn insert(&mut self, sighting: &Sighting, now: Timestamp) -> Vec<Seen> {
-        let before = self.newest_of(sighting.hash);
-        let earlier = self.trail(before, now);
-        if earlier
-            .iter()
-            .any(|seen| seen.sighting.flow == sighting.flow)
-        {
-            return Vec::new();
+    /// Remembers a sighting. Gives the earlier one that tells most; none where it is the same flow again.
+    pub fn insert(&mut self, mut seen: Seen) -> Option<Earlier> {
+        seen.before = self.newest_of(seen.sighting.hash);
+        let mut earlier: Option<Earlier> = None;
+        for other in self.trail(&seen).take(seen.followed()) {
+            if other.sighting.flow == seen.sighting.flow {
+                return None;
+            }
+            let meets = seen.meets(other);
+            let tells_more = earlier.is_none_or(|known| meets && !known.meets);
+            if tells_more && !seen.is_same_way(other) {
+                earlier = Some(Earlier {
+                    seen: *other,
+                    meets,
+                });
+            }
         }
-        self.remember(Seen {
-            sighting: *sighting,
-            time: now,
-            before,
-        });
+        self.remember(seen);
         earlier
     }
 
@@ -76,11 +141,12 @@ impl Nonces {
         (number % self.cap as u64) as usize
     }
 
-    fn trail(&self, from: Option<u64>, now: Timestamp) -> Vec<Seen> {
-        let next = |seen: &&Seen| seen.before.and_then(|number| self.get(number));
-        let trail = std::iter::successors(from.and_then(|number| self.get(number)), next);
-        let recent = trail.take_while(|seen| now - seen.time <= WINDOW);
-        recent.take(FOLLOWED).copied().collect()
+    /// The sightings of the same nonce within the window, newest first.
+    fn trail(&self, seen: &Seen) -> impl Iterator<Item = &Seen> {
+        let now = seen.time;
+        let at = |number: Option<u64>| number.and_then(|number| self.get(number));
+        let trail = std::iter::successors(at(seen.before), move |seen| at(seen.before));
+        trail.take_while(move |seen| now - seen.time <= WINDOW)
     }
 
     fn remember(&mut self, seen: Seen) {
@@ -94,7 +160,7 @@ impl Nonces {
         let slot = self.slot(number);
         match self.ring.get_mut(slot) {
             Some(place) => *place = seen,
-            None => self.ring.push(seen),
+            None => self.push(seen),
         }
         self.count += 1;
         let Self {
@@ -104,6 +170,13 @@ impl Nonces {
             let slot = usize::try_from(number % *cap as u64).unwrap_or(0);
             ring.get(slot).map_or(0, |seen| seen.sighting.hash)
         });
+    }
+
+    fn push(&mut self, seen: Seen) {
+        if self.ring.len() == self.ring.capacity() {
+            self.ring.reserve_exact(self.ring.len() / 8 + 16);
+        }
+        self.ring.push(seen);
     }
 
     /// Forgets the sighting whose slot a new one takes.
@@ -123,12 +196,14 @@ impl Nonces {
     pub const WINDOW: Span = WINDOW;
 
     /// Bytes of memory for one sighting, an upper bound.
-    pub const ENTRY_BYTES: usize = 2 * size_of::<Seen>() + 3 * size_of::<u64>();
+    pub const ENTRY_BYTES: usize = size_of::<Seen>() * 9 / 8 + 3 * size_of::<u64>();
 }
 
 const WINDOW: Span = Span::from_seconds(10);
 /// Sightings of one nonce that are followed back: more legs of one chain than were ever seen.
 const FOLLOWED: usize = 16;
+/// The same for texts: the legs of one session speak within moments of each other.
+const FOLLOWED_TEXTS: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -149,38 +224,82 @@ mod tests {
         }
     }
 
-    fn earlier(nonces: &mut Nonces, flow: u64, hash: u64, seconds: i64) -> Vec<u64> {
-        let now = Timestamp::from_parts(seconds, 0);
-        let earlier = nonces.insert(&sighting(flow, hash), now);
-        earlier.iter().map(|seen| seen.sighting.flow.0).collect()
+    fn seen(flow: u64, hash: u64, kind: Kind, [client, server]: [u128; 2], seconds: i64) -> Seen {
+        let end = |host| Endpoint {
+            address: Address::from_bits(host),
+            port: 1,
+        };
+        let sighting = Sighting {
+            kind,
+            ..sighting(flow, hash)
+        };
+        let time = Timestamp::from_parts(seconds, 0);
+        Seen {
+            sighting,
+            client: end(client),
+            server: end(server),
+            time,
+            before: None,
+        }
+    }
+
+    /// The earlier flow that tells most of a nonce on a flow of its own hosts, and whether they meet.
+    fn earlier(nonces: &mut Nonces, flow: u64, hash: u64, seconds: i64) -> Option<u64> {
+        let hosts = [1_000 + u128::from(flow), 2_000 + u128::from(flow)];
+        let earlier = nonces.insert(seen(flow, hash, Kind::Handshake, hosts, seconds))?;
+        assert!(!earlier.meets);
+        Some(earlier.seen.sighting.flow.0)
     }
 
     #[test]
-    fn a_nonce_leads_back_to_the_other_flows_that_carried_it() {
+    fn a_nonce_leads_back_to_the_flow_that_carried_it() {
         let mut nonces = Nonces::new(8);
-        assert_eq!(earlier(&mut nonces, 1, 7, 0), [0u64; 0]);
-        assert_eq!(earlier(&mut nonces, 2, 8, 0), [0u64; 0]);
-        assert_eq!(earlier(&mut nonces, 3, 7, 1), [1]);
-        assert_eq!(
-            earlier(&mut nonces, 3, 7, 2),
-            [0u64; 0],
-            "the same flow again"
-        );
-        assert_eq!(earlier(&mut nonces, 4, 7, 10), [3, 1]);
-        assert_eq!(earlier(&mut nonces, 5, 7, 12), [4], "after the window");
+        assert_eq!(earlier(&mut nonces, 1, 7, 0), None);
+        assert_eq!(earlier(&mut nonces, 2, 8, 0), None);
+        assert_eq!(earlier(&mut nonces, 3, 7, 1), Some(1));
+        assert_eq!(earlier(&mut nonces, 3, 7, 2), None, "the same flow again");
+        assert_eq!(earlier(&mut nonces, 4, 7, 10), Some(3));
+        assert_eq!(earlier(&mut nonces, 5, 7, 30), None, "after the window");
+    }
+
+    #[test]
+    fn the_flow_that_meets_tells_most_and_the_same_way_nothing() {
+        let mut nonces = Nonces::new(8);
+        let mut told = |flow, hosts| {
+            let earlier = nonces.insert(seen(flow, 7, Kind::Handshake, hosts, 0));
+            earlier.map(|earlier| (earlier.seen.sighting.flow.0, earlier.meets))
+        };
+        assert_eq!(told(1, [1, 2]), None);
+        assert_eq!(told(2, [5, 6]), Some((1, false)));
+        assert_eq!(told(3, [2, 3]), Some((1, true)), "in at 2, out of 2");
+        assert_eq!(told(4, [9, 3]), Some((2, false)), "not the way of 3");
+        assert_eq!(told(5, [3, 4]), Some((4, true)));
+    }
+
+    #[test]
+    fn a_text_that_many_say_is_followed_back_a_little() {
+        for (kind, expected) in [(Kind::Text, false), (Kind::Binary, true)] {
+            let mut nonces = Nonces::new(64);
+            nonces.insert(seen(1, 7, kind, [1, 2], 0));
+            for flow in 2..8 {
+                nonces.insert(seen(flow, 7, kind, [50 + u128::from(flow), 60], 0));
+            }
+            let last = nonces.insert(seen(9, 7, kind, [2, 3], 0));
+            assert_eq!(last.is_some_and(|earlier| earlier.meets), expected);
+        }
     }
 
     #[test]
     fn the_oldest_sighting_gives_way() {
         let mut nonces = Nonces::new(2);
         for (flow, hash, expected) in [
-            (1, 7, &[][..]),
-            (2, 8, &[]),
-            (3, 9, &[]),
-            (4, 7, &[]),
-            (5, 9, &[3]),
-            (6, 9, &[5]),
-            (7, 8, &[]),
+            (1, 7, None),
+            (2, 8, None),
+            (3, 9, None),
+            (4, 7, None),
+            (5, 9, Some(3)),
+            (6, 9, Some(5)),
+            (7, 8, None),
         ] {
             assert_eq!(earlier(&mut nonces, flow, hash, 0), expected, "{flow}");
             assert!(nonces.ring.len() <= 2 && nonces.newest.len() <= 2);
@@ -197,9 +316,10 @@ mod tests {
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1);
             let hash = state >> 61;
-            let known = list.iter().rev().take(5);
-            let same = known.filter(|(_, other)| *other == hash);
-            let expected: Vec<u64> = same.map(|(flow, _)| *flow).collect();
+            let mut known = list.iter().rev().take(5);
+            let expected = known
+                .find(|(_, other)| *other == hash)
+                .map(|(flow, _)| *flow);
             assert_eq!(earlier(&mut nonces, flow, hash, 0), expected);
             list.push((flow, hash));
         }

@@ -1,14 +1,15 @@
 //! A map with a cap: the oldest entry gives way.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
 /// At most a given number of entries; a new one beyond that displaces the one inserted first.
 #[derive(Debug)]
 pub struct Recent<K, V> {
-    entries: HashMap<K, (u64, V)>,
-    /// Keys by the number of their insertion, so that nothing depends on the order of a hash table.
-    order: BTreeMap<u64, K>,
+    entries: HashMap<K, (u64, V), foldhash::fast::RandomState>,
+    /// Keys by the number of their insertion, so that nothing depends on the order of a hash table; among them some that
+    /// are gone or were inserted anew.
+    order: VecDeque<(u64, K)>,
     inserted: u64,
     cap: usize,
 }
@@ -17,8 +18,8 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
     /// An empty map for at most `cap` entries.
     pub fn new(cap: usize) -> Self {
         Self {
-            entries: HashMap::new(),
-            order: BTreeMap::new(),
+            entries: HashMap::default(),
+            order: VecDeque::new(),
             inserted: 0,
             cap,
         }
@@ -26,17 +27,44 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
 
     /// Inserts an entry as the newest, in place of an older one with the same key. Gives what was displaced.
     pub fn insert(&mut self, key: K, value: V) -> Option<(K, V)> {
-        self.remove(&key);
         self.inserted += 1;
-        self.order.insert(self.inserted, key);
         self.entries.insert(key, (self.inserted, value));
+        self.order.push_back((self.inserted, key));
+        self.tidy();
         if self.entries.len() <= self.cap {
             return None;
         }
-        let (_, oldest) = self.order.pop_first()?;
+        let oldest = self.pop_oldest()?;
         self.entries
             .remove(&oldest)
             .map(|(_, value)| (oldest, value))
+    }
+
+    /// The key that was inserted first, taken out of the order.
+    fn pop_oldest(&mut self) -> Option<K> {
+        while let Some((number, key)) = self.order.pop_front() {
+            if self.stands(number, &key) {
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    fn stands(&self, number: u64, key: &K) -> bool {
+        let entry = self.entries.get(key);
+        entry.is_some_and(|(newest, _)| *newest == number)
+    }
+
+    /// Forgets what is gone, once it is more than what is there.
+    fn tidy(&mut self) {
+        if self.order.len() > 2 * self.entries.len() + TIDY_FROM {
+            let entries = &self.entries;
+            let stands = |(number, key): &(u64, K)| {
+                let entry = entries.get(key);
+                entry.is_some_and(|(newest, _)| newest == number)
+            };
+            self.order.retain(stands);
+        }
     }
 
     /// The value of a key.
@@ -56,9 +84,7 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
 
     /// Takes an entry out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        let (number, value) = self.entries.remove(key)?;
-        self.order.remove(&number);
-        Some(value)
+        self.entries.remove(key).map(|(_, value)| value)
     }
 
     /// How many entries there are.
@@ -75,11 +101,16 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
     pub fn drain(&mut self) -> impl Iterator<Item = (K, V)> {
         let order = std::mem::take(&mut self.order);
         let mut entries = std::mem::take(&mut self.entries);
-        order
-            .into_values()
-            .filter_map(move |key| Some((key, entries.remove(&key)?.1)))
+        order.into_iter().filter_map(move |(number, key)| {
+            let stands = entries
+                .get(&key)
+                .is_some_and(|(newest, _)| *newest == number);
+            stands.then(|| entries.remove(&key).map(|(_, value)| (key, value)))?
+        })
     }
 }
+
+const TIDY_FROM: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -95,5 +126,21 @@ mod tests {
         assert_eq!(recent.remove(&'a'), Some(3));
         assert_eq!(recent.drain().collect::<Vec<_>>(), [('c', 4)]);
         assert!(recent.is_empty());
+    }
+
+    #[test]
+    fn what_comes_and_goes_leaves_nothing_behind() {
+        let mut recent = Recent::new(4);
+        for number in 0..1_000 {
+            recent.insert(number % 3, number);
+            if number % 2 == 0 {
+                recent.remove(&(number % 3));
+            }
+            assert!(recent.order.len() <= 2 * 3 + TIDY_FROM + 1);
+        }
+        assert_eq!(
+            recent.drain().map(|(_, value)| value).collect::<Vec<_>>(),
+            [997, 999]
+        );
     }
 }

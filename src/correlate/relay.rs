@@ -8,7 +8,11 @@
 //! randoms of TLS hellos, SSH cookies, QUIC connection IDs, else the first bytes of high entropy or a long head of text)
 //! come in on one flow and go out on another within ten seconds. **Target**: a SOCKS or HTTP proxy is asked for a target
 //! and then opens a flow there, to the address or to one that a DNS answer gave for the name. **PROXY protocol**: the
-//! second leg names the first.
+//! second leg names the first. **Timing and bytes**: where the legs share no bytes (TLS, SSH, Shadowsocks, WebSocket or
+//! ICMP on either), flights of one follow flights of the other, *and* as many bytes leave as came, in both directions and
+//! in each round, framing apart. That holds for tunnels with many sessions in one flow, for sessions one by one, and for
+//! two legs that others opened (reverse tunnels). `chance` bounds the chance of an accident, corrected for the pairs of
+//! sides that the run has tried; such a join is probable, never proven.
 //!
 //! ## Means
 //!
@@ -20,24 +24,28 @@
 //! ## Quiet when
 //!
 //! The copy is the mirror port's, the flow goes on to the same server behind a router or source NAT, or a broker hands on
-//! messages in sessions of their own. A host that spreads sessions over several servers is reported as `balancer`, at low
-//! severity.
+//! messages in sessions of their own. An application that asks its database in step with what it is asked says other bytes.
+//! A host that spreads sessions over several servers is reported as `balancer`, at low
+//! severity, and so is a measured web or mail service in front of a server with a private address.
 //!
 //! ## Misses
 //!
-//! Legs that the sensor does not see, loopback legs among them, and relays that change the content (TLS or SSH on one leg
-//! only, compression, HTTP heads rewritten) where nothing names the target.
+//! Legs that the sensor does not see, loopback legs among them, and relays that change the content where nothing
+//! names the target and timing and bytes do not fit: compression, padding, cover traffic, fewer than about six sessions or
+//! a dozen exchanges, peers that mix many circuits (Tor), and hosts busier than their log of 128 flights for each client.
+//! A relay whose legs were both opened by itself is not measured.
 
 use super::echoes::{Echo, Echoes};
 use super::legs::{Leg, Legs};
+use super::measured::{MeasuredJoin, Measures};
 use super::multi_hop::{Hop, Hops};
 use super::names::Names;
 use super::recent::Recent;
 use super::targets::{Request, Requests};
 use crate::decode::{Address, Endpoint};
 use crate::evidence::{Certainty, Evidence, Join, Mechanism, Proof, Says, Session};
-use crate::facts::legs::{Sighting, Spoke};
-use crate::facts::{FlowFacts, FlowId};
+use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
+use crate::facts::{FlowEnd, FlowFacts, FlowId};
 use crate::proto::Side;
 use crate::proto::proxy_protocol::ProxyProtocol;
 use crate::proto::stack::Protocol;
@@ -50,9 +58,12 @@ pub struct Relays {
     legs: Legs,
     echoes: Echoes,
     requests: Requests,
+    measures: Measures,
     hops: Hops,
     /// The pairs of flows that were joined, so that each is told once.
     joined: Recent<(FlowId, FlowId), ()>,
+    /// Flows of which content or a target proved where they lead.
+    proven: Recent<FlowId, ()>,
     counts: RelayCounts,
 }
 
@@ -99,8 +110,10 @@ impl Relays {
             legs: Legs::new(limits.legs),
             echoes: Echoes::new(limits.nonces, limits.joins),
             requests: Requests::new(limits.joins),
+            measures: Measures::new(limits.joins / HUB_SHARE, limits.legs / LEG_SHARE),
             hops: Hops::new(limits.joins, limits.relays),
             joined: Recent::new(limits.joins),
+            proven: Recent::new(limits.joins),
             counts: RelayCounts::default(),
         }
     }
@@ -111,8 +124,32 @@ impl Relays {
         let Some(leg) = self.legs.get(spoke.id).copied() else {
             return Vec::new();
         };
+        self.measures.spoke(&leg, &self.legs);
         let request = self.requests.spoke(&leg, names, now);
         request.map_or_else(Vec::new, |request| self.reached(&request, leg.session, now))
+    }
+
+    /// Takes a flight that a side began.
+    pub fn flight(&mut self, flight: &Flight, now: Timestamp) -> Vec<Evidence> {
+        let joins = self.measures.flight(flight, now);
+        self.measured(joins, now)
+    }
+
+    /// Takes what a flow carried that TCP ended.
+    pub fn totals(&mut self, totals: &Totals) {
+        self.measures.totals(totals);
+    }
+
+    /// What content or a target proved stays as it is.
+    fn measured(&mut self, joins: Vec<MeasuredJoin>, now: Timestamp) -> Vec<Evidence> {
+        let mut evidence = Vec::new();
+        for join in joins {
+            let later = join.inbound.id.max(join.outbound.id);
+            if !self.proven.contains(&later) {
+                evidence.extend(self.join(Joined::from(join), now));
+            }
+        }
+        evidence
     }
 
     /// Takes a nonce seen on a flow.
@@ -251,6 +288,11 @@ impl Relays {
             };
         }
         self.joined.insert(flows, ());
+        if !matches!(joined.proof, Proof::Measured(_)) {
+            for leg in &joined.legs {
+                self.proven.insert(leg.id, ());
+            }
+        }
         self.hops.add(joined.hop(), now);
         joined.evidence()
     }
@@ -260,9 +302,21 @@ impl Relays {
         self.hops.settled(now)
     }
 
-    /// Forgets a flow that is over; gives it, if it spoke.
-    pub fn ended(&mut self, flow: FlowId) -> Option<Leg> {
-        self.legs.remove(flow)
+    /// Forgets a flow that is over.
+    pub fn ended(&mut self, end: &FlowEnd, now: Timestamp) -> Vec<Evidence> {
+        let joins = self.measures.ended(end);
+        self.legs.remove(end.id);
+        self.measured(joins, now)
+    }
+
+    /// A flow that speaks and is not over.
+    pub fn leg(&self, flow: FlowId) -> Option<&Leg> {
+        self.legs.get(flow)
+    }
+
+    /// How a flow ended that was over before it was joined.
+    pub fn end_of(&self, flow: FlowId) -> Option<&FlowEnd> {
+        self.measures.end_of(flow)
     }
 
     /// What was counted so far.
@@ -274,8 +328,9 @@ impl Relays {
     pub fn memory_bound(limits: RelayLimits) -> usize {
         limits.legs * Legs::LEG_BYTES
             + Echoes::memory_bound(limits.nonces, limits.joins)
+            + Measures::memory_bound(limits.joins / HUB_SHARE, limits.legs / LEG_SHARE)
             + limits.joins
-                * (Requests::ENTRY_BYTES + Hops::ENTRY_BYTES + 8 * size_of::<(FlowId, FlowId)>())
+                * (Requests::ENTRY_BYTES + Hops::ENTRY_BYTES + 16 * size_of::<(FlowId, FlowId)>())
     }
 }
 
@@ -301,6 +356,24 @@ impl From<Echo> for Joined {
             preamble: echo.preamble,
             again: false,
             certainty: Certainty::Proven,
+        }
+    }
+}
+
+impl From<MeasuredJoin> for Joined {
+    fn from(join: MeasuredJoin) -> Self {
+        Self {
+            legs: vec![join.inbound, join.outbound],
+            relays: vec![join.relay],
+            leaves: join.relay,
+            client: join.client(),
+            target: join.target(),
+            mechanism: join.mechanism(),
+            proof: Proof::Measured(join.measured),
+            delay: join.delay,
+            preamble: 0,
+            again: false,
+            certainty: Certainty::Probable,
         }
     }
 }
@@ -360,6 +433,11 @@ impl Joined {
         }
     }
 
+    /// Whether the leg that goes out carries several sessions, which its end must take apart.
+    fn is_shared(&self) -> bool {
+        matches!(self.proof, Proof::Measured(measured) if measured.shared)
+    }
+
     fn hop(&self) -> Hop {
         let opened_by_target = self
             .legs
@@ -370,9 +448,15 @@ impl Joined {
             client: self.client.address,
             relays: self.relays.clone(),
             target: self.target.address,
-            passes_on: opened_by_target && self.mechanism == Mechanism::Tunnel,
+            passes_on: (opened_by_target || self.is_shared())
+                && self.mechanism == Mechanism::Tunnel,
             mechanism: self.mechanism,
             certainty: self.certainty,
         }
     }
 }
+
+/// Pairs of legs that are remembered for one host that is measured: a host's logs take more room.
+const HUB_SHARE: usize = 16;
+/// Flows that are remembered for one that is measured: most hosts only ask, or only serve.
+const LEG_SHARE: usize = 16;

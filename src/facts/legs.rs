@@ -38,6 +38,17 @@ pub struct Flight {
     pub server_bytes: u64,
 }
 
+/// TCP ended a flow that spoke, but late segments may come before it is forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Totals {
+    /// The flow.
+    pub flow: FlowId,
+    /// Payload bytes that the client sent.
+    pub client_bytes: u64,
+    /// Payload bytes that the server sent.
+    pub server_bytes: u64,
+}
+
 /// A payload began with bytes that only one party can have made up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sighting {

@@ -196,8 +196,9 @@ impl Stage {
                 }
                 Report::Spoke(spoke) => self.ordered.spoke(&spoke, event.order.time),
                 Report::Flight(flight) => self.ordered.flight(&flight, event.order.time),
+                Report::Totals(totals) => self.ordered.totals(&totals),
                 Report::Nonce(sighting) => self.ordered.sighted(&sighting, event.order.time),
-                Report::Ended(end) => self.ordered.ended(&end),
+                Report::Ended(end) => self.ordered.ended(&end, event.order.time),
                 Report::Answers(answers) => self.ordered.answered(&answers, event.order.time),
                 Report::Portrait(portrait) => self.found.portraits.add(*portrait),
             }

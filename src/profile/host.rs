@@ -21,6 +21,9 @@ pub struct Host {
     /// When it was first seen to relay, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relayed: Option<Timestamp>,
+    /// The ports at which it answers, where no more is kept of them; the lowest.
+    #[serde(skip)]
+    pub ports: FewOf<Port, { Host::SERVICES }>,
     /// What it answers, by port; the lowest ports.
     #[serde(default, skip_serializing_if = "Few::is_empty")]
     pub services: Few<Port, Service, { Host::SERVICES }>,
@@ -126,16 +129,28 @@ impl Host {
             first,
             last,
             relayed: None,
+            ports: FewOf::default(),
             services: Few::default(),
             destinations: Few::default(),
             relays: Few::default(),
         }
     }
 
-    /// Bytes of memory for one host without its relays, an upper bound: its node and full lists. What is seen later is
-    /// inserted into lists that grow twofold.
-    pub const BYTES: usize = 2 * size_of::<(IpAddr, Self)>()
-        + Self::SERVICES * (size_of::<(Port, Service)>() + CLIENTS * size_of::<IpAddr>())
+    /// Whether it answers at a port, or may do so: not every port is kept.
+    pub fn may_answer(&self, port: Port) -> bool {
+        self.services.is_full()
+            || self.ports.is_full()
+            || self.services.get(&port).is_some()
+            || self.ports.iter().any(|known| *known == port)
+    }
+
+    /// Bytes of memory for one host of which only ports are kept, an upper bound: its node and a full list.
+    pub const LEAST_BYTES: usize =
+        2 * size_of::<(IpAddr, Self)>() + Self::SERVICES * size_of::<Port>();
+
+    /// Bytes of memory that it takes to keep more, its relays left out.
+    pub const MORE_BYTES: usize = Self::SERVICES
+        * (size_of::<(Port, Service)>() + CLIENTS * size_of::<IpAddr>())
         + Self::DESTINATIONS * size_of::<(Destination, Seen)>();
 }
 
@@ -176,6 +191,7 @@ impl Merge for Host {
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
         self.relayed = self.relayed.into_iter().chain(other.relayed).min();
+        self.ports.merge(other.ports);
         self.services.merge(other.services);
         self.destinations.merge(other.destinations);
         self.relays.merge(other.relays);

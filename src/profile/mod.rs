@@ -44,10 +44,12 @@ impl Profile {
         self.hosts.iter()
     }
 
-    /// The same without where hosts go and how they relay: what is needed to tell that a relay is new.
+    /// What of it is needed to tell that a relay is new.
     #[must_use]
     pub fn without_details(mut self) -> Self {
         for host in self.hosts.values_mut() {
+            let services = std::mem::take(&mut host.services);
+            services.iter().for_each(|(port, _)| host.ports.add(*port));
             host.destinations = Few::default();
             host.relays = Few::default();
         }
@@ -84,8 +86,18 @@ pub struct Learner {
     profile: Profile,
     inside: Vec<RangeInclusive<Address>>,
     limits: Limits,
+    detail: Detail,
     relays: usize,
     hosts_refused: u64,
+}
+
+/// How much is kept of a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// What is needed to tell that a relay is new: since when it is watched, its ports, whether it relayed.
+    Least,
+    /// All that a profile says.
+    All,
 }
 
 /// The caps of a [`Learner`].
@@ -165,11 +177,12 @@ fn target_of(end: Endpoint) -> Target {
 
 impl Learner {
     /// Nothing seen; hosts with these addresses will be watched.
-    pub fn new(inside: Vec<RangeInclusive<Address>>, limits: Limits) -> Self {
+    pub fn new(inside: Vec<RangeInclusive<Address>>, limits: Limits, detail: Detail) -> Self {
         Self {
             profile: Profile::default(),
             inside,
             limits,
+            detail,
             relays: 0,
             hosts_refused: 0,
         }
@@ -193,14 +206,19 @@ impl Learner {
         };
         let knows_ends = !end.quality.midstream;
         let answers = knows_ends && end.traffic.server_bytes > 0;
+        let detail = self.detail;
         if let Some(host) = self.watch(server.address, seen.first, seen.last)
             && answers
         {
             let port = port(server, session.transport);
-            host.services.add(port, service(client, seen, end));
+            match detail {
+                Detail::Least => host.ports.add(port),
+                Detail::All => host.services.add(port, service(client, seen, end)),
+            }
         }
         if let Some(host) = self.watch(client.address, seen.first, seen.last)
             && knows_ends
+            && detail == Detail::All
         {
             let destination = Destination::new(server, session.transport);
             host.destinations.add(destination, seen);
@@ -210,7 +228,7 @@ impl Learner {
     /// Takes a relay that somebody found.
     pub fn relayed(&mut self, told: &Told<'_>, now: Timestamp) {
         for &address in &told.addresses {
-            let has_room = self.relays < self.limits.relays;
+            let has_room = self.detail == Detail::All && self.relays < self.limits.relays;
             let Some(host) = self.watch(address, told.session.opened, now) else {
                 continue;
             };
@@ -259,8 +277,14 @@ impl Learner {
     }
 
     /// An upper bound of the bytes of memory it holds.
-    pub const fn memory_bound(limits: Limits) -> usize {
-        limits.hosts * Host::BYTES + limits.relays * Relaying::BYTES
+    pub const fn memory_bound(limits: Limits, detail: Detail) -> usize {
+        let least = limits.hosts * Host::LEAST_BYTES;
+        match detail {
+            Detail::Least => least,
+            Detail::All => {
+                least + limits.hosts * Host::MORE_BYTES + limits.relays * Relaying::BYTES
+            }
+        }
     }
 }
 

@@ -169,6 +169,8 @@ fn distinct(bytes: &[u8]) -> usize {
     seen.iter().map(|word| word.count_ones() as usize).sum()
 }
 
+/// No byte behind these is looked at.
+pub const LONGEST: usize = 256;
 /// Bytes of a random or cookie that are compared: 96 bits, so that captures cut at 96 bytes still hold them.
 const COMPARED: usize = 12;
 /// A QUIC connection ID of a client's Initial (RFC 9000, section 7.2).
@@ -177,7 +179,7 @@ const SHORTEST_RANDOM: usize = 8;
 const SHORTEST: usize = 6 + COMPARED;
 /// Shorter lines repeat by themselves.
 const SHORTEST_TEXT: usize = 64;
-const LONGEST_TEXT: usize = 256;
+const LONGEST_TEXT: usize = LONGEST;
 const SHORTEST_BINARY: usize = 24;
 const LONGEST_BINARY: usize = 64;
 /// Of 24 random bytes, fewer than this many are distinct once in 10^5 times; structured headers have zeros.

@@ -153,9 +153,10 @@ impl Both {
         }
     }
 
-    /// Whether each side sent a message, or never will.
+    /// Whether each side sent a message, far enough to tell its nonce, or never will.
     fn have_spoken(&self) -> bool {
-        let spoke = |side: &Carried| side.manner().is_some() || !side.is_open();
+        let spoke =
+            |side: &Carried| !side.awaits_nonce() && (side.manner().is_some() || !side.is_open());
         spoke(&self.client) && spoke(&self.server)
     }
 

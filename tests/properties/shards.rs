@@ -74,6 +74,7 @@ fn text(event: &Event) -> String {
         Report::Flow(facts, _) => format!("Flow({:?})", facts.id),
         Report::Spoke(spoke) => format!("{spoke:?}"),
         Report::Flight(flight) => format!("{flight:?}"),
+        Report::Totals(totals) => format!("{totals:?}"),
         Report::Nonce(seen) => format!("Nonce({:?} at {})", seen.flow, seen.offset),
         Report::Ended(end) => format!("Ended({:?} {:?})", end.id, end.last_seen),
         Report::Answers(answers) => format!("Answers({answers:?})"),

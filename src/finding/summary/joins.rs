@@ -83,10 +83,8 @@ impl JoinSummary {
             Proof::Measured(measured) => {
                 self.matched_flights += u64::from(measured.matched);
                 self.flights += u64::from(measured.flights);
-                self.chance = Some(
-                    self.chance
-                        .map_or(measured.chance, |c| c.min(measured.chance)),
-                );
+                let chance = two_digits(measured.chance);
+                self.chance = Some(self.chance.map_or(chance, |least| least.min(chance)));
             }
             Proof::Target | Proof::Proxied => {}
         }
@@ -233,6 +231,11 @@ impl SpreadSummary {
         self.client_bytes = self.client_bytes.saturating_add(traffic.client_bytes);
         self.server_bytes = self.server_bytes.saturating_add(traffic.server_bytes);
     }
+}
+
+/// Logarithms differ in their last bits from machine to machine; findings may not.
+fn two_digits(chance: f64) -> f64 {
+    format!("{chance:.1e}").parse().unwrap_or(chance)
 }
 
 /// Milliseconds with three digits behind the point.

@@ -40,10 +40,17 @@ impl Carried {
         Self::walk(half, Some(is_masked), None)
     }
 
-    /// What only one party can have made up at the start of the first message, if that is whole.
+    /// What only one party can have made up at the start of the first message.
     pub(super) fn nonce(&self) -> Option<Kept> {
-        let message = self.bytes.get(..*self.ends.first()?)?;
-        nonce::find(message).map(Kept::from)
+        let end = self.ends.first().copied().unwrap_or(self.bytes.len());
+        nonce::find(self.bytes.get(..end)?).map(Kept::from)
+    }
+
+    /// Whether more bytes would change the nonce.
+    pub(super) fn awaits_nonce(&self) -> bool {
+        let joins = |manner: Manner| manner.content != Content::Compressed;
+        let begun = self.ends.is_empty() && self.bytes.len() < nonce::LONGEST;
+        begun && self.is_open() && self.manner().is_some_and(joins)
     }
 
     fn walk(mut half: Half<'_>, is_masked: Option<bool>, is_fragmented: Option<bool>) -> Self {

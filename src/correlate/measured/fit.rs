@@ -1,0 +1,611 @@
+//! How well two sides of a host fit: whether what comes on one leaves on the other, in time and in size.
+//!
+//! # Timing
+//!
+//! Each beat that leaves is a trial, except that trials of one direction stand [`REST`] apart, because what follows at
+//! once is not independent. A trial is matched if something came on the other side within a delay before it. Under the null
+//! the beat could as well have stood anywhere within [`JITTER`] around it (the interval jitter of neuroscience), so that
+//! it is matched with a chance p which is the part of that window that lies within the delay behind something that came.
+//! Bursts of both sides at about the same time, for whatever reason, are thus no evidence; only their fine alignment is.
+//! With k of n trials matched and p their mean chance, P(K >= k) <= exp(-n KL(k/n, p)) (Chernoff; it holds for unequal
+//! chances with their mean).
+//!
+//! # Bytes
+//!
+//! Between one matched trial and the next (a round) the sides carried X and Y. The round is conserved if in both
+//! directions X and Y differ by no more than framing does, once the median difference, which is the framing of a round, is
+//! taken off. Under the null the rounds of one side would fit those of the other in any order: q is the part of such
+//! exchanged rounds that is conserved, and the bound is exp(-m KL(c/m, q)) for c of m. Sides whose rounds look all the same
+//! prove nothing that way.
+
+use std::borrow::Cow;
+
+use super::log::{Beat, Carried, Log, Way};
+use crate::facts::FlowId;
+use crate::time::{Span, Timestamp};
+
+/// How well two sides fit.
+#[derive(Clone, Debug)]
+pub struct Fit {
+    /// Beats that left the second side, or the first, and could have been caused by the other side.
+    pub trials: u32,
+    /// Those that were.
+    pub matched: u32,
+    /// Rounds between them.
+    pub rounds: u32,
+    /// Rounds whose bytes were conserved.
+    pub conserved: u32,
+    /// Negative logarithm of a bound of the chance that the timing is an accident.
+    pub timing: f64,
+    /// Negative logarithm of a bound of the chance that the bytes are an accident.
+    pub bytes: f64,
+    /// The shortest delay.
+    pub delay: Span,
+    /// The matched flows: what one of the first side belongs to on the second.
+    pub flows: Vec<(FlowId, FlowId)>,
+}
+
+/// A beat, and the nearest one on the other side that may be its cause, or effect.
+struct Trial<'a> {
+    anchor: &'a Beat,
+    partner: Option<&'a Beat>,
+    chance: f64,
+}
+
+/// Measures both directions, from both sides, at several delays, and keeps what fits best.
+pub fn fit(one: &Log, other: &Log) -> Option<Fit> {
+    if !are_alike(one, other) {
+        return None;
+    }
+    let ways = [(one, other, false), (other, one, true)];
+    let fits = ways.iter().flat_map(|&(from, to, turned)| {
+        let (causes, effects) = (from.going(Way::In), to.going(Way::Out));
+        let fits: Vec<Fit> = LOOKS
+            .iter()
+            .filter_map(|&look| of(&causes, &effects, look, turned))
+            .collect();
+        fits
+    });
+    fits.max_by(|a, b| a.score().total_cmp(&b.score()))
+        .map(|fit| Fit {
+            timing: (fit.timing - tried()).max(0.0),
+            ..fit
+        })
+}
+
+/// What the choice of the best of all looks, in both directions, costs (Bonferroni).
+fn tried() -> f64 {
+    (2.0 * LOOKS.len() as f64).ln()
+}
+
+/// Whether the sides carried something of the same order since both are known, in one direction at least: most that have
+/// nothing to do with each other did not, and measuring them is not worth its time.
+fn are_alike(one: &Log, other: &Log) -> bool {
+    let Some(since) = one.begins().max(other.begins()) else {
+        return false;
+    };
+    let (one, other) = (one.carried_since(since), other.carried_since(since));
+    let alike = |one: u64, other: u64| one.max(other) <= ALIKE * one.min(other) && one > 0;
+    alike(one.received, other.sent) || alike(one.sent, other.received)
+}
+
+/// Where the partner of a beat is looked for.
+#[derive(Clone, Copy)]
+struct Look {
+    /// How far away.
+    delay: Span,
+    /// Whether before it; else behind it.
+    backward: bool,
+    /// Whether partners are looked for of openings only.
+    openings: bool,
+}
+
+fn of(causes: &[&Beat], effects: &[&Beat], look: Look, turned: bool) -> Option<Fit> {
+    if causes.len().min(effects.len()) < LEAST_BEATS {
+        return None;
+    }
+    let (anchors, partners) = if look.backward {
+        (effects, causes)
+    } else {
+        (causes, effects)
+    };
+    let trials = trials(anchors, partners, look);
+    let matched: Vec<(&Beat, &Beat)> = trials
+        .iter()
+        .filter_map(|trial| {
+            let partner = trial.partner?;
+            Some(if look.backward {
+                (partner, trial.anchor)
+            } else {
+                (trial.anchor, partner)
+            })
+        })
+        .collect();
+    let n = trials.len() as f64;
+    let chance = trials.iter().map(|trial| trial.chance).sum::<f64>() / n;
+    let timing = n * divergence(matched.len() as f64 / n, chance.max(LEAST_CHANCE));
+    if timing < LEAST_EACH + tried() {
+        return None;
+    }
+    let conservation = Conservation::of(&matched);
+    let delay = matched
+        .iter()
+        .map(|(cause, effect)| effect.time - cause.time)
+        .min()?;
+    let ordered = |(cause, effect): &(&Beat, &Beat)| match turned {
+        false => (cause.flow, effect.flow),
+        true => (effect.flow, cause.flow),
+    };
+    Some(Fit {
+        trials: count(trials.len()),
+        matched: count(matched.len()),
+        rounds: count(conservation.rounds),
+        conserved: count(conservation.conserved),
+        timing,
+        bytes: conservation.score,
+        delay,
+        flows: matched.iter().map(ordered).collect(),
+    })
+}
+
+impl Fit {
+    fn score(&self) -> f64 {
+        self.timing + self.bytes
+    }
+
+    /// Whether it is told, where so many pairs of sides were tried in all: a relay fits in time and in size, neither of
+    /// them alone is enough, and much of what comes must leave.
+    pub fn is_told(&self, tried: u64) -> bool {
+        self.corrected(tried) <= CHANCE && self.is_relay_like()
+    }
+
+    /// Whether both time and size fit to some degree.
+    pub fn is_relay_like(&self) -> bool {
+        let much = |part: u32, of: u32| 5 * part >= 2 * of;
+        self.timing >= LEAST_EACH
+            && self.bytes >= LEAST_EACH
+            && much(self.matched, self.trials)
+            && much(self.conserved, self.rounds)
+    }
+
+    /// The bound of the chance that any of the pairs tried so far fits as well.
+    pub fn corrected(&self, tried: u64) -> f64 {
+        self.chance() * tried.max(LEAST_TRIED) as f64
+    }
+
+    /// The pairs of flows: each flow of the side that has more of them with the one that it fits most often.
+    pub fn pairs(&self) -> Vec<(FlowId, FlowId)> {
+        let mut counted: Vec<((FlowId, FlowId), u32)> = Vec::new();
+        let mut flows = self.flows.clone();
+        flows.sort_unstable();
+        for pair in flows {
+            match counted.last_mut() {
+                Some((last, count)) if *last == pair => *count += 1,
+                _ => counted.push((pair, 1)),
+            }
+        }
+        counted.sort_by_key(|&((one, other), count)| (one.max(other), std::cmp::Reverse(count)));
+        counted.dedup_by_key(|((one, other), _)| *one.max(other));
+        counted.into_iter().map(|(pair, _)| pair).collect()
+    }
+
+    /// An upper bound of the chance that unrelated sides fit as well: the tail of the product of two uniform chances
+    /// (Fisher).
+    pub fn chance(&self) -> f64 {
+        let score = self.score();
+        ((1.0 + score) * (-score).exp()).min(1.0)
+    }
+}
+
+/// The beats that stand apart and have anything of the other side near.
+fn trials<'a>(anchors: &[&'a Beat], partners: &[&'a Beat], look: Look) -> Vec<Trial<'a>> {
+    let mut trials: Vec<Trial<'a>> = Vec::new();
+    let (mut from, mut to, mut last) = (0, 0, None::<Timestamp>);
+    for anchor in anchors {
+        let rests = last.is_some_and(|last| anchor.time - last < REST);
+        if rests || (look.openings && !anchor.opens) {
+            continue;
+        }
+        let early = |partner: &&Beat| anchor.time - partner.time > JITTER;
+        let near = |partner: &&Beat| partner.time - anchor.time <= JITTER;
+        from += partners.iter().skip(from).take_while(|p| early(p)).count();
+        to = to.max(from);
+        to += partners.iter().skip(to).take_while(|p| near(p)).count();
+        let near = partners.get(from..to).unwrap_or_default();
+        let near = others(near, anchor.flow);
+        if near.is_empty() {
+            continue;
+        }
+        last = Some(anchor.time);
+        trials.push(Trial {
+            anchor,
+            partner: partner(&near, anchor.time, look),
+            chance: covered(&near, anchor.time, look),
+        });
+    }
+    trials
+}
+
+/// The beats of other flows: a side may be fitted with itself.
+fn others<'a, 'b>(near: &'b [&'a Beat], flow: FlowId) -> Cow<'b, [&'a Beat]> {
+    if near.iter().any(|beat| beat.flow == flow) {
+        near.iter()
+            .copied()
+            .filter(|beat| beat.flow != flow)
+            .collect()
+    } else {
+        Cow::Borrowed(near)
+    }
+}
+
+fn partner<'a>(near: &[&'a Beat], time: Timestamp, look: Look) -> Option<&'a Beat> {
+    let behind = near.partition_point(|beat| beat.time < time);
+    let up_to = near.partition_point(|beat| beat.time <= time);
+    let partner = if look.backward {
+        near.get(up_to.checked_sub(1)?)
+    } else {
+        near.get(behind)
+    };
+    partner.copied().filter(|beat| {
+        let distance = beat.time - time;
+        distance <= look.delay && distance * -1 <= look.delay
+    })
+}
+
+/// The part of the window around `time` in which a beat would have a partner.
+fn covered(partners: &[&Beat], time: Timestamp, look: Look) -> f64 {
+    let (jitter, delay) = (JITTER.nanos(), look.delay.nanos());
+    let (from, to) = (time.nanos() - jitter, time.nanos() + jitter);
+    let (mut covered, mut reached) = (0, from);
+    for partner in partners {
+        let begins = partner.time.nanos() - if look.backward { 0 } else { delay };
+        let (begins, ends) = (begins.max(reached), (begins + delay).min(to));
+        if ends > begins {
+            covered += ends - begins;
+            reached = ends;
+        }
+    }
+    covered as f64 / (2 * jitter) as f64
+}
+
+/// What was conserved of the rounds between matched beats.
+struct Conservation {
+    rounds: usize,
+    conserved: usize,
+    /// Negative logarithm of the bound of its chance.
+    score: f64,
+}
+
+impl Conservation {
+    fn of(matched: &[(&Beat, &Beat)]) -> Self {
+        let rounds: Vec<Round> = matched.windows(2).filter_map(Round::between).collect();
+        let framing = framing(&rounds);
+        let conserved = rounds.iter().filter(|round| round.is_conserved(framing));
+        let conserved = conserved.count();
+        let m = rounds.len() as f64;
+        let chance = exchanged(&rounds, framing).max(LEAST_CHANCE);
+        let score = match rounds.is_empty() {
+            true => 0.0,
+            false => m * divergence(conserved as f64 / m, chance),
+        };
+        Self {
+            rounds: rounds.len(),
+            conserved,
+            score,
+        }
+    }
+}
+
+/// What rounds differ by in the middle of all: onward and back.
+fn framing(rounds: &[Round]) -> (i64, i64) {
+    let onward = |round: &Round| difference(round.one.received, round.other.sent);
+    let back = |round: &Round| difference(round.one.sent, round.other.received);
+    (
+        median(rounds.iter().map(onward)),
+        median(rounds.iter().map(back)),
+    )
+}
+
+/// The part of rounds that would be conserved if those of one side had come in another order.
+fn exchanged(rounds: &[Round], framing: (i64, i64)) -> f64 {
+    let m = rounds.len();
+    let (mut conserved, mut all) = (1.0, 1.0);
+    for by in 1..m.min(1 + EXCHANGED) {
+        let others = rounds.iter().cycle().skip(by);
+        for (round, other) in rounds.iter().zip(others) {
+            let exchanged = Round {
+                one: round.one,
+                other: other.other,
+            };
+            all += 1.0;
+            conserved += f64::from(u8::from(exchanged.is_conserved(framing)));
+        }
+    }
+    conserved / all
+}
+
+/// What both sides carried from one matched beat to the next.
+struct Round {
+    one: Carried,
+    other: Carried,
+}
+
+impl Round {
+    fn between(pair: &[(&Beat, &Beat)]) -> Option<Self> {
+        let [(cause, effect), (next_cause, next_effect)] = pair else {
+            return None;
+        };
+        Some(Self {
+            one: next_cause.before.since(cause.before),
+            other: next_effect.before.since(effect.before),
+        })
+    }
+
+    fn is_conserved(&self, (onward, back): (i64, i64)) -> bool {
+        let of = |one: u64, other: u64, framing: i64, turned: u64| {
+            let off = difference(one, other)
+                .saturating_sub(framing)
+                .unsigned_abs();
+            off <= SLACK + one.max(other) / 12 + turned / 24
+        };
+        let (received, sent) = (self.one.received, self.one.sent);
+        of(received, self.other.sent, onward, sent) && of(sent, self.other.received, back, received)
+    }
+}
+
+fn count(many: usize) -> u32 {
+    u32::try_from(many).unwrap_or(u32::MAX)
+}
+
+fn difference(one: u64, other: u64) -> i64 {
+    i64::try_from(one).unwrap_or(i64::MAX) - i64::try_from(other).unwrap_or(i64::MAX)
+}
+
+fn median(values: impl Iterator<Item = i64>) -> i64 {
+    let mut values: Vec<i64> = values.collect();
+    values.sort_unstable();
+    values.get(values.len() / 2).copied().unwrap_or(0)
+}
+
+/// The Kullback-Leibler divergence of Bernoulli chances, where more than `p` was seen; else zero.
+fn divergence(seen: f64, p: f64) -> f64 {
+    if !(seen > p && p < 1.0) {
+        return 0.0;
+    }
+    let term = |a: f64, b: f64| if a > 0.0 { a * (a / b).ln() } else { 0.0 };
+    term(seen, p) + term(1.0 - seen, 1.0 - p)
+}
+
+/// A relay that passes on at once; one that waits for its program or its other leg; one that looks a name up first.
+const LOOKS: [Look; 6] = [
+    Look {
+        delay: Span::from_millis(8),
+        backward: true,
+        openings: false,
+    },
+    Look {
+        delay: Span::from_millis(8),
+        backward: false,
+        openings: false,
+    },
+    Look {
+        delay: Span::from_millis(80),
+        backward: true,
+        openings: false,
+    },
+    Look {
+        delay: Span::from_millis(80),
+        backward: false,
+        openings: false,
+    },
+    Look {
+        delay: Span::from_millis(250),
+        backward: true,
+        openings: true,
+    },
+    Look {
+        delay: Span::from_millis(250),
+        backward: false,
+        openings: true,
+    },
+];
+/// How far a beat might have stood from where it does, under the null.
+const JITTER: Span = Span::from_seconds(1);
+/// Trials stand apart by this, which is longer than most round trips: what a session does at once is one trial.
+const REST: Span = Span::from_millis(300);
+/// A join is told if by accident fewer than one in a hundred runs would tell a wrong one: the bound of its chance, times
+/// the pairs of sides that the run has measured so far (Bonferroni), of which a short run is charged with a thousand.
+const CHANCE: f64 = 1e-2;
+const LEAST_TRIED: u64 = 1_000;
+/// What each of timing and bytes must bring: a chance of e^-4, about one in fifty.
+const LEAST_EACH: f64 = 4.0;
+/// No chance is taken for smaller, whatever few trials say.
+const LEAST_CHANCE: f64 = 0.02;
+/// How many times more one side may have carried than the other.
+const ALIKE: u64 = 4;
+/// Beats that each side needs.
+const LEAST_BEATS: usize = 4;
+/// Bytes of framing by which rounds may differ from the median, beside a twelfth of the round for records and headers and
+/// a 24th of the other direction for its acknowledgements.
+const SLACK: u64 = 48;
+/// In how many other orders rounds are looked at.
+const EXCHANGED: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What happens to each exchange between the sides of a made-up host.
+    #[derive(Clone, Copy)]
+    struct Relay {
+        /// Milliseconds that it takes.
+        delay: i64,
+        /// One exchange in so many does not show on the other side; 0 for none.
+        loses: usize,
+        /// Bytes that framing adds to each flight on the first side.
+        padding: u64,
+        /// Whether the second side's flights begin twice.
+        splits: bool,
+    }
+
+    const PLAIN: Relay = Relay {
+        delay: 2,
+        loses: 0,
+        padding: 0,
+        splits: false,
+    };
+
+    /// One exchange: the pause before it in milliseconds, and the bytes of request and answer.
+    type Exchange = (i64, u64, u64);
+
+    /// Numbers that look like chance and are always the same.
+    fn numbers(seed: u64) -> impl Iterator<Item = u64> {
+        std::iter::successors(Some(seed), |n| {
+            Some(
+                n.wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407),
+            )
+        })
+        .map(|n| n >> 33)
+        .skip(1)
+    }
+
+    fn exchanges(seed: u64, count: usize, most: u64) -> Vec<Exchange> {
+        let mut numbers = numbers(seed);
+        let mut next = |below: u64| numbers.next().unwrap() % below;
+        let exchange = |_| (400 + next(3_000) as i64, 60 + next(900), 200 + next(most));
+        (0..count).map(exchange).collect()
+    }
+
+    /// The side of a host that clients ask.
+    fn asked(exchanges: &[Exchange], padding: u64, answered_after: i64) -> Log {
+        let mut log = Log::default();
+        let mut now = Timestamp::from_parts(1_000, 0);
+        for &(pause, request, answer) in exchanges {
+            now = now + Span::from_millis(pause);
+            log.record(now, FlowId(1), Way::In);
+            let received = request + padding;
+            log.carry(Carried { received, sent: 0 });
+            log.record(now + Span::from_millis(answered_after), FlowId(1), Way::Out);
+            let sent = answer + padding;
+            log.carry(Carried { received: 0, sent });
+        }
+        log
+    }
+
+    /// The side on which it asks others.
+    fn asking(exchanges: &[Exchange], relay: Relay) -> Log {
+        let mut log = Log::default();
+        let mut now = Timestamp::from_parts(1_000, 0);
+        for (at, &(pause, sent, received)) in exchanges.iter().enumerate() {
+            now = now + Span::from_millis(pause);
+            let begins = now + Span::from_millis(relay.delay);
+            let lost = relay.loses > 0 && at % relay.loses == 0;
+            let beat = |log: &mut Log, after: i64, way: Way| {
+                if !lost {
+                    log.record(begins + Span::from_millis(after), FlowId(2), way);
+                }
+            };
+            beat(&mut log, 0, Way::Out);
+            if relay.splits {
+                beat(&mut log, 1, Way::Out);
+            }
+            log.carry(Carried { sent, received: 0 });
+            beat(&mut log, 40, Way::In);
+            log.carry(Carried { sent: 0, received });
+        }
+        log
+    }
+
+    fn relayed(exchanges: &[Exchange], relay: Relay) -> Option<Fit> {
+        let after = 2 * relay.delay + 40;
+        fit(
+            &asked(exchanges, relay.padding, after),
+            &asking(exchanges, relay),
+        )
+    }
+
+    #[test]
+    fn relays_fit() {
+        let cases = [
+            ("at once", PLAIN),
+            ("with patience", Relay { delay: 60, ..PLAIN }),
+            ("losing flights", Relay { loses: 5, ..PLAIN }),
+            (
+                "framed",
+                Relay {
+                    padding: 37,
+                    ..PLAIN
+                },
+            ),
+            (
+                "segmented anew",
+                Relay {
+                    splits: true,
+                    ..PLAIN
+                },
+            ),
+        ];
+        for (name, relay) in cases {
+            for most in [2_000, 200_000] {
+                let fit = relayed(&exchanges(7, 24, most), relay).unwrap();
+                assert!(fit.is_told(1_000_000), "{name}: {fit:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_few_exchanges_are_not_enough() {
+        let told = (1..16).map(|count| {
+            let fit = relayed(&exchanges(7, count, 20_000), PLAIN);
+            fit.is_some_and(|fit| fit.is_told(1))
+        });
+        let told: Vec<bool> = told.collect();
+        assert!(told[..4].iter().all(|told| !told), "{told:?}");
+        assert!(told[12..].iter().all(|told| *told), "{told:?}");
+    }
+
+    /// An application asks its database when it is asked, and says something of its own.
+    #[test]
+    fn an_application_fits_in_time_only() {
+        let asked_of_it = exchanges(7, 60, 20_000);
+        let of_its_own = exchanges(8, 60, 20_000);
+        let same_times = asked_of_it.iter().zip(&of_its_own);
+        let database: Vec<Exchange> = same_times.map(|(at, own)| (at.0, own.1, own.2)).collect();
+        let fit = fit(&asked(&asked_of_it, 0, 44), &asking(&database, PLAIN)).unwrap();
+        assert!(fit.timing > 100.0 && fit.bytes < LEAST_EACH, "{fit:?}");
+        assert!(!fit.is_told(1));
+    }
+
+    /// Two monitors in step ask the same of a host and of another one through no fault of theirs.
+    #[test]
+    fn what_always_looks_the_same_proves_nothing() {
+        let beats = vec![(5_000, 90, 2_000); 60];
+        let fit = relayed(&beats, PLAIN).unwrap();
+        assert!(fit.bytes < 0.1 && !fit.is_told(1), "{fit:?}");
+    }
+
+    #[test]
+    fn sides_that_have_nothing_to_do_with_each_other_do_not_fit() {
+        for seed in 1..200 {
+            let one = asked(&exchanges(seed, 60, 20_000), 0, 44);
+            let other = asking(&exchanges(seed + 1_000, 60, 20_000), PLAIN);
+            assert!(
+                !fit(&one, &other).is_some_and(|fit| fit.is_told(1)),
+                "{seed}"
+            );
+        }
+    }
+
+    #[test]
+    fn divergence_is_that_of_coins() {
+        for (seen, p, expected) in [
+            (1.0, 0.5, std::f64::consts::LN_2),
+            (0.5, 0.5, 0.0),
+            (0.2, 0.5, 0.0),
+            (1.0, 1.0, 0.0),
+        ] {
+            assert!((divergence(seen, p) - expected).abs() < 1e-12);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! A host that may pass on what comes to it, and its sides.
+
+use super::fit::{self, Fit};
+use super::log::{Carried, Log, Way};
+use crate::decode::Endpoint;
+use crate::evidence::Session;
+use crate::facts::FlowId;
+use crate::proto::Side;
+use crate::time::Timestamp;
+
+/// The sides of a host: with whom it talks, and about what.
+#[derive(Debug, Default)]
+pub struct Hub {
+    /// The side that was used last stands last.
+    sides: Vec<HubSide>,
+}
+
+/// What stands on one side of a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// What one client sends to one port of the host.
+    Client(Endpoint),
+    /// What the host sends to one server.
+    Server(Endpoint),
+    /// What the host sends to all servers.
+    Servers,
+    /// What the host exchanges with others of its kind, which serve the port that it serves too.
+    Peers(u16),
+}
+
+#[derive(Debug)]
+struct HubSide {
+    role: Role,
+    log: Log,
+    measured_at: u64,
+}
+
+impl Hub {
+    /// Takes a flow whose `side` the host is.
+    pub fn open(&mut self, session: &Session, side: Side) {
+        let way = match side {
+            Side::Client => Way::Out,
+            Side::Server => Way::In,
+        };
+        for role in roles(session, side).into_iter().flatten() {
+            self.make(role);
+        }
+        if !session.quality.midstream {
+            for side in self.of(session, side) {
+                side.log.record_opening(session.opened, session.id, way);
+            }
+        }
+    }
+
+    /// Makes room for a side. Peers are those with whom the host talks both ways about one port.
+    fn make(&mut self, role: Role) {
+        let known = self.sides.iter().any(|side| side.role == role);
+        if known || !self.may_have(role) {
+            return;
+        }
+        if self.sides.len() >= SIDES {
+            self.sides.remove(0);
+        }
+        self.sides.push(HubSide {
+            role,
+            log: Log::default(),
+            measured_at: 0,
+        });
+    }
+
+    fn may_have(&self, role: Role) -> bool {
+        let Role::Peers(port) = role else {
+            return true;
+        };
+        let mut roles = self.sides.iter().map(|side| side.role);
+        let serves = roles
+            .clone()
+            .any(|role| matches!(role, Role::Client(end) if end.port == port));
+        serves && roles.any(|role| matches!(role, Role::Server(end) if end.port == port))
+    }
+
+    /// Counts payload that a flow carried.
+    pub fn carry(&mut self, session: &Session, side: Side, more: Carried) {
+        for side in self.of(session, side) {
+            side.log.carry(more);
+        }
+    }
+
+    /// Records a flight. Says whether so much came together that it is time to measure.
+    pub fn record(
+        &mut self,
+        session: &Session,
+        side: Side,
+        (now, flow, way): (Timestamp, FlowId, Way),
+    ) -> bool {
+        let mut due = false;
+        for side in self.of(session, side) {
+            side.log.record(now, flow, way);
+            due |= side.is_due(OFTEN);
+        }
+        due
+    }
+
+    /// Whether something came together that a flow which is over may complete.
+    pub fn is_worth_measuring(&mut self, session: &Session, side: Side) -> bool {
+        self.of(session, side).any(|side| side.is_due(AT_END))
+    }
+
+    fn of(&mut self, session: &Session, side: Side) -> impl Iterator<Item = &mut HubSide> {
+        let roles = roles(session, side);
+        self.sides
+            .iter_mut()
+            .filter(move |side| roles.contains(&Some(side.role)))
+    }
+
+    /// Fits the sides that a flow belongs to with all others.
+    pub fn measure(&mut self, session: &Session, side: Side) -> Vec<Fit> {
+        let mut fits = Vec::new();
+        for role in roles(session, side).into_iter().flatten() {
+            if let Some(one) = self.sides.iter().find(|side| side.role == role) {
+                let others = self.sides.iter().filter(|other| role.may_join(&other.role));
+                fits.extend(others.filter_map(|other| fit::fit(&one.log, &other.log)));
+            }
+        }
+        for side in self.of(session, side) {
+            side.measured_at = side.log.recorded();
+        }
+        fits
+    }
+
+    /// Bytes of memory that a host may need.
+    pub const BYTES: usize = SIDES * (size_of::<HubSide>() + Log::BYTES);
+}
+
+impl HubSide {
+    /// Whether a fourth more was recorded since it was measured, and `least`: the cost of a beat stays bounded.
+    fn is_due(&self, least: u64) -> bool {
+        self.log.recorded() >= self.measured_at + (self.measured_at / 4).max(least)
+    }
+}
+
+impl Role {
+    fn may_join(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Client(one), Self::Client(other)) => one.port != other.port,
+            (Self::Client(_), Self::Server(_) | Self::Servers)
+            | (Self::Server(_) | Self::Servers, Self::Client(_)) => true,
+            (Self::Peers(one), Self::Peers(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
+fn roles(session: &Session, side: Side) -> [Option<Role>; 3] {
+    let peers = Some(Role::Peers(session.server.port));
+    match side {
+        Side::Server => {
+            let client = Endpoint {
+                port: session.server.port,
+                ..session.client
+            };
+            [Some(Role::Client(client)), None, peers]
+        }
+        Side::Client => [
+            Some(Role::Server(session.server)),
+            Some(Role::Servers),
+            peers,
+        ],
+    }
+}
+
+/// Sides that are kept of one host; the oldest gives way.
+const SIDES: usize = 8;
+/// New beats that make a side worth measuring again, while its flows go on and when one of them is over.
+const OFTEN: u64 = 24;
+const AT_END: u64 = 6;

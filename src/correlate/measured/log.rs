@@ -1,0 +1,143 @@
+//! What a host exchanges on one of its sides, flight by flight.
+
+use std::collections::VecDeque;
+
+use crate::facts::FlowId;
+use crate::time::Timestamp;
+
+/// Whether something comes to the host or leaves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// It comes.
+    In,
+    /// It leaves.
+    Out,
+}
+
+/// The beginning of a flight, or of a flow.
+#[derive(Clone, Copy, Debug)]
+pub struct Beat {
+    /// When it began.
+    pub time: Timestamp,
+    /// On which flow.
+    pub flow: FlowId,
+    /// Which way it goes.
+    pub way: Way,
+    /// Whether the flow begins with it.
+    pub opens: bool,
+    /// What all flows of the side had carried before it.
+    pub before: Carried,
+}
+
+/// Payload bytes, as the host sees them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// Bytes that came.
+    pub received: u64,
+    /// Bytes that left.
+    pub sent: u64,
+}
+
+impl Carried {
+    /// What was carried since `earlier`.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            received: self.received.saturating_sub(earlier.received),
+            sent: self.sent.saturating_sub(earlier.sent),
+        }
+    }
+
+    fn add(&mut self, more: Self) {
+        self.received = self.received.saturating_add(more.received);
+        self.sent = self.sent.saturating_add(more.sent);
+    }
+}
+
+/// The newest beats of one side of a host, in order of time; older ones give way.
+#[derive(Debug, Default)]
+pub struct Log {
+    beats: VecDeque<Beat>,
+    carried: Carried,
+    recorded: u64,
+}
+
+impl Log {
+    /// Counts payload that a flow of this side carried.
+    pub fn carry(&mut self, more: Carried) {
+        self.carried.add(more);
+    }
+
+    /// Records a beat that begins now.
+    pub fn record(&mut self, time: Timestamp, flow: FlowId, way: Way) {
+        self.insert(
+            self.beats.len(),
+            Beat {
+                time,
+                flow,
+                way,
+                opens: false,
+                before: self.carried,
+            },
+        );
+    }
+
+    /// Records the opening of a flow, which is told later than it was: when the flow first speaks.
+    pub fn record_opening(&mut self, opened: Timestamp, flow: FlowId, way: Way) {
+        let later = self.beats.iter().rev();
+        let later = later.take_while(|beat| beat.time > opened).count();
+        let place = self.beats.len() - later;
+        let before = self
+            .beats
+            .get(place)
+            .map_or(self.carried, |beat| beat.before);
+        self.insert(
+            place,
+            Beat {
+                time: opened,
+                flow,
+                way,
+                opens: true,
+                before,
+            },
+        );
+    }
+
+    fn insert(&mut self, place: usize, beat: Beat) {
+        self.recorded += 1;
+        let full = self.beats.len() >= KEPT;
+        if full {
+            self.beats.pop_front();
+        }
+        self.beats
+            .insert(place.saturating_sub(usize::from(full)), beat);
+    }
+
+    /// The beats that go one way.
+    pub fn going(&self, way: Way) -> Vec<&Beat> {
+        self.beats.iter().filter(|beat| beat.way == way).collect()
+    }
+
+    /// What was carried since a moment, as far as beats that are kept tell.
+    pub fn carried_since(&self, time: Timestamp) -> Carried {
+        let at = self.beats.partition_point(|beat| beat.time < time);
+        let before = self.beats.get(at).map_or(self.carried, |beat| beat.before);
+        self.carried.since(before)
+    }
+
+    /// The time of the oldest beat that is kept.
+    pub fn begins(&self) -> Option<Timestamp> {
+        self.beats.front().map(|beat| beat.time)
+    }
+
+    /// How many beats were recorded, those that gave way among them.
+    pub fn recorded(&self) -> u64 {
+        self.recorded
+    }
+
+    /// Bytes of memory that a log may need.
+    pub const BYTES: usize = KEPT.next_power_of_two() * size_of::<Beat>();
+}
+
+/// Beats that a side keeps: what some dozens of sessions need.
+const KEPT: usize = 128;

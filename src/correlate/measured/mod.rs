@@ -1,0 +1,333 @@
+//! Legs that share no bytes, joined by when their flights begin and how much they carry.
+
+pub mod fit;
+pub mod hub;
+pub mod log;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use super::legs::{Leg, Legs};
+use super::recent::Recent;
+use crate::decode::{Address, Endpoint};
+use crate::evidence::{self, Mechanism, Session};
+use crate::facts::legs::{Flight, Totals};
+use crate::facts::{FlowEnd, FlowId, Traffic};
+use crate::proto::Side;
+use crate::time::{Span, Timestamp};
+use fit::Fit;
+use hub::Hub;
+use log::{Carried, Way};
+
+/// The hosts that have something coming in and something going out, or two kinds of things coming in.
+#[derive(Debug)]
+pub struct Measures {
+    hubs: Recent<Address, Hub>,
+    /// Flows of those hosts.
+    tracked: HashMap<FlowId, Tracked, foldhash::fast::RandomState>,
+    /// Flows that are over, for joins that come later.
+    over: Recent<FlowId, (Session, FlowEnd)>,
+    /// Pairs of sides that were measured, so that the chance can be corrected for them.
+    tried: u64,
+    /// Flows that may be tracked.
+    cap: usize,
+}
+
+/// A flow that is an end of at least one hub.
+#[derive(Clone, Copy, Debug)]
+struct Tracked {
+    session: Session,
+    told: Traffic,
+}
+
+/// Two flows that were joined.
+#[derive(Clone, Debug)]
+pub struct MeasuredJoin {
+    /// The leg that comes in.
+    pub inbound: Session,
+    /// The leg that goes out, or that the other end of a reverse tunnel opened.
+    pub outbound: Session,
+    /// The host between them.
+    pub relay: Address,
+    /// How well they fit.
+    pub measured: evidence::Measured,
+    /// The shortest delay from one leg to the other.
+    pub delay: Span,
+}
+
+impl Measures {
+    /// No host known; at most `hubs` are remembered, and `legs` flows of them.
+    pub fn new(hubs: usize, legs: usize) -> Self {
+        Self {
+            hubs: Recent::new(hubs),
+            tracked: HashMap::default(),
+            over: Recent::new(hubs * OVER_EACH),
+            tried: 0,
+            cap: legs,
+        }
+    }
+
+    /// Takes a flow that speaks. Names are looked up by everybody, and loops lead nowhere.
+    pub fn spoke(&mut self, leg: &Leg, legs: &Legs) {
+        let session = leg.session;
+        if session.server.port == DNS || session.client.address == session.server.address {
+            return;
+        }
+        for (host, side) in ends(&session) {
+            if self.hubs.contains(&host) {
+                self.track(session, side);
+            } else if meets(host, &session, legs) {
+                self.take_in(host, legs);
+            }
+        }
+    }
+
+    /// Begins to watch a host, with the flows that it has.
+    fn take_in(&mut self, host: Address, legs: &Legs) {
+        self.hubs.insert(host, Hub::default());
+        let outbound = legs.outbound(host).take(TAKEN_IN);
+        let outbound = outbound.map(|leg| (leg.session, Side::Client));
+        let inbound = legs.inbound(host).take(TAKEN_IN);
+        let inbound = inbound.map(|leg| (leg.session, Side::Server));
+        let mut alive: Vec<(Session, Side)> = outbound.chain(inbound).collect();
+        alive.sort_by_key(|(session, _)| session.id);
+        for (session, side) in alive {
+            self.track(session, side);
+        }
+    }
+
+    fn track(&mut self, session: Session, side: Side) {
+        if self.tracked.len() >= self.cap {
+            return;
+        }
+        self.tracked.entry(session.id).or_insert(Tracked {
+            session,
+            told: Traffic::default(),
+        });
+        let [(client, _), (server, _)] = ends(&session);
+        let host = if side == Side::Client { client } else { server };
+        if let Some(hub) = self.hubs.get_mut(&host) {
+            hub.open(&session, side);
+        }
+    }
+
+    /// Takes a flight that a side began.
+    pub fn flight(&mut self, flight: &Flight, now: Timestamp) -> Vec<MeasuredJoin> {
+        let Some(tracked) = self.tracked.get_mut(&flight.flow) else {
+            return Vec::new();
+        };
+        let more = tracked.tell(flight.client_bytes, flight.server_bytes);
+        let session = tracked.session;
+        let mut joins = Vec::new();
+        for (host, side) in ends(&session) {
+            let way = if flight.from == side {
+                Way::Out
+            } else {
+                Way::In
+            };
+            let beat = (now, session.id, way);
+            let due = self.hubs.get_mut(&host).is_some_and(|hub| {
+                hub.carry(&session, side, seen_from(side, more));
+                hub.record(&session, side, beat)
+            });
+            if due {
+                joins.extend(self.measure(host, &session, side));
+            }
+        }
+        joins
+    }
+
+    /// Takes what a flow carried that TCP ended.
+    pub fn totals(&mut self, totals: &Totals) {
+        if let Some(tracked) = self.tracked.get_mut(&totals.flow) {
+            let more = tracked.tell(totals.client_bytes, totals.server_bytes);
+            let session = tracked.session;
+            for (host, side) in ends(&session) {
+                if let Some(hub) = self.hubs.get_mut(&host) {
+                    hub.carry(&session, side, seen_from(side, more));
+                }
+            }
+        }
+    }
+
+    /// Takes the end of a flow.
+    pub fn ended(&mut self, end: &FlowEnd) -> Vec<MeasuredJoin> {
+        let Some(mut tracked) = self.tracked.remove(&end.id) else {
+            return Vec::new();
+        };
+        let more = tracked.tell(end.traffic.client_bytes, end.traffic.server_bytes);
+        let session = tracked.session;
+        self.over.insert(end.id, (session, *end));
+        let mut joins = Vec::new();
+        for (host, side) in ends(&session) {
+            let due = self.hubs.get_mut(&host).is_some_and(|hub| {
+                hub.carry(&session, side, seen_from(side, more));
+                hub.is_worth_measuring(&session, side)
+            });
+            if due {
+                joins.extend(self.measure(host, &session, side));
+            }
+        }
+        joins
+    }
+
+    /// How a flow ended that was over before it was joined.
+    pub fn end_of(&self, flow: FlowId) -> Option<&FlowEnd> {
+        self.over.get(&flow).map(|(_, end)| end)
+    }
+
+    /// Fits the sides that a flow belongs to with the other sides of a host.
+    fn measure(&mut self, host: Address, session: &Session, side: Side) -> Vec<MeasuredJoin> {
+        let Some(hub) = self.hubs.get_mut(&host) else {
+            return Vec::new();
+        };
+        let fits = hub.measure(session, side);
+        self.tried += fits.len() as u64;
+        let tried = self.tried;
+        let mut joins = Vec::new();
+        for fit in fits {
+            if fit.is_told(tried) {
+                joins.extend(self.pairs(host, &fit, fit.corrected(tried)));
+            }
+        }
+        joins
+    }
+
+    /// The pairs of flows in a fit: each flow that was opened later belongs to the one that it fits most often.
+    fn pairs(&self, relay: Address, fit: &Fit, chance: f64) -> Vec<MeasuredJoin> {
+        let legs = fit.pairs().into_iter().filter_map(|(one, other)| {
+            Some(oriented(relay, self.session(one)?, self.session(other)?))
+        });
+        let legs: Vec<(Session, Session)> = legs.collect();
+        let carried = |on: &Session| legs.iter().filter(|(_, other)| other.id == on.id).count();
+        let joins = legs.iter().map(|&(inbound, outbound)| MeasuredJoin {
+            inbound,
+            outbound,
+            relay,
+            measured: evidence::Measured {
+                flights: fit.trials,
+                matched: fit.matched,
+                shared: carried(&outbound) > 1,
+                chance,
+            },
+            delay: fit.delay,
+        });
+        joins.collect()
+    }
+
+    fn session(&self, flow: FlowId) -> Option<Session> {
+        let alive = self.tracked.get(&flow).map(|tracked| tracked.session);
+        alive.or_else(|| self.over.get(&flow).map(|(session, _)| *session))
+    }
+
+    /// An upper bound of the bytes of memory it holds.
+    pub fn memory_bound(hubs: usize, legs: usize) -> usize {
+        hubs * (Hub::BYTES + 4 * size_of::<(Address, Hub)>())
+            + hubs * OVER_EACH * 4 * size_of::<(FlowId, (Session, FlowEnd))>()
+            + 2 * legs * (size_of::<(FlowId, Tracked)>() + 1)
+    }
+}
+
+impl MeasuredJoin {
+    /// Who sends what comes in.
+    pub fn client(&self) -> Endpoint {
+        self.far_end(&self.inbound)
+    }
+
+    /// Who receives what goes out.
+    pub fn target(&self) -> Endpoint {
+        self.far_end(&self.outbound)
+    }
+
+    fn far_end(&self, leg: &Session) -> Endpoint {
+        if leg.client.address == self.relay {
+            leg.server
+        } else {
+            leg.client
+        }
+    }
+
+    /// What the relay looks like. A service of the web or of mail in front of a server of its own is what balancers and
+    /// gateways are for.
+    pub fn mechanism(&self) -> Mechanism {
+        let (asked, target) = (self.inbound.server.port, self.outbound.server);
+        let opened = self.outbound.client.address == self.relay;
+        let fronts = FRONTED.contains(&asked) && is_private(target.address);
+        let mails = MAIL.contains(&asked) && MAIL.contains(&target.port);
+        if opened && (fronts || mails) {
+            Mechanism::Balancer
+        } else {
+            Mechanism::Tunnel
+        }
+    }
+}
+
+/// The leg that comes in, then the one that goes out. Of two that others opened the older one is the tunnel.
+fn oriented(relay: Address, one: Session, other: Session) -> (Session, Session) {
+    let opened = |session: &Session| session.client.address == relay;
+    let turned = match (opened(&one), opened(&other)) {
+        (true, false) => true,
+        (false, true) => false,
+        _ => one.opened < other.opened,
+    };
+    if turned { (other, one) } else { (one, other) }
+}
+
+fn is_private(address: Address) -> bool {
+    match address.ip() {
+        IpAddr::V4(ip) => ip.is_private(),
+        IpAddr::V6(ip) => ip.is_unique_local(),
+    }
+}
+
+impl Tracked {
+    /// Bytes of both sides that were not told before.
+    fn tell(&mut self, client_bytes: u64, server_bytes: u64) -> (u64, u64) {
+        let more = (
+            client_bytes.saturating_sub(self.told.client_bytes),
+            server_bytes.saturating_sub(self.told.server_bytes),
+        );
+        self.told.client_bytes = self.told.client_bytes.max(client_bytes);
+        self.told.server_bytes = self.told.server_bytes.max(server_bytes);
+        more
+    }
+}
+
+fn seen_from(side: Side, (client, server): (u64, u64)) -> Carried {
+    match side {
+        Side::Client => Carried {
+            received: server,
+            sent: client,
+        },
+        Side::Server => Carried {
+            received: client,
+            sent: server,
+        },
+    }
+}
+
+fn ends(session: &Session) -> [(Address, Side); 2] {
+    [
+        (session.client.address, Side::Client),
+        (session.server.address, Side::Server),
+    ]
+}
+
+/// Whether a host has flows of two kinds: some that it opened and some that others opened, or some to two of its ports.
+fn meets(host: Address, session: &Session, legs: &Legs) -> bool {
+    let mut inbound = legs.inbound(host);
+    if session.client.address == host {
+        return inbound.next().is_some();
+    }
+    let other = |leg: &Leg| leg.session.server.port != session.server.port;
+    legs.outbound(host).next().is_some() || inbound.take(LOOKED_AT).any(other)
+}
+
+/// Flows of each kind that a host has when it is first watched, and of them that are looked at to find that out.
+const TAKEN_IN: usize = 64;
+const LOOKED_AT: usize = 8;
+/// Flows that are over and remembered, for each host.
+const OVER_EACH: usize = 8;
+const DNS: u16 = 53;
+const FRONTED: [u16; 4] = [80, 443, 8080, 8443];
+const MAIL: [u16; 7] = [25, 110, 143, 465, 587, 993, 995];
