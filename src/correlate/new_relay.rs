@@ -199,3 +199,152 @@ const CAUSES: [&str; 5] = [
     "websocket-tunnel",
     "relay",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::samples::evidence;
+    use crate::facts::samples::endpoint;
+    use crate::profile::Limits;
+    use Certainty::{Possible, Probable, Proven};
+
+    const HOUR: i64 = 3_600;
+    const DAY: i64 = 24 * HOUR;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_parts(second, 0)
+    }
+
+    fn everywhere() -> RangeInclusive<Address> {
+        Address::from_bits(0)..=Address::from_bits(u128::MAX)
+    }
+
+    fn watch(baseline: Baseline) -> NewRelays {
+        NewRelays::new(Watch {
+            baseline: Some(baseline),
+            learns: true,
+            inside: vec![everywhere()],
+            limits: Limits {
+                hosts: 8,
+                relays: 8,
+            },
+            remembered: 8,
+        })
+    }
+
+    /// The relay of samples, 10.0.0.2, was called at a port at a time, and answered.
+    fn answered(watch: &mut NewRelays, port: u16, second: i64) {
+        let mut session = evidence(7, Proven).session;
+        session.server.port = port;
+        session.opened = at(second);
+        let mut end = crate::facts::samples::end(session.id);
+        end.traffic.server_bytes = 1;
+        end.last_seen = at(second);
+        watch.ended(&session, &end);
+    }
+
+    fn relays(watch: &mut NewRelays, number: u64, certainty: Certainty, second: i64) -> bool {
+        let mut relay = evidence(number, certainty);
+        relay.session.opened = at(second);
+        watch.relayed(&relay, at(second)).is_some()
+    }
+
+    /// Seen first at 0; relays then, and now.
+    #[test]
+    fn a_relay_is_new_where_its_host_was_watched_and_did_not_relay() {
+        let cases = [
+            (None, Proven, DAY - 1, false),
+            (None, Proven, DAY, true),
+            (None, Probable, DAY, true),
+            (None, Possible, DAY, false),
+            (Some((Proven, HOUR)), Proven, 2 * DAY, false),
+            (Some((Possible, HOUR)), Proven, 2 * DAY, false),
+            (Some((Proven, DAY)), Proven, 2 * DAY, true),
+        ];
+        for (before, certainty, now, expected) in cases {
+            let mut watch = watch(Baseline::Run(Span::from_seconds(DAY)));
+            answered(&mut watch, 80, 0);
+            if let Some((certainty, second)) = before {
+                relays(&mut watch, 1, certainty, second);
+            }
+            let told = relays(&mut watch, 2, certainty, now);
+            assert_eq!(told, expected, "{before:?} {certainty:?} {now}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_nobody_watched_is_not_judged() {
+        let mut fresh = watch(Baseline::Run(Span::from_seconds(HOUR)));
+        assert!(!relays(&mut fresh, 1, Proven, 9 * DAY));
+        let mut outside = NewRelays::new(Watch {
+            baseline: Some(Baseline::Run(Span::from_seconds(HOUR))),
+            learns: false,
+            inside: Vec::new(),
+            limits: Limits {
+                hosts: 8,
+                relays: 8,
+            },
+            remembered: 8,
+        });
+        answered(&mut outside, 80, 0);
+        assert!(!relays(&mut outside, 1, Proven, 9 * DAY));
+    }
+
+    /// What a profile knows of 10.0.0.2.
+    fn learned(second: i64, port: u16, relayed: Option<i64>) -> Profile {
+        let mut learns = watch(Baseline::Run(Span::from_seconds(DAY)));
+        answered(&mut learns, port, second);
+        if let Some(second) = relayed {
+            relays(&mut learns, 1, Possible, second);
+        }
+        learns.into_profile().unwrap().without_details()
+    }
+
+    #[test]
+    fn a_profile_needs_no_time_to_warm_up() {
+        let turn = |profile: Profile| relays(&mut watch(Baseline::Profile(profile)), 2, Proven, 9);
+        assert!(turn(learned(8, 80, None)));
+        assert!(!turn(learned(8, 80, Some(8))));
+        assert!(!turn(Profile::default()));
+    }
+
+    #[test]
+    fn what_is_new_is_told() {
+        use First::{Listener, ProxyExchange};
+        let cases: [(u16, &[First]); 2] =
+            [(80, &[Listener, ProxyExchange]), (1080, &[ProxyExchange])];
+        for (port, first) in cases {
+            let mut watch = watch(Baseline::Profile(learned(8, port, None)));
+            let told = watch.relayed(&evidence(2, Proven), at(9)).unwrap();
+            let Says::Turn(turn) = told.says else {
+                panic!("{told:?}");
+            };
+            assert_eq!(turn.first, first, "{port}");
+            assert_eq!((turn.cause, turn.protocol), ("socks-proxy", Some("socks5")));
+            assert_eq!((turn.watched.since, turn.watched.by), (at(8), "profile"));
+            assert_eq!(turn.client, endpoint("10.0.0.1:40000").address);
+        }
+    }
+
+    #[test]
+    fn a_session_that_two_detectors_tell_of_counts_once() {
+        let mut watch = watch(Baseline::Profile(learned(8, 80, None)));
+        let again = |watch: &mut NewRelays| match watch.relayed(&evidence(2, Proven), at(9)) {
+            Some(Evidence {
+                says: Says::Turn(turn),
+                ..
+            }) => Some(turn.again),
+            _ => None,
+        };
+        assert_eq!(again(&mut watch), Some(false));
+        assert_eq!(again(&mut watch), Some(true));
+    }
+
+    #[test]
+    fn who_tells_of_no_relay_is_not_heard() {
+        let mut watch = watch(Baseline::Profile(learned(8, 80, None)));
+        let mut other = evidence(2, Proven);
+        other.detector = "fan-out";
+        assert!(watch.relayed(&other, at(9)).is_none());
+    }
+}

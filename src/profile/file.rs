@@ -88,3 +88,50 @@ const VERSION: u32 = 1;
 const HEAD: &str = "\
 # What `hopscope learn` saw of hosts. It approves nothing. docs/learn.md says what each key means.
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOST: &str =
+        "[hosts.\"10.0.0.1\"]\nfirst = \"2026-11-21T00:00:00Z\"\nlast = \"2026-11-21T01:00:00Z\"\n";
+
+    #[test]
+    fn what_was_written_is_read() {
+        let text = format!("version = 1\n{HOST}");
+        let profile: Profile = text.parse().unwrap();
+        let written = profile.text().unwrap();
+        assert_eq!(written.parse::<Profile>().unwrap(), profile);
+        assert!(written.starts_with("# What `hopscope learn` saw"));
+        assert_eq!(
+            "version = 1".parse::<Profile>().unwrap(),
+            Profile::default()
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_with_a_sentence() {
+        let cases = [
+            (
+                format!("version = 2\n[things]\n{HOST}"),
+                "a profile of version 2",
+            ),
+            ("version = \"one\"".to_owned(), "line 1"),
+            (HOST.to_owned(), "missing field `version`"),
+            (format!("version = 1\n{}", &HOST[..40]), "line 3"),
+            (
+                format!("version = 1\n{HOST}extra = 1"),
+                "unknown field `extra`",
+            ),
+            (
+                format!("version = 1\n{HOST}[hosts.\"10.0.0.1\".services.\"http\"]"),
+                "`http` is no port",
+            ),
+            (String::new(), "missing field `version`"),
+        ];
+        for (text, part) in cases {
+            let fault = text.parse::<Profile>().unwrap_err().to_string();
+            assert!(fault.contains(part), "{text}: {fault}");
+        }
+    }
+}

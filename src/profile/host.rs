@@ -113,6 +113,9 @@ pub struct Relaying {
     /// To where, as `host:port`.
     #[serde(default)]
     pub targets: FewOf<String, TARGETS>,
+    /// Whether somebody told of a session and not to where it went.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub blind: bool,
 }
 
 impl Host {
@@ -224,6 +227,7 @@ impl Merge for Relaying {
         self.means.merge(other.means);
         self.clients.merge(other.clients);
         self.targets.merge(other.targets);
+        self.blind |= other.blind;
     }
 }
 

@@ -328,6 +328,7 @@ fn relaying(told: &Told<'_>, now: Timestamp) -> Relaying {
         means: Words::default(),
         clients: FewOf::default(),
         targets: FewOf::default(),
+        blind: told.target.is_none(),
     };
     relaying.means.add(told.word);
     relaying.clients.add(told.client.ip());
@@ -335,4 +336,118 @@ fn relaying(told: &Told<'_>, now: Timestamp) -> Relaying {
         relaying.targets.add(target.to_string());
     }
     relaying
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Certainty;
+    use crate::evidence::samples::evidence;
+    use crate::facts::FlowId;
+    use crate::facts::samples::{end, endpoint};
+
+    fn learner(hosts: usize, detail: Detail) -> Learner {
+        let inside = vec![endpoint("10.0.0.0:0").address..=endpoint("10.0.0.255:0").address];
+        Learner::new(inside, Limits { hosts, relays: 2 }, detail)
+    }
+
+    /// A session of a client with a server, in which so many bytes came back.
+    fn session(learner: &mut Learner, client: &str, server: &str, bytes: u64) {
+        let told = evidence(1, Certainty::Proven).by(client).at(server);
+        let mut end = end(FlowId(1));
+        end.traffic.server_bytes = bytes;
+        learner.ended(&told.session, &end);
+    }
+
+    fn relayed(learner: &mut Learner, client: &str, server: &str, second: i64) {
+        let told = evidence(1, Certainty::Proven).by(client).at(server);
+        let now = Timestamp::from_parts(second, 0);
+        learner.relayed(&Told::of(&told).unwrap(), now);
+    }
+
+    fn day(server: &str, second: i64) -> Profile {
+        let mut learner = learner(8, Detail::All);
+        session(&mut learner, "10.0.0.1:4000", server, 9);
+        relayed(&mut learner, "10.0.0.3:4000", "10.0.0.2:1080", second);
+        learner.into_profile()
+    }
+
+    #[test]
+    fn who_serves_and_who_goes_where_is_learned() {
+        let mut learner = learner(8, Detail::All);
+        session(&mut learner, "10.0.0.1:4000", "10.0.0.2:80", 9);
+        session(&mut learner, "10.0.0.1:4001", "10.0.0.2:80", 9);
+        session(&mut learner, "10.0.0.1:4002", "10.0.0.2:81", 0);
+        session(&mut learner, "192.0.2.1:4003", "10.0.0.2:82", 9);
+        let text = learner.into_profile().text().unwrap();
+        for part in [
+            "[hosts.\"10.0.0.2\".services.\"80/tcp\"]\nsessions = 2\n",
+            "[hosts.\"10.0.0.1\".destinations.\"10.0.0.2:80/tcp\"]\nsessions = 2\n",
+            "[hosts.\"10.0.0.1\".destinations.\"10.0.0.2:81/tcp\"]\n",
+            "clients = [\"192.0.2.1\"]",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        for part in ["services.\"81/tcp\"", "hosts.\"192.0.2.1\""] {
+            assert!(!text.contains(part), "{part} in {text}");
+        }
+    }
+
+    #[test]
+    fn the_least_is_enough_to_tell_that_a_relay_is_new() {
+        let mut learner = learner(8, Detail::Least);
+        session(&mut learner, "10.0.0.1:4000", "10.0.0.2:80", 9);
+        relayed(&mut learner, "10.0.0.1:4000", "10.0.0.2:1080", 300);
+        let profile = learner.into_profile();
+        let host = profile.host(endpoint("10.0.0.2:0").address).unwrap();
+        assert!(host.relayed.is_some() && host.relays.is_empty() && host.services.is_empty());
+        let of = |number| Port {
+            number,
+            transport: Transport::TCP,
+        };
+        assert!(host.may_answer(of(80)) && !host.may_answer(of(1080)));
+    }
+
+    #[test]
+    fn whoever_comes_late_is_counted() {
+        let mut learner = learner(1, Detail::All);
+        session(&mut learner, "192.0.2.1:4000", "10.0.0.1:80", 9);
+        session(&mut learner, "192.0.2.1:4000", "10.0.0.2:80", 9);
+        assert_eq!(learner.hosts_refused(), 1);
+        assert_eq!(learner.into_profile().len(), 1);
+    }
+
+    #[test]
+    fn only_so_many_ways_to_relay_are_kept_and_the_host_is_still_known_to_relay() {
+        let mut learner = learner(8, Detail::All);
+        for server in ["10.0.0.2:1", "10.0.0.2:2", "10.0.0.3:3"] {
+            relayed(&mut learner, "10.0.0.1:4000", server, 300);
+        }
+        let profile = learner.into_profile();
+        let third = profile.host(endpoint("10.0.0.3:0").address).unwrap();
+        assert!(third.relayed.is_some() && third.relays.is_empty());
+    }
+
+    #[test]
+    fn it_does_not_matter_in_which_order_profiles_merge() {
+        let days = [
+            day("10.0.0.2:80", 300),
+            day("10.0.0.2:22", 250),
+            day("10.0.0.9:80", 400),
+        ];
+        let merged = |order: [usize; 3]| {
+            let mut all = Profile::default();
+            order.iter().for_each(|day| all.merge(days[*day].clone()));
+            all.text().unwrap()
+        };
+        let first = merged([0, 1, 2]);
+        for order in [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            assert_eq!(merged(order), first, "{order:?}");
+        }
+        let mut pair = days[1].clone();
+        pair.merge(days[2].clone());
+        let mut all = days[0].clone();
+        all.merge(pair);
+        assert_eq!(all.text().unwrap(), first);
+    }
 }
