@@ -19,7 +19,8 @@ use crate::policy::approvals::Approval;
 use crate::policy::groups::Group;
 use crate::policy::networks::Networks;
 use crate::policy::prefix::Prefix;
-use crate::profile::{self, Detail, Learner, Profile};
+use crate::profile::Profile;
+use crate::profile::learner::{self, Detail, Learner};
 use crate::shard::{self, SHARDS, Shard};
 use crate::time::Span;
 use crate::toml_file::{self, Fault, FileError, TomlFile};
@@ -426,8 +427,8 @@ impl Config {
         }
     }
 
-    fn profile_limits(&self) -> profile::Limits {
-        profile::Limits {
+    fn profile_limits(&self) -> learner::Limits {
+        learner::Limits {
             hosts: self.baseline.hosts.count(),
             relays: self.findings.max.count(),
         }

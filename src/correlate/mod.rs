@@ -224,10 +224,10 @@ impl Ordered {
     /// Takes the end of a flow that was read.
     pub fn ended(&mut self, end: &FlowEnd, now: Timestamp) {
         self.associations.forget(end.id);
-        if let Some(leg) = self.relays.leg(end.id) {
+        let (leg, joins) = self.relays.ended(end, now);
+        if let Some(leg) = leg {
             self.new_relays.ended(&leg.session, end);
         }
-        let joins = self.relays.ended(end, now);
         self.add_measured(&joins, now);
         self.proxies.ended(end);
         self.findings.end(end);
@@ -264,7 +264,7 @@ mod tests {
     use crate::evidence::samples::evidence;
     use crate::facts::FlowId;
     use crate::facts::samples::{end, endpoint, flow, layer};
-    use crate::profile;
+    use crate::profile::learner;
     use crate::proto::socks_udp::SocksUdp;
     use crate::proto::socks5::{Command, Reply, Socks5, Stage};
     use crate::proto::stack::Protocol;
@@ -301,7 +301,7 @@ mod tests {
             baseline: None,
             learns: false,
             inside: Vec::new(),
-            limits: profile::Limits {
+            limits: learner::Limits {
                 hosts: 8,
                 relays: 8,
             },

@@ -34,8 +34,9 @@ use crate::evidence::Session;
 use crate::evidence::{Certainty, Evidence, First, Mechanism, Says, Turn, Watched};
 use crate::facts::legs::Spoke;
 use crate::facts::{FlowEnd, FlowId};
+use crate::profile::Profile;
 use crate::profile::host::{Host, Listener};
-use crate::profile::{self, Detail, Learner, Profile, Told};
+use crate::profile::learner::{Detail, Learner, Limits, Told};
 use crate::time::{Span, Timestamp};
 
 /// Holds relays against what is known of their hosts, and learns of hosts.
@@ -66,7 +67,7 @@ pub struct Watch {
     /// The addresses of hosts that are watched.
     pub inside: Vec<RangeInclusive<Address>>,
     /// The caps of what is learned.
-    pub limits: profile::Limits,
+    pub limits: Limits,
     /// Sessions that are remembered.
     pub remembered: usize,
 }
@@ -125,7 +126,7 @@ impl NewRelays {
         let turn = Turn {
             watched,
             cause: evidence.detector,
-            first: firsts(evidence, told, &known),
+            first: firsts(evidence, told, &known, self.warm_up()),
             protocol: exchange.map(|exchange| exchange.protocol),
             mechanism: mechanism(evidence),
             client: told.client,
@@ -143,9 +144,10 @@ impl NewRelays {
     /// What is known of a relay by each of its addresses, and for how long; `None` where it relayed before, or was not
     /// watched for long enough.
     fn known(&self, told: &Told<'_>, now: Timestamp) -> Option<(Vec<&Host>, Watched)> {
-        let (profile, warm_up) = match self.baseline.as_ref()? {
-            Baseline::Profile(profile) => (profile, None),
-            Baseline::Run(warm_up) => (self.learner.as_ref()?.profile(), Some(*warm_up)),
+        let warm_up = self.warm_up();
+        let profile = match self.baseline.as_ref()? {
+            Baseline::Profile(profile) => profile,
+            Baseline::Run(_) => self.learner.as_ref()?.profile(),
         };
         let addresses = told.addresses.iter();
         let hosts: Vec<&Host> = addresses.filter_map(|one| profile.host(*one)).collect();
@@ -162,6 +164,14 @@ impl NewRelays {
         Some((hosts, Watched { since, by }))
     }
 
+    /// For how long a host is watched in this run before it counts as known.
+    fn warm_up(&self) -> Option<Span> {
+        match self.baseline {
+            Some(Baseline::Run(warm_up)) => Some(warm_up),
+            _ => None,
+        }
+    }
+
     /// What was learned, if a profile is wanted or was needed.
     pub fn into_profile(self) -> Option<Profile> {
         self.learner.map(Learner::into_profile)
@@ -172,9 +182,19 @@ impl NewRelays {
 }
 
 /// What the host never did before.
-fn firsts(evidence: &Evidence, told: &Told<'_>, known: &[&Host]) -> Vec<First> {
-    let port = told.listener.0;
-    let listens = port.is_some_and(|port| !known.iter().any(|host| host.may_answer(port)));
+fn firsts(
+    evidence: &Evidence,
+    told: &Told<'_>,
+    known: &[&Host],
+    warm_up: Option<Span>,
+) -> Vec<First> {
+    let warm = |host: &Host| warm_up.map_or(Timestamp::MAX, |warm_up| host.first + warm_up);
+    let answered = |port| {
+        known
+            .iter()
+            .any(|host| host.may_have_answered(port, warm(host)))
+    };
+    let listens = told.listener.0.is_some_and(|port| !answered(port));
     let does = match evidence.says {
         Says::Exchange(_) => First::ProxyExchange,
         _ => First::ForwardedLeg,
@@ -205,7 +225,6 @@ mod tests {
     use super::*;
     use crate::evidence::samples::evidence;
     use crate::facts::samples::endpoint;
-    use crate::profile::Limits;
     use Certainty::{Possible, Probable, Proven};
 
     const HOUR: i64 = 3_600;
@@ -323,6 +342,21 @@ mod tests {
             assert_eq!((turn.cause, turn.protocol), ("socks-proxy", Some("socks5")));
             assert_eq!((turn.watched.since, turn.watched.by), (at(8), "profile"));
             assert_eq!(turn.client, endpoint("10.0.0.1:40000").address);
+        }
+    }
+
+    /// A port that is answered for the first time when the warm-up is over is new, also to whoever finds the relay later.
+    #[test]
+    fn a_listener_is_new_where_it_came_after_the_warm_up() {
+        for (second, expected) in [(HOUR, false), (DAY, true)] {
+            let mut watch = watch(Baseline::Run(Span::from_seconds(DAY)));
+            answered(&mut watch, 80, 0);
+            answered(&mut watch, 1080, second);
+            let told = watch.relayed(&evidence(2, Proven), at(2 * DAY)).unwrap();
+            let Says::Turn(turn) = told.says else {
+                panic!("{told:?}");
+            };
+            assert_eq!(turn.first.contains(&First::Listener), expected, "{second}");
         }
     }
 

@@ -16,14 +16,14 @@ use crate::time::Timestamp;
 pub struct Host {
     /// Since when it was watched: the beginning of the first flow of it that carried payload.
     pub first: Timestamp,
-    /// Until when: its newest segment in such a flow.
+    /// Until when: the newest segment of a flow that it opened or answered.
     pub last: Timestamp,
     /// When it was first seen to relay, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relayed: Option<Timestamp>,
-    /// The ports at which it answers, where no more is kept of them; the lowest.
+    /// Since when it answers at ports, where no more is kept of them; the lowest.
     #[serde(skip)]
-    pub ports: FewOf<Port, { Host::SERVICES }>,
+    pub ports: Few<Port, Timestamp, { Host::SERVICES }>,
     /// What it answers, by port; the lowest ports.
     #[serde(default, skip_serializing_if = "Few::is_empty")]
     pub services: Few<Port, Service, { Host::SERVICES }>,
@@ -132,24 +132,23 @@ impl Host {
             first,
             last,
             relayed: None,
-            ports: FewOf::default(),
+            ports: Few::default(),
             services: Few::default(),
             destinations: Few::default(),
             relays: Few::default(),
         }
     }
 
-    /// Whether it answers at a port, or may do so: not every port is kept.
-    pub fn may_answer(&self, port: Port) -> bool {
-        self.services.is_full()
-            || self.ports.is_full()
-            || self.services.get(&port).is_some()
-            || self.ports.iter().any(|known| *known == port)
+    /// Whether it answered at a port before that moment, or may have done so: not every port is kept.
+    pub fn may_have_answered(&self, port: Port, before: Timestamp) -> bool {
+        let service = self.services.get(&port).map(|service| service.first);
+        let since = service.or(self.ports.get(&port).copied());
+        self.services.is_full() || self.ports.is_full() || since.is_some_and(|since| since < before)
     }
 
     /// Bytes of memory for one host of which only ports are kept, an upper bound: its node and a full list.
     pub const LEAST_BYTES: usize =
-        2 * size_of::<(IpAddr, Self)>() + Self::SERVICES * size_of::<Port>();
+        2 * size_of::<(IpAddr, Self)>() + Self::SERVICES * size_of::<(Port, Timestamp)>();
 
     /// Bytes of memory that it takes to keep more, its relays left out.
     pub const MORE_BYTES: usize = Self::SERVICES
@@ -186,6 +185,13 @@ impl From<u64> for Sessions {
 impl fmt::Display for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// The first time stays.
+impl Merge for Timestamp {
+    fn merge(&mut self, other: Self) {
+        *self = other.min(*self);
     }
 }
 
