@@ -49,6 +49,7 @@ client.ip = "10.9.1.10"
 server.ip = "10.9.2.20"
 server.port = 1080
 sessions = 2
+mechanism = "proxy"
 target.host = "web.example.test"
 target.port = 80
 "#;
