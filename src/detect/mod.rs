@@ -44,7 +44,7 @@ pub struct Detector {
 }
 
 /// Every detector, in the order they are asked and documented.
-pub static DETECTORS: [Detector; 7] = [
+pub static DETECTORS: [Detector; 8] = [
     Detector {
         name: socks_proxy::NAME,
         mechanism: Some("proxy"),
@@ -120,6 +120,18 @@ pub static DETECTORS: [Detector; 7] = [
         inspect: nothing,
         enabled: |_| false,
         source: include_str!("../correlate/fan_out.rs"),
+    },
+    Detector {
+        name: "new-relay",
+        mechanism: None,
+        attack: &[
+            attack::PROXY,
+            attack::INTERNAL_PROXY,
+            attack::EXTERNAL_PROXY,
+        ],
+        inspect: nothing,
+        enabled: |_| false,
+        source: include_str!("../correlate/new_relay.rs"),
     },
 ];
 
