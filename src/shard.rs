@@ -131,7 +131,7 @@ pub struct ShardCounts {
     pub flows_evicted: u64,
     /// Segments recognised as mirrored copies.
     pub copies: u64,
-    /// Segments that came after the end of their connection.
+    /// Segments with payload that came after the end of their connection.
     pub late_segments: u64,
     /// Stream heads given up because their budget was used up.
     pub heads_given_up: u64,
@@ -210,7 +210,7 @@ impl Shard {
         let place = match self.table.find_again(&route.key, guess) {
             Some(place) => place,
             None if self.is_late(moment, route, segment) => {
-                self.counts.late_segments += 1;
+                self.counts.late_segments += u64::from(segment.payload_bytes > 0);
                 return;
             }
             None => self.open(moment, route, segment, &mut events),

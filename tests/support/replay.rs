@@ -14,6 +14,19 @@ pub(crate) fn findings(capture: &str, workers: usize, config: &str) -> Vec<Findi
     outcome(capture, workers, config, None).findings
 }
 
+/// What one detector finds in a capture in `testdata/pcaps`.
+#[allow(dead_code, reason = "not every test asks for one detector")]
+pub(crate) fn findings_of(
+    detector: &str,
+    capture: &str,
+    workers: usize,
+    config: &str,
+) -> Vec<Finding> {
+    let mut findings = findings(capture, workers, config);
+    findings.retain(|finding| finding.detector == detector);
+    findings
+}
+
 /// All that a run over a capture in `testdata/pcaps` brings.
 pub(crate) fn outcome(
     capture: &str,
