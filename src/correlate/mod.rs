@@ -15,6 +15,7 @@ pub mod nonces;
 pub mod proxies;
 pub mod recent;
 pub mod relay;
+pub mod slab;
 pub mod targets;
 
 use crate::evidence::{Certainty, Evidence, Session};
@@ -123,8 +124,10 @@ impl Ordered {
     /// Lets time pass up to that of the next event: what waited for more is told.
     pub fn advance(&mut self, now: Timestamp) {
         self.now = now;
-        let ways = self.relays.ways(Some(now));
-        self.add_all(&ways, now);
+        if self.relays.has_way(now) {
+            let ways = self.relays.ways(Some(now));
+            self.add_all(&ways, now);
+        }
     }
 
     /// Takes a flow that carried its first payload.

@@ -305,6 +305,11 @@ impl Relays {
         joined.evidence()
     }
 
+    /// Whether there is a way to which nothing was joined for a while.
+    pub fn has_way(&self, now: Timestamp) -> bool {
+        self.hops.is_due(now)
+    }
+
     /// The ways through several relays to which nothing was joined for a while, or every way where no `now` is given.
     pub fn ways(&mut self, now: Option<Timestamp>) -> Vec<Evidence> {
         self.hops.settled(now)
