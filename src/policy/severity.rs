@@ -64,7 +64,7 @@ impl Scene {
     /// How bad it is before anybody has said anything about it, for the worst of several ways to be chosen.
     pub fn base(self) -> Severity {
         match base(self.class, self.way) {
-            usual if self.turned => step_up(usual),
+            usual if self.turned => usual.step_up(),
             usual => usual,
         }
     }
@@ -77,8 +77,8 @@ impl Scene {
         let sure = self.base();
         match (verdict, self.certainty) {
             (Verdict::Approved, _) | (_, Certainty::Hint) => Severity::Info,
-            (_, Certainty::Possible) => step_down(sure).min(Severity::Low),
-            (Verdict::Unapproved, _) if standing == Standing::OutOfRole => step_up(sure),
+            (_, Certainty::Possible) => sure.step_down().min(Severity::Low),
+            (Verdict::Unapproved, _) if standing == Standing::OutOfRole => sure.step_up(),
             _ => sure,
         }
     }
@@ -93,16 +93,6 @@ fn base(class: Class, way: Way) -> Severity {
         (Class::Joined, Way::DirectedInward | Way::BackIn) => Severity::High,
         (Class::Asked | Class::Joined, _) => Severity::Medium,
     }
-}
-
-fn step_up(severity: Severity) -> Severity {
-    let mut all = Severity::ALL.into_iter();
-    all.find(|other| *other > severity).unwrap_or(severity)
-}
-
-fn step_down(severity: Severity) -> Severity {
-    let mut all = Severity::ALL.into_iter().rev();
-    all.find(|other| *other < severity).unwrap_or(severity)
 }
 
 /// The table in Markdown, as it is printed in `docs/policy.md`.
