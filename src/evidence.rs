@@ -37,7 +37,7 @@ impl Evidence {
     pub fn exchange(&self) -> Option<&RelayExchange> {
         match &self.says {
             Says::Exchange(exchange) => Some(exchange),
-            Says::Join(_) | Says::Chain(_) | Says::Spread(_) => None,
+            Says::Join(_) | Says::Chain(_) | Says::Spread(_) | Says::Shell(_) => None,
         }
     }
 }
@@ -53,6 +53,8 @@ pub enum Says {
     Chain(Chain),
     /// Sessions went to many in short succession.
     Spread(Spread),
+    /// One side gave the other a command shell.
+    Shell(ShellSession),
 }
 
 /// Two flows as the legs of one relayed session: [`Evidence::session`] comes in, the first of [`Evidence::further`] goes
@@ -195,6 +197,21 @@ impl Chain {
     pub fn relaying(&self) -> &[Address] {
         self.hosts.get(1..=self.relays).unwrap_or_default()
     }
+}
+
+/// What was seen of a command shell. What was typed and answered in it is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShellSession {
+    /// The family of shells, where it showed one.
+    pub family: Option<&'static str>,
+    /// By what it is known.
+    pub mark: &'static str,
+    /// How far commands and answers were seen, in words.
+    pub spoken: &'static str,
+    /// What it was spoken through, if not with the other end itself.
+    pub through: Option<&'static str>,
+    /// Whether the side that opened the connection is the one that shows the shell.
+    pub reverse: bool,
 }
 
 /// The flow that evidence speaks of.

@@ -713,6 +713,8 @@ mod tests {
                 http_connect_proxy: true,
                 http_forward_proxy: true,
                 websocket_tunnel: true,
+                reverse_shell: true,
+                bind_shell: true,
             };
             Self {
                 shard: Shard::new(0, limits, tuning, NonceKey::default()),

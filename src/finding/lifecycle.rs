@@ -60,7 +60,7 @@ impl Subject {
                 client,
                 hosts: digest_of(&[]),
             },
-            Says::Exchange(_) | Says::Spread(_) => Self::Pair {
+            Says::Exchange(_) | Says::Spread(_) | Says::Shell(_) => Self::Pair {
                 detector,
                 client,
                 server,
@@ -315,6 +315,7 @@ impl Draft {
     fn severity_if_so(&self) -> Severity {
         match &self.evidence {
             Summary::Exchanges(summary) if summary.reverse => Severity::High,
+            Summary::Shells(_) => Severity::High,
             Summary::Joins(summary) if summary.mechanism() == Mechanism::Balancer => Severity::Low,
             _ => Severity::Medium,
         }
@@ -323,9 +324,10 @@ impl Draft {
     fn mechanism(&self, subject: &Subject) -> Option<&'static str> {
         match &self.evidence {
             Summary::Joins(summary) => Some(summary.mechanism().name()),
-            Summary::Exchanges(_) | Summary::Chains(_) | Summary::Spreads(_) => {
-                detect::by_name(subject.detector())?.mechanism
-            }
+            Summary::Exchanges(_)
+            | Summary::Chains(_)
+            | Summary::Spreads(_)
+            | Summary::Shells(_) => detect::by_name(subject.detector())?.mechanism,
         }
     }
 
@@ -422,7 +424,7 @@ fn target_of(says: &Says) -> Option<Target> {
             host: Host::from_ip(join.target.address.ip()),
             port: join.target.port,
         }),
-        Says::Chain(_) | Says::Spread(_) => None,
+        Says::Chain(_) | Says::Spread(_) | Says::Shell(_) => None,
     }
 }
 
