@@ -23,6 +23,8 @@ pub struct Legs {
 pub struct Leg {
     /// The flow.
     pub session: Session,
+    /// Whether what it carries cannot be read: encrypted, or of high entropy.
+    pub is_opaque: bool,
     /// Where it stands in its hosts' lists.
     outbound_slot: u32,
     inbound_slot: u32,
@@ -60,6 +62,7 @@ impl Legs {
     pub fn insert(&mut self, spoke: &Spoke) -> u64 {
         let leg = Leg {
             session: Session::from(spoke),
+            is_opaque: false,
             outbound_slot: push(&mut self.host(spoke.client.address).outbound, spoke.id),
             inbound_slot: push(&mut self.host(spoke.server.address).inbound, spoke.id),
         };
@@ -118,6 +121,13 @@ impl Legs {
             self.hosts.remove(&address);
         }
         moved
+    }
+
+    /// Notes that what a flow carries cannot be read.
+    pub fn hide(&mut self, id: FlowId) {
+        if let Some(leg) = self.flows.get_mut(&id) {
+            leg.is_opaque = true;
+        }
     }
 
     /// A flow that speaks and is not over.

@@ -47,6 +47,7 @@ use crate::evidence::{Certainty, Evidence, Join, Mechanism, Proof, Says, Session
 use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
 use crate::facts::{FlowEnd, FlowFacts, FlowId};
 use crate::proto::Side;
+use crate::proto::nonce::Kind;
 use crate::proto::proxy_protocol::ProxyProtocol;
 use crate::proto::stack::Protocol;
 use crate::proto::target::Target;
@@ -154,6 +155,10 @@ impl Relays {
 
     /// Takes a nonce seen on a flow.
     pub fn sighted(&mut self, sighting: &Sighting, now: Timestamp) -> Vec<Evidence> {
+        if sighting.kind != Kind::Text {
+            self.legs.hide(sighting.flow);
+            self.measures.hide(sighting.flow);
+        }
         let echo = self.echoes.sighted(sighting, &self.legs, now);
         echo.map_or_else(Vec::new, |echo| self.join(Joined::from(echo), now))
     }

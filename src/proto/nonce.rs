@@ -41,7 +41,7 @@ impl From<Nonce<'_>> for Kept {
 /// What makes bytes telling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// Lines of text, long enough to be rare but not random, such as the head of an HTTP request.
+    /// Text, long or varied enough to be rare but not random, such as the head of an HTTP request.
     Text,
     /// Bytes of high entropy in a protocol that is not known.
     Binary,
@@ -139,19 +139,26 @@ fn quic(payload: &[u8]) -> Option<&[u8]> {
 fn text(payload: &[u8]) -> Option<Nonce<'_>> {
     let bytes = payload.get(..payload.len().min(LONGEST_TEXT))?;
     let readable = |byte: &u8| matches!(byte, b' '..=b'~' | b'\r' | b'\n' | b'\t');
-    let long = payload.len() >= SHORTEST_TEXT;
-    (long && bytes.iter().take(SHORTEST_TEXT).all(readable)).then_some(Nonce {
+    if !bytes.iter().take(SHORTEST_TEXT).all(readable) {
+        return None;
+    }
+    (bytes.len() >= SHORTEST_TEXT || is_varied(bytes)).then_some(Nonce {
         kind: Kind::Text,
         bytes,
     })
 }
 
 fn binary(payload: &[u8]) -> Option<Nonce<'_>> {
-    let start = payload.get(..SHORTEST_BINARY)?;
-    (distinct(start) >= DISTINCT_BINARY).then(|| Nonce {
+    is_varied(payload).then(|| Nonce {
         kind: Kind::Binary,
         bytes: payload.get(..LONGEST_BINARY).unwrap_or(payload),
     })
+}
+
+/// Whether the first bytes are as different from each other as random ones are.
+fn is_varied(payload: &[u8]) -> bool {
+    let start = payload.get(..SHORTEST_VARIED);
+    start.is_some_and(|start| distinct(start) >= DISTINCT_VARIED)
 }
 
 /// Randoms of broken clients are constant or nearly so.
@@ -177,13 +184,13 @@ const COMPARED: usize = 12;
 const SHORTEST_RANDOM: usize = 8;
 /// An SSH cookie behind its packet header.
 const SHORTEST: usize = 6 + COMPARED;
-/// Shorter lines repeat by themselves.
+/// Shorter lines repeat by themselves, unless they are varied.
 const SHORTEST_TEXT: usize = 64;
 const LONGEST_TEXT: usize = LONGEST;
-const SHORTEST_BINARY: usize = 24;
+const SHORTEST_VARIED: usize = 24;
 const LONGEST_BINARY: usize = 64;
 /// Of 24 random bytes, fewer than this many are distinct once in 10^5 times; structured headers have zeros.
-const DISTINCT_BINARY: usize = 18;
+const DISTINCT_VARIED: usize = 18;
 const KEXINIT: u8 = 20;
 /// The random that makes a ServerHello a HelloRetryRequest (RFC 8446, section 4.1.3).
 const RETRY_RANDOM: [u8; COMPARED] = [

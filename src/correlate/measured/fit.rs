@@ -39,6 +39,8 @@ pub struct Fit {
     pub timing: f64,
     /// Negative logarithm of a bound of the chance that the bytes are an accident.
     pub bytes: f64,
+    /// What rounds differ by in the middle of all: onward and back.
+    pub framing: (i64, i64),
     /// The shortest delay.
     pub delay: Span,
     /// The matched flows: what one of the first side belongs to on the second.
@@ -143,6 +145,7 @@ fn of(causes: &[&Beat], effects: &[&Beat], look: Look, turned: bool) -> Option<F
         conserved: count(conservation.conserved),
         timing,
         bytes: conservation.score,
+        framing: conservation.framing,
         delay,
         flows: matched.iter().map(ordered).collect(),
     })
@@ -159,13 +162,30 @@ impl Fit {
         self.corrected(tried) <= CHANCE && self.is_relay_like()
     }
 
-    /// Whether both time and size fit to some degree.
+    /// Whether both time and size fit to some degree: much of what comes leaves, most of its bytes are kept (detection
+    /// 6.4 asks for three in five) or more are than chance explains by far, and framing stands on one leg.
     pub fn is_relay_like(&self) -> bool {
-        let much = |part: u32, of: u32| 5 * part >= 2 * of;
+        let most_kept = 5 * self.conserved >= 3 * self.rounds || self.bytes >= BEYOND_CHANCE;
         self.timing >= LEAST_EACH
             && self.bytes >= LEAST_EACH
-            && much(self.matched, self.trials)
-            && much(self.conserved, self.rounds)
+            && 5 * self.matched >= 2 * self.trials
+            && 5 * self.conserved >= 2 * self.rounds
+            && most_kept
+            && self.is_framed_once()
+    }
+
+    /// Whether both directions are longer on the same leg, as far as they differ: a tunnel wraps what goes through it both
+    /// ways, an application asks longer questions for shorter answers.
+    fn is_framed_once(&self) -> bool {
+        let slack = i64::try_from(SLACK).unwrap_or(i64::MAX);
+        let (onward, back) = self.framing;
+        let differ = onward.abs() > slack && back.abs() > slack;
+        !differ || (onward > 0) == (back > 0)
+    }
+
+    /// Whether every round is as long on one leg as on the other.
+    pub fn is_bare(&self) -> bool {
+        self.framing == (0, 0)
     }
 
     /// The bound of the chance that any of the pairs tried so far fits as well.
@@ -272,6 +292,8 @@ fn covered(partners: &[&Beat], time: Timestamp, look: Look) -> f64 {
 struct Conservation {
     rounds: usize,
     conserved: usize,
+    /// What rounds differ by in the middle of all: onward and back.
+    framing: (i64, i64),
     /// Negative logarithm of the bound of its chance.
     score: f64,
 }
@@ -291,6 +313,7 @@ impl Conservation {
         Self {
             rounds: rounds.len(),
             conserved,
+            framing,
             score,
         }
     }
@@ -419,6 +442,8 @@ const CHANCE: f64 = 1e-2;
 const LEAST_TRIED: u64 = 1_000;
 /// What each of timing and bytes must bring: a chance of e^-4, about one in fifty.
 const LEAST_EACH: f64 = 4.0;
+/// What bytes must bring where fewer rounds than three in five are conserved: a chance of one in eight thousand.
+const BEYOND_CHANCE: f64 = 9.0;
 /// No chance is taken for smaller, whatever few trials say.
 const LEAST_CHANCE: f64 = 0.02;
 /// How many times more one side may have carried than the other.

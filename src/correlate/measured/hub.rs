@@ -96,7 +96,7 @@ impl Hub {
         let mut due = false;
         for side in self.of(session, side) {
             side.log.record(now, flow, way);
-            due |= side.is_due(OFTEN);
+            due |= side.has_doubled();
         }
         due
     }
@@ -133,9 +133,14 @@ impl Hub {
 }
 
 impl HubSide {
-    /// Whether a fourth more was recorded since it was measured, and `least`: the cost of a beat stays bounded.
+    /// Whether as much again was recorded since it was measured: the cost of a beat stays bounded.
+    fn has_doubled(&self) -> bool {
+        self.log.recorded() >= self.measured_at + self.measured_at.max(OFTEN)
+    }
+
+    /// Whether a third more was recorded since it was measured, and `least`: at the end of a flow that is enough.
     fn is_due(&self, least: u64) -> bool {
-        self.log.recorded() >= self.measured_at + (self.measured_at / 4).max(least)
+        self.log.recorded() >= self.measured_at + (self.measured_at / 3).max(least)
     }
 }
 

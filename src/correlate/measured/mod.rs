@@ -26,7 +26,7 @@ pub struct Measures {
     /// Flows of those hosts.
     tracked: HashMap<FlowId, Tracked, foldhash::fast::RandomState>,
     /// Flows that are over, for joins that come later.
-    over: Recent<FlowId, (Session, FlowEnd)>,
+    over: Recent<FlowId, Over>,
     /// Pairs of sides that were measured, so that the chance can be corrected for them.
     tried: u64,
     /// Flows that may be tracked.
@@ -37,7 +37,16 @@ pub struct Measures {
 #[derive(Clone, Copy, Debug)]
 struct Tracked {
     session: Session,
+    is_opaque: bool,
     told: Traffic,
+}
+
+/// A tracked flow that is over.
+#[derive(Clone, Copy, Debug)]
+struct Over {
+    session: Session,
+    is_opaque: bool,
+    end: FlowEnd,
 }
 
 /// Two flows that were joined.
@@ -51,6 +60,8 @@ pub struct MeasuredJoin {
     pub relay: Address,
     /// How well they fit.
     pub measured: evidence::Measured,
+    /// Whether what goes on is as long as what came.
+    pub is_bare: bool,
     /// The shortest delay from one leg to the other.
     pub delay: Span,
 }
@@ -75,7 +86,7 @@ impl Measures {
         }
         for (host, side) in ends(&session) {
             if self.hubs.contains(&host) {
-                self.track(session, side);
+                self.track(leg, side);
             } else if meets(host, &session, legs) {
                 self.take_in(host, legs);
             }
@@ -86,22 +97,24 @@ impl Measures {
     fn take_in(&mut self, host: Address, legs: &Legs) {
         self.hubs.insert(host, Hub::default());
         let outbound = legs.outbound(host).take(TAKEN_IN);
-        let outbound = outbound.map(|leg| (leg.session, Side::Client));
+        let outbound = outbound.map(|leg| (*leg, Side::Client));
         let inbound = legs.inbound(host).take(TAKEN_IN);
-        let inbound = inbound.map(|leg| (leg.session, Side::Server));
-        let mut alive: Vec<(Session, Side)> = outbound.chain(inbound).collect();
-        alive.sort_by_key(|(session, _)| session.id);
-        for (session, side) in alive {
-            self.track(session, side);
+        let inbound = inbound.map(|leg| (*leg, Side::Server));
+        let mut alive: Vec<(Leg, Side)> = outbound.chain(inbound).collect();
+        alive.sort_by_key(|(leg, _)| leg.session.id);
+        for (leg, side) in alive {
+            self.track(&leg, side);
         }
     }
 
-    fn track(&mut self, session: Session, side: Side) {
+    fn track(&mut self, leg: &Leg, side: Side) {
+        let session = leg.session;
         if self.tracked.len() >= self.cap {
             return;
         }
         self.tracked.entry(session.id).or_insert(Tracked {
             session,
+            is_opaque: leg.is_opaque,
             told: Traffic::default(),
         });
         let [(client, _), (server, _)] = ends(&session);
@@ -157,7 +170,12 @@ impl Measures {
         };
         let more = tracked.tell(end.traffic.client_bytes, end.traffic.server_bytes);
         let session = tracked.session;
-        self.over.insert(end.id, (session, *end));
+        let over = Over {
+            session,
+            is_opaque: tracked.is_opaque,
+            end: *end,
+        };
+        self.over.insert(end.id, over);
         let mut joins = Vec::new();
         for (host, side) in ends(&session) {
             let due = self.hubs.get_mut(&host).is_some_and(|hub| {
@@ -173,7 +191,7 @@ impl Measures {
 
     /// How a flow ended that was over before it was joined.
     pub fn end_of(&self, flow: FlowId) -> Option<&FlowEnd> {
-        self.over.get(&flow).map(|(_, end)| end)
+        self.over.get(&flow).map(|over| &over.end)
     }
 
     /// Fits the sides that a flow belongs to with the other sides of a host.
@@ -193,9 +211,16 @@ impl Measures {
         joins
     }
 
-    /// The pairs of flows in a fit: each flow that was opened later belongs to the one that it fits most often.
+    /// The pairs of flows in a fit: each flow that was opened later belongs to the one that it fits most often. What can be
+    /// read on both legs must be the same on both: an application that puts what it was told into its answers keeps its
+    /// length, too, but not to the byte.
     fn pairs(&self, relay: Address, fit: &Fit, chance: f64) -> Vec<MeasuredJoin> {
-        let legs = fit.pairs().into_iter().filter_map(|(one, other)| {
+        let may = |one, other| fit.is_bare() || self.is_opaque(one) || self.is_opaque(other);
+        let legs = fit
+            .pairs()
+            .into_iter()
+            .filter(|&(one, other)| may(one, other));
+        let legs = legs.filter_map(|(one, other)| {
             Some(oriented(relay, self.session(one)?, self.session(other)?))
         });
         let legs: Vec<(Session, Session)> = legs.collect();
@@ -210,6 +235,7 @@ impl Measures {
                 shared: carried(&outbound) > 1,
                 chance,
             },
+            is_bare: fit.is_bare(),
             delay: fit.delay,
         });
         joins.collect()
@@ -217,13 +243,27 @@ impl Measures {
 
     fn session(&self, flow: FlowId) -> Option<Session> {
         let alive = self.tracked.get(&flow).map(|tracked| tracked.session);
-        alive.or_else(|| self.over.get(&flow).map(|(session, _)| *session))
+        alive.or_else(|| self.over.get(&flow).map(|over| over.session))
+    }
+
+    /// Whether what a flow carries cannot be read.
+    fn is_opaque(&self, flow: FlowId) -> bool {
+        let alive = self.tracked.get(&flow).map(|tracked| tracked.is_opaque);
+        let over = || self.over.get(&flow).map(|over| over.is_opaque);
+        alive.or_else(over).unwrap_or_default()
+    }
+
+    /// Notes that what a flow carries cannot be read.
+    pub fn hide(&mut self, flow: FlowId) {
+        if let Some(tracked) = self.tracked.get_mut(&flow) {
+            tracked.is_opaque = true;
+        }
     }
 
     /// An upper bound of the bytes of memory it holds.
     pub fn memory_bound(hubs: usize, legs: usize) -> usize {
         hubs * (Hub::BYTES + 4 * size_of::<(Address, Hub)>())
-            + hubs * OVER_EACH * 4 * size_of::<(FlowId, (Session, FlowEnd))>()
+            + hubs * OVER_EACH * 4 * size_of::<(FlowId, Over)>()
             + 2 * legs * (size_of::<(FlowId, Tracked)>() + 1)
     }
 }
@@ -256,6 +296,8 @@ impl MeasuredJoin {
         let mails = MAIL.contains(&asked) && MAIL.contains(&target.port);
         if opened && (fronts || mails) {
             Mechanism::Balancer
+        } else if self.is_bare && opened {
+            Mechanism::Forward
         } else {
             Mechanism::Tunnel
         }

@@ -326,16 +326,6 @@ miss_two_typists() { # cli types on rly by ssh; at rly's own keyboard somebody t
     wait $first; save; busy $CLI $RLY 60; busy $RLY $WEB 60
 }
 
-miss_two_downloads() { # rly serves a page to cli by TLS while it fetches pages itself by TLS
-    local n
-    net_up; site_up rly; site_up web
-    record
-    for n in 300 1500 3000 6000 300 6000 1500 3000 300 1500; do
-        curl_ cli -k https://$RLY/$n & curl_ rly -k https://$WEB/$n; wait $!; sleep "0.$((RANDOM % 5 + 1))"
-    done
-    save; has ' 443 1603'
-}
-
 miss_two_sessions() { # two long sessions of random bytes at random times, one into rly and one out of it
     net_up; spawn rly $TRAFFIC raw_server 7007; spawn web $TRAFFIC raw_server 7007; up rly 7007; up web 7007
     record
