@@ -923,7 +923,8 @@ mod tests {
     #[test]
     fn a_full_table_ends_what_it_forgets() {
         let mut watch = Watch::new(2, 1 << 20);
-        let said = [GREETING, METHOD, REQUEST, REPLY, b"\xff\xff", b"\xff\xff"];
+        let noise = b"\xff\xff\xff\xff";
+        let said = [GREETING, METHOD, REQUEST, REPLY, noise, noise];
         watch
             .opens("10.0.0.1:1", [100, 500])
             .talks("10.0.0.1:1", [100, 500], &said);

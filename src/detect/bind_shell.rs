@@ -4,10 +4,10 @@
 //!
 //! ## Sees
 //!
-//! Shells in the clear, shown by the side that was called, on any port, also through SOCKS, CONNECT or a WebSocket: the
-//! same prompts, banners, complaints and answers as reverse-shell. A stage, the program that a stager waits for: its
-//! length, the lowest byte first, and then a library that loads itself, or code that begins as Metasploit's does, sent by
-//! the side that opened the connection.
+//! Shells in the clear, shown by the side that was called, on any port, also through SOCKS or CONNECT: the same prompts,
+//! banners, complaints and answers as reverse-shell. A stage, the program that a stager waits for: its length, the lowest
+//! byte first, and then a library that loads itself, or code that begins as Metasploit's does, sent by the side that
+//! opened the connection.
 //!
 //! ## Means
 //!
@@ -15,23 +15,22 @@
 //! behind it. *probable* (high): a prompt or banner and known commands whose answers were not recognised; answers that
 //! fit the commands without a prompt; a stage that is code from its first byte; all that was picked up in its middle.
 //! *possible* (low): a banner or prompt and one side only, or words that are no known commands; two known commands and no
-//! answer; what `id` prints, and nothing else; a length and an ordinary program; a shell in a WebSocket, where terminals
-//! of administration live.
+//! answer; what `id` prints, and nothing else; a length and an ordinary program.
 //!
 //! ## Quiet when
 //!
 //! The called side negotiates telnet, or asks for a login, or begins as another protocol does. A session that was picked
 //! up in its middle on a port of telnet or rlogin: its beginning would have told. A file with prompts in it is fetched by
-//! a side that says nothing.
+//! a side that says nothing. The shell comes out of a WebSocket, as the terminals of web applications do.
 //!
 //! ## Misses
 //!
-//! Shells inside TLS or any encryption. A terminal in a WebSocket whose frames carry more than what is shown. Prompts that
-//! somebody made up, where no command of the table is given in the first 2 KiB. A console server that hands out a root
-//! prompt without a login looks the same, and is no better.
+//! Shells inside TLS or any encryption, and in a WebSocket. Prompts that somebody made up, where no command of the table is
+//! given in the first 2 KiB. A console server that hands out a root prompt without a login looks the same, and is no
+//! better.
 
 use super::shell;
-use crate::evidence::{Certainty, Evidence};
+use crate::evidence::Evidence;
 use crate::facts::FlowFacts;
 use crate::proto::Side;
 
@@ -40,14 +39,10 @@ pub const NAME: &str = "bind-shell";
 
 /// Looks for a shell that the called side shows; the surest one speaks for the flow.
 pub fn inspect(facts: &FlowFacts) -> Option<Evidence> {
-    let mut shown = shell::shown_by(Side::Server, facts)?;
-    if facts.quality.midstream && LOGIN_PORTS.contains(&facts.server.port) {
-        return None;
-    }
-    if shell::through(facts, shown.layer) == Some(WEBSOCKET) {
-        shown.certainty = shown.certainty.min(Certainty::Possible);
-    }
-    Some(shell::evidence(NAME, facts, shown))
+    let shown = shell::shown_by(Side::Server, facts)?;
+    let may_have_logged_in = facts.quality.midstream && LOGIN_PORTS.contains(&facts.server.port);
+    let is_of_the_web = shell::through(facts, shown.layer) == Some(WEBSOCKET);
+    (!may_have_logged_in && !is_of_the_web).then(|| shell::evidence(NAME, facts, shown))
 }
 
 const WEBSOCKET: &str = "websocket";
@@ -58,7 +53,7 @@ const LOGIN_PORTS: [u16; 5] = [23, 513, 514, 992, 2323];
 mod tests {
     use super::*;
     use crate::detect::reverse_shell;
-    use crate::evidence::Certainty::{Possible, Probable, Proven};
+    use crate::evidence::Certainty::{self, Probable, Proven};
     use crate::facts::samples::spoken;
 
     #[test]
@@ -97,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_in_a_websocket_is_possible() {
+    fn a_terminal_in_a_websocket_is_left_alone() {
         let asks =
             b"GET /attach HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -105,7 +100,8 @@ mod tests {
             Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
         let client = [&asks[..], b"\x82\x83\0\0\0\0id\n"].concat();
         let server = [&answers[..], b"\x82\x18me@vm:/$ id\r\nuid=0(x)\r\n$ "].concat();
-        let found = inspect(&spoken(&client, &server)).map(|evidence| evidence.certainty);
-        assert_eq!(found, Some(Possible));
+        let facts = spoken(&client, &server);
+        assert!(shell::shown_by(Side::Server, &facts).is_some());
+        assert!(inspect(&facts).is_none());
     }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Captures that look like shells that wait at a port, and are none.  Usage: [OUTPUT-DIR [SCENARIO...]]
 . "$(dirname "$0")/shells.sh"
-DETECTOR=bind-shell
+DETECTOR=bind-shell WEBSOCAT=${WEBSOCAT:-websocat}
 
 miss_telnet_login() { # telnetd: options first, then a login that fails
     net_up; printf 'telnet stream tcp nowait root /usr/sbin/telnetd telnetd\n' >"$W/inetd.conf"
@@ -17,7 +17,7 @@ miss_telnet_prompt() { # telnetd: options first, then a shell and no login, as i
 }
 miss_ftp() { # vsftpd; the file fetched has prompts in it
     net_up; install -d "$W/ftp"; printf 'root@victim:/# id\nuid=0(root) gid=0(root)\nroot@victim:/# ' >"$W/ftp/log"; chmod -R a+rX "$W/ftp"
-    printf 'listen=YES\nlisten_ipv6=NO\nbackground=NO\nanonymous_enable=YES\nanon_root=%s\nsecure_chroot_dir=%s\nrun_as_launching_user=NO\nftp_username=nobody\nseccomp_sandbox=NO\n' "$W/ftp" "$W" >"$W/vsftpd.conf"
+    printf 'listen=YES\nlisten_ipv6=NO\nbackground=NO\nanonymous_enable=YES\nanon_root=%s\nsecure_chroot_dir=%s\nrun_as_launching_user=NO\nftp_username=daemon\nseccomp_sandbox=NO\n' "$W/ftp" "$W" >"$W/vsftpd.conf"
     mkdir -p "$W/empty"; sed -i "s|^secure_chroot_dir=.*|secure_chroot_dir=$W/empty|" "$W/vsftpd.conf"
     spawn rly vsftpd "$W/vsftpd.conf"; up rly 21
     record in cli rly; curl_ cli ftp://$RLY/ ftp://$RLY/log; curl_ cli -P - ftp://$RLY/log; save; has_text 'uid=0'
@@ -63,5 +63,12 @@ miss_device_console() { # a prompt that a router shows
 miss_finger() { # a file with comments in it, for a name
     net_up; spawn rly socat TCP-LISTEN:79,fork SYSTEM:'read name; printf "# plan of $name\\n# nothing\\n"'; up rly 79
     record in cli rly; caller cli $RLY 79 typed 0.5 alice; save
+}
+miss_websocket_terminal() { # a web application's terminal, whose frames are what the terminal shows
+    net_up; victim rly socat TCP-LISTEN:4000,bind=127.0.0.1 EXEC:'bash --norc -i',pty,stderr,setsid,sane & PIDS+=($!); up rly 4000
+    spawn rly "$WEBSOCAT" -E -b ws-l:0.0.0.0:8080 tcp:127.0.0.1:4000; up rly 8080
+    record in cli rly
+    (typed 0.6 id 'uname -s' exit) | on cli timeout 15 "$WEBSOCAT" -b ws://$RLY:8080/terminal - >/dev/null 2>&1 || true
+    save; has_text 'uid=0'
 }
 scenarios "$@"

