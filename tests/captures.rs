@@ -72,13 +72,13 @@ fn every_key_of_a_finding_is_in_its_schema() {
     assert!(unknown.is_empty(), "add to finding::keys: {unknown:?}");
 }
 
-/// The dotted paths of everything that is neither a table nor a list.
 /// What correlators say below `medium` is no alarm: that a balancer relays is true.
 fn is_no_alarm(finding: &Finding) -> bool {
     let detector = detect::by_name(finding.detector).unwrap();
     detector.mechanism.is_none() && finding.severity < Severity::Medium
 }
 
+/// The dotted paths of everything that is neither a table nor a list.
 fn collect(value: &Value, path: &str, keys: &mut BTreeSet<String>) {
     match value {
         Value::Object(_) if path == BY_ADDRESS => {

@@ -32,7 +32,8 @@
 //!
 //! Legs that the sensor does not see, loopback legs among them, and relays that change the content where nothing
 //! names the target and timing and bytes do not fit: compression, padding, cover traffic, fewer than about six sessions or
-//! a dozen exchanges, peers that mix many circuits (Tor), and hosts busier than their log of 128 flights for each client.
+//! a dozen exchanges or opened within a second or two of each other, peers that mix many circuits (Tor), and hosts busier
+//! than their log of 128 flights for each client.
 //! A relay whose legs were both opened by itself is not measured.
 
 use super::echoes::{Echo, Echoes};
@@ -63,8 +64,8 @@ pub struct Relays {
     hops: Hops,
     /// The pairs of flows that were joined, so that each is told once.
     joined: Recent<(FlowId, FlowId), ()>,
-    /// Flows of which content or a target proved where they lead.
-    proven: Recent<FlowId, ()>,
+    /// Flows of which content or a target proved where they lead, on a relay.
+    proven: Recent<(FlowId, Address), ()>,
     counts: RelayCounts,
 }
 
@@ -146,7 +147,7 @@ impl Relays {
         let mut evidence = Vec::new();
         for join in joins {
             let later = join.inbound.id.max(join.outbound.id);
-            if !self.proven.contains(&later) {
+            if !self.proven.contains(&(later, join.relay)) {
                 evidence.extend(self.join(Joined::from(join), now));
             }
         }
@@ -294,8 +295,10 @@ impl Relays {
         }
         self.joined.insert(flows, ());
         if !matches!(joined.proof, Proof::Measured(_)) {
-            for leg in &joined.legs {
-                self.proven.insert(leg.id, ());
+            for (relay, legs) in joined.relays.iter().zip(joined.legs.windows(2)) {
+                for leg in legs {
+                    self.proven.insert((leg.id, *relay), ());
+                }
             }
         }
         self.hops.add(joined.hop(), now);

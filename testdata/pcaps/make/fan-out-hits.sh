@@ -34,12 +34,6 @@ hit_proxychains_nmap() { # a port scan through a SOCKS relay: what the relay doe
     targets_seen $RLY 20
 }
 
-hit_ssh_dynamic_list() { # the same through ssh -D: the leg to the relay is one connection
-    up_to_here; sshd_up rly; spawn cli "${SSH[@]}" -N -D 1080 root@$RLY; up cli 1080
-    record; each_target on cli curl -q -s -k -o /dev/null --socks5 127.0.0.1:1080 https://%t/300; save
-    targets_seen $RLY $COUNT
-}
-
 hit_connect_list() {
     up_to_here; tinyproxy_up rly $RLY 8888
     record; each_target on cli curl -q -s -k -o /dev/null --proxy http://$RLY:8888 https://%t/300; save

@@ -470,4 +470,11 @@ hit_page_load_through_proxy() { # the same through the proxy of the house, 9 hos
     save; has_text 'CONNECT cdn118'
 }
 
+hit_websockify() { # a remote screen of web for browsers: RFB in the WebSocket, bare behind it
+    net_up; spawn web python3 $TOOLS/websocket.py rfb $WEB 5900; up web 5900
+    spawn rly websockify $RLY:8080 $WEB:5900; up rly 8080
+    record; on cli python3 $TOOLS/websocket.py rfb_client ws://$RLY:8080/websockify; save
+    has "8080 [0-9]+ 820c$(hex 'RFB 003.008')"
+}
+
 scenarios "$@"

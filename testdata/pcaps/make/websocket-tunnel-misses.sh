@@ -41,9 +41,9 @@ miss_idle() { # nothing but pings
     has "$SWITCH"; has "8080 [0-9]+ 8a"; lacks "8080 [0-9]+ 8[12]"
 }
 
-miss_remote_screen() { # RFB in binary messages, as noVNC speaks it, through websockify
-    net_up; spawn web $PY rfb $WEB 5900; up web 5900
-    spawn rly websockify $RLY:8080 $WEB:5900; up rly 8080
+miss_remote_screen() { # RFB in binary messages, as noVNC speaks it, through websockify to a screen of the same host
+    net_up; spawn rly $PY rfb 127.0.0.1 5900; up rly 5900
+    spawn rly websockify $RLY:8080 127.0.0.1:5900; up rly 8080
     record; on cli $PY rfb_client ws://$RLY:8080/websockify; save
     has "$SWITCH"; has "8080 [0-9]+ 820c$(hex 'RFB 003.008')"
 }
