@@ -15,7 +15,7 @@
 //! behind it. *probable* (high): a prompt or banner and known commands whose answers were not recognised; answers that
 //! fit the commands without a prompt; a stage that is code from its first byte; all that was picked up in its middle.
 //! *possible* (low): a banner or prompt and one side only, or words that are no known commands; two known commands and no
-//! answer; what `id` prints, and nothing else; a length and an ordinary program.
+//! answer; what `id` prints, where the other side is not in the capture; a length and an ordinary program.
 //!
 //! ## Quiet when
 //!

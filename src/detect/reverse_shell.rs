@@ -16,7 +16,8 @@
 //! behind it. *probable* (high): a prompt or banner and known commands whose answers were not recognised; answers that
 //! fit the commands without a prompt; a stage that is code from its first byte; all that was picked up in its middle,
 //! because who opened is then a guess. *possible* (low): a banner or prompt and one side only, or words that are no known
-//! commands; two known commands and no answer; what `id` prints, and nothing else; a length and an ordinary program.
+//! commands; two known commands and no answer; what `id` prints, where the other side is not in the capture; a length and
+//! an ordinary program.
 //!
 //! ## Quiet when
 //!
@@ -79,6 +80,9 @@ mod tests {
     #[test]
     fn a_file_of_prompts_is_no_shell_and_a_middle_is_not_proven() {
         let mut facts = spoken(b"me@vm:/$ id\nuid=0(root)\n", b"");
+        facts.quality.one_sided = false;
+        assert!(inspect(&facts).is_none());
+        let mut facts = spoken(b"uid=0(root) gid=0(root)\n", b"");
         facts.quality.one_sided = false;
         assert!(inspect(&facts).is_none());
         let mut facts = spoken(b"me@vm:/$ id\nuid=0(root)\n", b"id\n");

@@ -63,7 +63,8 @@ fn session(shell: &Shell, facts: &FlowFacts) -> Option<Certainty> {
             (is_two_sided || facts.quality.one_sided).then_some(Certainty::Possible)
         }
         (Some(_), Spoken::Nothing) => None,
-        (None, Spoken::Nothing) => Some(Certainty::Possible),
+        // What `id` prints stands in files, too.
+        (None, Spoken::Nothing) => facts.quality.one_sided.then_some(Certainty::Possible),
     }
 }
 

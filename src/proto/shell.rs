@@ -45,26 +45,34 @@ pub fn parse(exchange: &Exchange<'_>) -> Answer<Shell> {
     let start = marks::start(&glance.lines, goes_on);
     let told = match start {
         Start::Foreign => return Answer::No,
-        _ => Told::new(operator, OPERATOR_BYTES),
+        Start::Announced(_) => Told::new(operator, OPERATOR_BYTES),
+        Start::Bare | Start::Open if begins_otherwise(operator) => return Answer::No,
+        Start::Bare | Start::Open => Told::new(operator, OPERATOR_BYTES),
     };
     match start {
-        Start::Foreign => Answer::No,
         Start::Announced(mark) => announced(mark, &told, &Told::new(shell, SHELL_BYTES)),
         Start::Bare => bare(&told, &Told::new(shell, BARE_BYTES)),
         Start::Open if goes_on => wait(&told, &glance),
-        Start::Open => silent(&told, &glance),
+        Start::Open | Start::Foreign => silent(&told, &glance),
     }
+}
+
+/// Whether the first line that a side gives is no command.
+fn begins_otherwise(operator: Prefix<'_>) -> bool {
+    let told = Told::new(operator, GLANCE_BYTES);
+    told.commands().first == Some(false)
 }
 
 /// Reads a session that was picked up in its middle, where neither side begins with what it first said.
 pub fn pick_up(exchange: &Exchange<'_>) -> Answer<Shell> {
     let told = Told::text(exchange.client);
-    let shown = Told::text(exchange.server);
     let commands = told.commands();
+    if !commands.is_known_early && (!told.grows() || commands.lines >= commands::EARLY) {
+        return Answer::No;
+    }
+    let shown = Told::text(exchange.server);
     let prompts = shown.prompts();
-    let may_show = prompts > 0 || shown.grows() || shown.lines.complete().next().is_some();
-    let may_tell = commands.is_known_early || told.grows() && commands.lines < commands::EARLY;
-    if !may_show || !may_tell {
+    if prompts == 0 && !shown.grows() && shown.lines.complete().next().is_none() {
         return Answer::No;
     }
     if commands.is_known_early && (prompts > 1 || shown.answers(&commands)) {
@@ -94,9 +102,6 @@ fn announced(mark: Mark, told: &Told, shown: &Told) -> Answer<Shell> {
 /// A shell that answers and shows nothing else.
 fn bare(told: &Told, shown: &Told) -> Answer<Shell> {
     let commands = told.commands();
-    if commands.first == Some(false) {
-        return Answer::No;
-    }
     if shown.answers(&commands) || commands.ask_for_name(&shown.lines) {
         return yes(None, Spoken::Answers);
     }
@@ -112,9 +117,7 @@ fn bare(told: &Told, shown: &Told) -> Answer<Shell> {
 /// Commands to a side that says nothing, or that was not seen.
 fn silent(told: &Told, shown: &Told) -> Answer<Shell> {
     let commands = told.commands();
-    if commands.first == Some(false) {
-        Answer::No
-    } else if told.grows() {
+    if told.grows() {
         wait(told, shown)
     } else if commands.known >= SEVERAL {
         yes(None, Spoken::Commands)

@@ -25,20 +25,24 @@ impl<'a> Commands<'a> {
         } else {
             lines.all().take(MOST).collect()
         };
-        let is_known = |line: &&[u8]| is_known(name(line));
+        let mut commands = Self::default();
+        for (at, line) in said.iter().enumerate() {
+            let is_known = is_known(name(line));
+            commands.first.get_or_insert(is_known);
+            commands.known += usize::from(is_known);
+            commands.is_known_early |= is_known && at < EARLY;
+        }
         Self {
             lines: said.len(),
-            known: said.iter().filter(|line| is_known(line)).count(),
-            first: said.first().map(is_known),
-            is_known_early: said.iter().take(EARLY).any(|line| is_known(line)),
             said,
+            ..commands
         }
     }
 
     /// Whether a line of the other side is what a shell answers to one of them.
     pub(super) fn are_answered<'s>(&self, shown: impl Iterator<Item = &'s [u8]>) -> bool {
         let mut lines = shown.map(unprompted);
-        lines.any(|line| self.said.iter().any(|command| answers(line, command)))
+        self.known > 0 && lines.any(|line| self.said.iter().any(|command| answers(line, command)))
     }
 
     /// Whether the first one asks for the user's name, and the other side begins with one.
@@ -74,8 +78,10 @@ pub(super) fn may_begin(bytes: &[u8]) -> bool {
 pub(super) fn may_answer_with(word: &[u8]) -> bool {
     let mut answers = TABLE.iter().flat_map(|(_, answers)| answers.iter());
     answers.any(|answer| {
-        let first = answer.as_bytes().split(|&byte| byte == b' ').next();
-        first.is_some_and(|first| word == first || word.starts_with(answer.as_bytes()))
+        let answer = answer.as_bytes();
+        let goes_on = |rest: &[u8]| rest.first() == Some(&b' ');
+        let begins = || word.starts_with(answer) || answer.strip_prefix(word).is_some_and(goes_on);
+        word.first() == answer.first() && begins()
     })
 }
 
@@ -92,7 +98,7 @@ pub(super) fn may_answer(line: &[u8], goes_on: bool) -> bool {
         line.starts_with(answer) || goes_on && answer.starts_with(line)
     };
     let mut answers = TABLE.iter().flat_map(|(_, answers)| answers.iter());
-    is_word || answers.any(|answer| begins(answer))
+    is_word || answers.any(begins)
 }
 
 /// Whether a line is what a shell answers to a command: `echo`'s own words, or what [`TABLE`] has for it.

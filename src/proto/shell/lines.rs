@@ -56,23 +56,28 @@ pub const fn is_written(byte: u8) -> bool {
 /// Adds what is shown. Sequences that steer a terminal (ECMA-48, sections 5.4 and 5.6) are left out, a return is a new
 /// line, and a rubbed-out byte is gone.
 fn put(text: &mut Vec<u8>, bytes: &[u8]) {
-    let mut state = State::Text;
-    for &byte in bytes {
-        state = match (state, byte) {
-            (State::Text, ESCAPE) => State::Escape,
-            (State::Text, byte) => {
-                put_byte(text, byte);
-                State::Text
-            }
-            (State::Escape, b'[') => State::Control,
-            (State::Escape, b']') => State::Command,
-            (State::Control, b' '..=b'?') => State::Control,
-            (State::Command, BELL) => State::Text,
-            (State::Command, ESCAPE) => State::Escape,
-            (State::Command, _) => State::Command,
-            (State::Escape | State::Control, _) => State::Text,
+    let (mut state, mut rest) = (State::Text, bytes);
+    while let Some((&byte, behind)) = rest.split_first() {
+        let run = match state {
+            State::Text => rest.iter().take_while(|&&byte| is_plain(byte)).count(),
+            _ => 0,
         };
+        if run > 0 {
+            let (shown, behind) = rest.split_at(run);
+            text.extend_from_slice(shown);
+            rest = behind;
+            continue;
+        }
+        if matches!(state, State::Text) && byte != ESCAPE {
+            put_byte(text, byte);
+        }
+        (state, rest) = (state.behind(byte), behind);
     }
+}
+
+/// Whether a terminal shows a byte, or begins a line with it.
+const fn is_plain(byte: u8) -> bool {
+    byte >= b' ' && byte != 0x7f || byte == b'\n'
 }
 
 fn put_byte(text: &mut Vec<u8>, byte: u8) {
@@ -94,6 +99,20 @@ enum State {
     Escape,
     Control,
     Command,
+}
+
+impl State {
+    const fn behind(self, byte: u8) -> Self {
+        match (self, byte) {
+            (Self::Text | Self::Command, ESCAPE) => Self::Escape,
+            (Self::Escape, b'[') => Self::Control,
+            (Self::Escape, b']') => Self::Command,
+            (Self::Control, b' '..=b'?') => Self::Control,
+            (Self::Command, BELL) => Self::Text,
+            (Self::Command, _) => Self::Command,
+            (Self::Text | Self::Escape | Self::Control, _) => Self::Text,
+        }
+    }
 }
 
 const ESCAPE: u8 = 0x1b;

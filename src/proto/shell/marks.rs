@@ -208,6 +208,9 @@ fn unix_prompt(line: &[u8]) -> Read {
     let Some(prompt) = line.get(behind..).filter(|prompt| !prompt.is_empty()) else {
         return Read::Perhaps;
     };
+    if !may_be_prompt_name(prompt) {
+        return Read::No;
+    }
     let end = prompt
         .windows(2)
         .position(|two| two == b"$ " || two == b"# ");
@@ -217,6 +220,13 @@ fn unix_prompt(line: &[u8]) -> Read {
         (true, None) => Read::Perhaps,
         (false, _) => Read::No,
     }
+}
+
+/// Whether a line begins as the name in a prompt may: no user and no version of a shell goes on but so.
+fn may_be_prompt_name(line: &[u8]) -> bool {
+    let mut behind = line.iter().skip_while(|&&byte| is_of_word(byte));
+    let is_path = line.first().is_some_and(|first| b"/~[".contains(first));
+    is_path || behind.next().is_none_or(|byte| b"@$#".contains(byte))
 }
 
 /// Whether what stands before `$ ` names a user, a shell or a directory; of a name that goes on, whether it may.

