@@ -37,7 +37,9 @@ impl Evidence {
     pub fn exchange(&self) -> Option<&RelayExchange> {
         match &self.says {
             Says::Exchange(exchange) => Some(exchange),
-            Says::Join(_) | Says::Chain(_) | Says::Spread(_) | Says::Shell(_) => None,
+            Says::Join(_) | Says::Chain(_) | Says::Spread(_) | Says::Turn(_) | Says::Shell(_) => {
+                None
+            }
         }
     }
 }
@@ -53,6 +55,8 @@ pub enum Says {
     Chain(Chain),
     /// Sessions went to many in short succession.
     Spread(Spread),
+    /// A host that never relayed does.
+    Turn(Box<Turn>),
     /// One side gave the other a command shell.
     Shell(ShellSession),
 }
@@ -190,6 +194,61 @@ pub struct Spread {
     pub targets: usize,
     /// Relays of the client within the window.
     pub relays: usize,
+}
+
+/// A host that was watched and never relayed does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// For how long it was watched.
+    pub watched: Watched,
+    /// Which detector found that it relays.
+    pub cause: &'static str,
+    /// What it never did before.
+    pub first: Vec<First>,
+    /// The protocol in which it was asked to, if it was asked.
+    pub protocol: Option<&'static str>,
+    /// How it relays.
+    pub mechanism: Mechanism,
+    /// For whom.
+    pub client: Address,
+    /// To where.
+    pub target: Option<Target>,
+    /// Whether it called the one whom it serves.
+    pub calls_out: bool,
+    /// Whether the session was told before, by another detector.
+    pub again: bool,
+}
+
+/// For how long a host was watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Since when.
+    pub since: Timestamp,
+    /// By whom: `profile`, or `run`.
+    pub by: &'static str,
+}
+
+/// What a host never did before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum First {
+    /// It answered at this port.
+    Listener,
+    /// It was asked to relay.
+    ProxyExchange,
+    /// What came in went out again.
+    ForwardedLeg,
+}
+
+impl First {
+    /// What it is, for people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Listener => "first listener on this port",
+            Self::ProxyExchange => "first proxy exchange",
+            Self::ForwardedLeg => "first forwarded leg",
+        }
+    }
 }
 
 impl Chain {

@@ -24,7 +24,7 @@ use crate::flow::rings::Rings;
 use crate::flow::table::{FlowTable, Timeouts};
 use crate::flow::tcp::{self, Payload};
 use crate::flow::{Flow, Observed};
-use crate::proto::stack::{self, Layer, Progress, Protocol, Stack};
+use crate::proto::stack::{self, Kind, Layer, Progress, Protocol, Stack};
 use crate::proto::{Side, dns};
 use crate::time::Timestamp;
 use watch::Watching;
@@ -131,7 +131,7 @@ pub struct ShardCounts {
     pub flows_evicted: u64,
     /// Segments recognised as mirrored copies.
     pub copies: u64,
-    /// Segments that came after the end of their connection.
+    /// Segments with payload that came after the end of their connection.
     pub late_segments: u64,
     /// Stream heads given up because their budget was used up.
     pub heads_given_up: u64,
@@ -210,7 +210,7 @@ impl Shard {
         let place = match self.table.find_again(&route.key, guess) {
             Some(place) => place,
             None if self.is_late(moment, route, segment) => {
-                self.counts.late_segments += 1;
+                self.counts.late_segments += u64::from(segment.payload_bytes > 0);
                 return;
             }
             None => self.open(moment, route, segment, &mut events),
@@ -446,6 +446,7 @@ impl Shard {
             && dns::is_message(segment.payload)
         {
             flow.probe = Probe::Names;
+            flow.protocol = Some(Kind::Dns);
         }
         let (Some(protocol), Some(flow)) =
             (stack::datagram(segment.payload), self.table.flow_mut(place))
@@ -462,6 +463,7 @@ impl Shard {
             depth: 0,
             ends: (0, 0),
         };
+        flow.protocol = Some(layer.protocol.kind());
         let facts = facts_of(flow, vec![layer]);
         self.watching.note_layers(flow, &facts.layers);
         events.push(Report::Flow(Box::new(facts), Vec::new()));
@@ -595,6 +597,7 @@ fn report(
     if layers.is_empty() {
         return;
     }
+    flow.protocol = spoken(&layers);
     watching.note_layers(flow, &layers);
     legs::tell_inside(flow, &layers, nonces, events);
     let facts = facts_of(flow, layers);
@@ -624,9 +627,17 @@ fn close(
             last_seen: flow.last_seen,
             traffic: traffic_of(flow),
             ending: flow.ending(),
+            protocol: flow.protocol,
             quality: quality_of(flow),
         }));
     }
+}
+
+/// The outermost protocol that is spoken with the one who was called; a PROXY protocol header only comes before it.
+fn spoken(layers: &[Layer]) -> Option<Kind> {
+    let is_header = |layer: &&Layer| layer.protocol.kind() == Kind::Proxy;
+    let first = layers.iter().find(|layer| !is_header(layer))?;
+    (first.server == Side::Server).then(|| first.protocol.kind())
 }
 
 fn facts_of(flow: &Flow, layers: Vec<Layer>) -> FlowFacts {

@@ -13,7 +13,7 @@ impl Scratch {
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&path).unwrap();
         let scratch = Self(path);
-        let capture = "testdata/pcaps/socks-proxy/hit-dante-bind.pcap";
+        let capture = "testdata/pcaps/socks-proxy/hit-qinq.pcap";
         std::fs::copy(capture, scratch.file("a.pcap")).unwrap();
         scratch
     }

@@ -18,7 +18,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use scratch::Scratch;
 
 /// Two SOCKS sessions of one client: one finding of medium severity.
-const MEDIUM: &str = "socks-proxy/hit-microsocks-noauth.pcap";
+const MEDIUM: &str = "socks-proxy/hit-qinq.pcap";
 /// A host that connects out to serve: a finding of high severity.
 const HIGH: &str = "socks-proxy/hit-reverse-socks.pcap";
 const QUIET: &str = "http-forward-proxy/miss-ordinary-web.pcap";

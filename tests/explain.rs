@@ -115,7 +115,7 @@ fn wrong_names_end_with_2_and_a_sentence_that_helps() {
         (
             &["finding", "zz"],
             CHAIN,
-            "hopscope: there is no finding `zz`; there are\n  52045460b3bc116c  10.9.2.20:1080 serves",
+            "hopscope: there is no finding `zz`; there are\n  264f635336ecd5fb  10.9.2.20:1080 passes on",
         ),
         (
             &["finding", "zz"],
@@ -125,7 +125,7 @@ fn wrong_names_end_with_2_and_a_sentence_that_helps() {
         (
             &["finding", ""],
             CHAIN,
-            "hopscope: `` may be any of\n  52045460b3bc116c  10.9",
+            "hopscope: `` may be any of\n  264f635336ecd5fb  10.9",
         ),
         (
             &["flow", "x"],

@@ -5,15 +5,15 @@
 mod replay;
 
 use hopscope::evidence::Certainty;
-use replay::findings;
+use replay::{findings, findings_of};
 
 #[test]
 fn a_tunnel_in_a_stream_is_found_with_what_it_carries() {
-    let findings = findings("http-connect-proxy/hit-nghttpx-h2c.pcap", 0, "");
+    let capture = "http-connect-proxy/hit-nghttpx-h2c.pcap";
+    let findings = findings_of("http-connect-proxy", capture, 0, "");
     let [finding] = findings.as_slice() else {
         panic!("{} findings", findings.len());
     };
-    assert_eq!(finding.detector, "http-connect-proxy");
     assert_eq!(finding.certainty, Certainty::Proven);
     let evidence = finding.evidence.exchanges().unwrap();
     assert_eq!(evidence.opened, 1);

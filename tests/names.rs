@@ -7,13 +7,13 @@ mod replay;
 use std::net::IpAddr;
 
 use hopscope::finding::Finding;
-use replay::findings;
+use replay::{findings, findings_of};
 
 #[test]
 fn a_finding_names_its_server_and_its_target() {
     let capture = "socks-proxy/hit-microsocks-local-names.pcap";
     for workers in [0, 1, 4] {
-        let findings = findings(capture, workers, "");
+        let findings = findings_of("socks-proxy", capture, workers, "");
         let [finding] = findings.as_slice() else {
             panic!("{} findings", findings.len());
         };
@@ -44,7 +44,7 @@ fn what_a_relay_looked_up_names_later_targets() {
 #[test]
 fn only_so_many_addresses_are_remembered() {
     let capture = "socks-proxy/hit-microsocks-local-names.pcap";
-    let findings = findings(capture, 0, "findings.names = 1");
+    let findings = findings_of("socks-proxy", capture, 0, "findings.names = 1");
     let names: Vec<_> = findings.iter().map(|f| f.server.name.clone()).collect();
     assert_eq!(names, [None]);
 }

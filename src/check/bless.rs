@@ -10,6 +10,7 @@ use super::expect::{Count, Expectation, Expectations, Form};
 use super::matching::{Match, Term};
 use super::operator::{HAS_KEY, NOT_HAS_KEY};
 use super::report::Found;
+use crate::finding::keys::BY_ADDRESS;
 
 /// What was written beside a capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,6 +127,7 @@ fn portrait(found: &Found) -> Match {
         ("detector", "/detector"),
         ("severity", "/severity"),
         ("certainty", "/certainty"),
+        ("mechanism", "/mechanism"),
         ("client.ip", "/client/ip"),
         ("server.ip", "/server/ip"),
         ("server.port", "/server/port"),
@@ -178,7 +180,8 @@ fn match_lines(matching: &Match) -> String {
 /// A key as TOML: in quotes, to stand for itself, where tables in tables might not say the same.
 fn written(key: &str, value: &Value) -> String {
     let bare = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    let is_plain = key.bytes().all(bare) && !key.contains("__") && !value.is_array();
+    let by_address = key.split('.').next() == Some(BY_ADDRESS);
+    let is_plain = key.bytes().all(bare) && !key.contains("__") && !by_address && !value.is_array();
     if is_plain || [HAS_KEY, NOT_HAS_KEY].contains(&key) {
         key.to_owned()
     } else {
@@ -207,6 +210,7 @@ filter.count = 1
 [checks.filter.match]
 detector = "socks-proxy"
 server.port = 1080
+"names.192.0.2.80" = "web.example.test"
 "target.host.__find" = "a 'b' \\\u001B"
 "attack" = [{ technique = "T1090" }]
 "attack[0].technique" = "T1090"

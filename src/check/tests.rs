@@ -49,6 +49,7 @@ client.ip = "10.9.1.10"
 server.ip = "10.9.2.20"
 server.port = 1080
 sessions = 2
+mechanism = "proxy"
 target.host = "web.example.test"
 target.port = 80
 "#;
@@ -95,6 +96,7 @@ FAILED hit.pcap
     + server.port  1080
     - sessions     0
     + sessions     2
+      mechanism    proxy
       target.host  web.example.test
       target.port  80
   hit.expect.toml:2: expected no finding, found 1
@@ -116,7 +118,7 @@ fn blessing_keeps_what_is_met_and_says_what_it_changes() {
     assert!(report.is_met());
     let finding = "1 finding with detector socks-proxy, severity medium, certainty proven, \
                    client.ip 10.9.1.10, server.ip 10.9.2.20, server.port 1080, sessions 2, \
-                   target.host web.example.test, target.port 80";
+                   mechanism proxy, target.host web.example.test, target.port 80";
     let wanted = format!(
         "changed hit.expect.toml\n  - no finding with server.port 1080\n  - no finding\n  + {finding}\n  \
          + at most 1 finding\n2 captures, 5 expectations: 5 met, 0 failed\n"

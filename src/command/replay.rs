@@ -62,11 +62,7 @@ impl Replay {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let config = Config::load(self.config.as_deref())
             .map_err(|error| Failure::new(Exit::Usage, error))?;
-        let (wake, waiting) = UnixStream::pair().map_err(unsignalled)?;
-        let mut inputs = Inputs::collect(&self.captures).map_err(unreadable)?;
-        inputs.stop = Some(Arc::new(waiting.into()));
-        let mut captures = Captures::open(inputs).map_err(unreadable)?;
-        let stop = stop_by_signal(wake).map_err(unsignalled)?;
+        let Opened { mut captures, stop } = open(&self.captures)?;
         let outcome = self.replay(&config, &mut captures, &stop)?;
         written(self.print(captures.account(), &outcome))?;
         Ok(self.exit(&outcome.findings))
@@ -87,6 +83,7 @@ impl Replay {
                     .workers
                     .map_or(config.pipeline.workers.count(), usize::from),
                 watch: None,
+                learn: false,
                 stop,
                 progress: &mut |progress| {
                     bar.set_position(progress.frames);
@@ -138,6 +135,22 @@ impl Replay {
             Exit::Done
         }
     }
+}
+
+/// Captures, and what is set when a signal ends their reading.
+pub(super) struct Opened {
+    pub(super) captures: Captures,
+    pub(super) stop: Arc<AtomicBool>,
+}
+
+/// Opens what was named; SIGINT and SIGTERM end the reading early.
+pub(super) fn open(named: &[PathBuf]) -> Result<Opened, Failure> {
+    let (wake, waiting) = UnixStream::pair().map_err(unsignalled)?;
+    let mut inputs = Inputs::collect(named).map_err(unreadable)?;
+    inputs.stop = Some(Arc::new(waiting.into()));
+    let captures = Captures::open(inputs).map_err(unreadable)?;
+    let stop = stop_by_signal(wake).map_err(unsignalled)?;
+    Ok(Opened { captures, stop })
 }
 
 impl ValueEnum for Severity {

@@ -51,7 +51,7 @@ pub struct Detector {
 }
 
 /// Every detector, in the order they are asked and documented.
-pub static DETECTORS: [Detector; 9] = [
+pub static DETECTORS: [Detector; 10] = [
     Detector {
         name: socks_proxy::NAME,
         mechanism: Some("proxy"),
@@ -143,6 +143,18 @@ pub static DETECTORS: [Detector; 9] = [
         inspect: nothing,
         enabled: |_| false,
         source: include_str!("../correlate/fan_out.rs"),
+    },
+    Detector {
+        name: "new-relay",
+        mechanism: None,
+        attack: &[
+            attack::PROXY,
+            attack::INTERNAL_PROXY,
+            attack::EXTERNAL_PROXY,
+        ],
+        inspect: nothing,
+        enabled: |_| false,
+        source: include_str!("../correlate/new_relay.rs"),
     },
 ];
 

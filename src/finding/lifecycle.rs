@@ -68,7 +68,8 @@ impl Subject {
             Says::Join(join) if join.client == evidence.session.client => {
                 Self::Service { detector, server }
             }
-            Says::Join(_) => Self::Pair {
+            Says::Turn(turn) if !turn.calls_out => Self::Service { detector, server },
+            Says::Join(_) | Says::Turn(_) => Self::Pair {
                 detector,
                 client,
                 server,
@@ -324,6 +325,7 @@ impl Draft {
     fn mechanism(&self, subject: &Subject) -> Option<&'static str> {
         match &self.evidence {
             Summary::Joins(summary) => Some(summary.mechanism().name()),
+            Summary::Turns(summary) => Some(summary.mechanism().name()),
             Summary::Exchanges(_)
             | Summary::Chains(_)
             | Summary::Spreads(_)
@@ -413,7 +415,11 @@ impl From<&Session> for FlowLine {
 
 /// Whether evidence speaks of a session that was counted already.
 fn is_again(says: &Says) -> bool {
-    matches!(says, Says::Join(join) if join.again)
+    match says {
+        Says::Join(join) => join.again,
+        Says::Turn(turn) => turn.again,
+        Says::Exchange(_) | Says::Chain(_) | Says::Spread(_) | Says::Shell(_) => false,
+    }
 }
 
 /// The target that evidence names.
@@ -424,6 +430,7 @@ fn target_of(says: &Says) -> Option<Target> {
             host: Host::from_ip(join.target.address.ip()),
             port: join.target.port,
         }),
+        Says::Turn(turn) => turn.target.clone(),
         Says::Chain(_) | Says::Spread(_) | Says::Shell(_) => None,
     }
 }

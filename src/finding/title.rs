@@ -3,7 +3,9 @@
 use crate::decode::Address;
 use crate::evidence::{Mechanism, Session, UNSEEN};
 use crate::finding::names::Names;
-use crate::finding::summary::{JoinSummary, RelaySummary, ShellSummary, SpreadSummary, Summary};
+use crate::finding::summary::{
+    JoinSummary, RelaySummary, ShellSummary, SpreadSummary, Summary, TurnSummary,
+};
 use crate::proto::target::{Host, Target};
 
 /// Who relays for whom, by what, and to where.
@@ -20,6 +22,7 @@ pub(super) fn of(
         Summary::Joins(summary) => joins(first, relay, summary, target, names),
         Summary::Chains(summary) => path(chain, summary.relays),
         Summary::Spreads(summary) => spread(first, relay, summary),
+        Summary::Turns(summary) => turn(first, relay, summary, target, names),
         Summary::Shells(summary) => shell(first, summary),
     }
 }
@@ -57,6 +60,33 @@ fn shell(first: &Session, summary: &ShellSummary) -> String {
         (false, false) => format!("{called} gives {client} a command shell"),
         (false, true) => format!("{called} is sent a program to run by {client}"),
     }
+}
+
+/// `10.0.0.2 begins to relay at port 1080, as a proxy for 10.0.0.1 to www.example.test:443`
+fn turn(
+    first: &Session,
+    relay: Address,
+    summary: &TurnSummary,
+    target: Option<&Target>,
+    names: &Names,
+) -> String {
+    let place = if summary.reverse {
+        format!("by connecting out to {}", first.server)
+    } else {
+        format!("at port {}", first.server.port)
+    };
+    let role = match summary.mechanism() {
+        Mechanism::Forward => "",
+        Mechanism::Proxy => " as a proxy",
+        Mechanism::Dnat => " by rewriting addresses",
+        Mechanism::Tunnel => " through a tunnel",
+        Mechanism::Balancer => " as a balancer",
+    };
+    let mut clients = summary.clients.iter().filter_map(|counted| counted.value);
+    let client = clients.next().unwrap_or(first.client.address.ip());
+    let shown = target.map(|target| format!(" to {}", names.show(target)));
+    let (relay, shown) = (relay.ip(), shown.unwrap_or_default());
+    format!("{relay} begins to relay {place},{role} for {client}{shown}")
 }
 
 /// `10.0.0.1 reaches 192.0.2.80 through 2 hosts: 10.0.0.2, then 10.0.0.3`; where the last host seen relays, too, its

@@ -13,6 +13,8 @@ pub struct Scene {
     pub way: Way,
     /// How sure it is.
     pub certainty: Certainty,
+    /// The host never relayed before.
+    pub turned: bool,
 }
 
 /// How a use was found.
@@ -65,12 +67,16 @@ pub enum Standing {
 impl Scene {
     /// How bad it is before anybody has said anything about it, for the worst of several ways to be chosen.
     pub fn base(self) -> Severity {
-        base(self.class, self.way)
+        match base(self.class, self.way) {
+            usual if self.turned => step_up(usual),
+            usual => usual,
+        }
     }
 
     /// How much it asks for attention.
     ///
-    /// What is approved is never above `info`, a hint neither. A host outside its role is a step worse.
+    /// What is approved is never above `info`, a hint neither. A host outside its role is a step worse, and so is one that
+    /// never relayed before.
     pub fn severity(self, verdict: Verdict, standing: Standing) -> Severity {
         let sure = self.base();
         match (verdict, self.certainty) {
@@ -120,6 +126,7 @@ fn row(class: Class, way: Way) -> String {
             class,
             way,
             certainty,
+            turned: false,
         };
         scene.severity(verdict, standing)
     };
@@ -155,6 +162,7 @@ mod tests {
             class,
             way,
             certainty,
+            turned: false,
         }
     }
 
@@ -215,6 +223,25 @@ mod tests {
                 severity,
                 "{verdict} {scene:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_host_that_never_relayed_is_a_step_worse() {
+        let cases = [
+            (Verdict::Approved, Class::Asked, Proven, Info),
+            (Verdict::Undeclared, Class::Asked, Proven, High),
+            (Verdict::Undeclared, Class::Joined, Probable, High),
+            (Verdict::Undeclared, Class::Balanced, Proven, Medium),
+            (Verdict::Expired, Class::Asked, Proven, High),
+            (Verdict::Undeclared, Class::Asked, Possible, Low),
+        ];
+        for (verdict, class, certainty, severity) in cases {
+            let turned = Scene {
+                turned: true,
+                ..scene(class, Way::Outward, certainty)
+            };
+            assert_eq!(turned.severity(verdict, InRole), severity, "{turned:?}");
         }
     }
 

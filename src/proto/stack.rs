@@ -381,6 +381,45 @@ enum Next {
     Nothing,
 }
 
+/// Which protocol, and nothing of what it said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// SOCKS5.
+    Socks5,
+    /// SOCKS4a.
+    Socks4a,
+    /// SOCKS4.
+    Socks4,
+    /// The datagrams of SOCKS5.
+    SocksUdp,
+    /// HTTP/1.
+    Http,
+    /// HTTP/2.
+    Http2,
+    /// The PROXY protocol.
+    Proxy,
+    /// TLS.
+    Tls,
+    /// SSH.
+    Ssh,
+    /// WebSocket.
+    WebSocket,
+    /// yamux.
+    Yamux,
+    /// smux.
+    Smux,
+    /// Mux.Cool.
+    MuxCool,
+    /// The framing of penguin.
+    Penguin,
+    /// A command shell.
+    Shell,
+    /// A program sent to be run.
+    Stage,
+    /// DNS in datagrams.
+    Dns,
+}
+
 impl Protocol {
     fn next(&self) -> Next {
         match self {
@@ -442,23 +481,74 @@ impl Protocol {
 
     /// The protocol's name, as findings give it.
     pub fn name(&self) -> &'static str {
+        self.kind().name()
+    }
+
+    /// Which protocol it is.
+    pub fn kind(&self) -> Kind {
         match self {
-            Self::Socks5(_) => "socks5",
-            Self::Socks4(socks) if socks.is_4a => "socks4a",
-            Self::Socks4(_) => "socks4",
-            Self::Http(_) => "http",
-            Self::Http2(_) => "http2",
-            Self::Proxy(_) => "proxy-protocol",
-            Self::Tls(_) => "tls",
-            Self::Ssh(_) => "ssh",
-            Self::SocksUdp(_) => "socks5-udp",
-            Self::WebSocket(_) => "websocket",
-            Self::Yamux(_) => "yamux",
-            Self::Smux(_) => "smux",
-            Self::MuxCool(_) => "mux.cool",
-            Self::Penguin(_) => "penguin",
-            Self::Shell(_) => "shell",
-            Self::Stage(_) => "stage",
+            Self::Socks5(_) => Kind::Socks5,
+            Self::Socks4(socks) if socks.is_4a => Kind::Socks4a,
+            Self::Socks4(_) => Kind::Socks4,
+            Self::Http(_) => Kind::Http,
+            Self::Http2(_) => Kind::Http2,
+            Self::Proxy(_) => Kind::Proxy,
+            Self::Tls(_) => Kind::Tls,
+            Self::Ssh(_) => Kind::Ssh,
+            Self::SocksUdp(_) => Kind::SocksUdp,
+            Self::WebSocket(_) => Kind::WebSocket,
+            Self::Yamux(_) => Kind::Yamux,
+            Self::Smux(_) => Kind::Smux,
+            Self::MuxCool(_) => Kind::MuxCool,
+            Self::Penguin(_) => Kind::Penguin,
+            Self::Shell(_) => Kind::Shell,
+            Self::Stage(_) => Kind::Stage,
+        }
+    }
+}
+
+impl Kind {
+    /// Every protocol.
+    pub const ALL: [Self; 17] = [
+        Self::Socks5,
+        Self::Socks4a,
+        Self::Socks4,
+        Self::SocksUdp,
+        Self::Http,
+        Self::Http2,
+        Self::Proxy,
+        Self::Tls,
+        Self::Ssh,
+        Self::WebSocket,
+        Self::Yamux,
+        Self::Smux,
+        Self::MuxCool,
+        Self::Penguin,
+        Self::Shell,
+        Self::Stage,
+        Self::Dns,
+    ];
+
+    /// Its name, as findings give it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Socks5 => "socks5",
+            Self::Socks4a => "socks4a",
+            Self::Socks4 => "socks4",
+            Self::SocksUdp => "socks5-udp",
+            Self::Http => "http",
+            Self::Http2 => "http2",
+            Self::Proxy => "proxy-protocol",
+            Self::Tls => "tls",
+            Self::Ssh => "ssh",
+            Self::WebSocket => "websocket",
+            Self::Yamux => "yamux",
+            Self::Smux => "smux",
+            Self::MuxCool => "mux.cool",
+            Self::Penguin => "penguin",
+            Self::Shell => "shell",
+            Self::Stage => "stage",
+            Self::Dns => "dns",
         }
     }
 }

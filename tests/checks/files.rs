@@ -95,6 +95,7 @@ fn findings(file: &Scratch, config: &Config, workers: usize) -> Option<(String, 
         Run {
             config,
             watch: None,
+            learn: false,
             workers,
             stop: &stop,
             progress: &mut |progress| {

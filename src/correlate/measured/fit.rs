@@ -18,8 +18,6 @@
 //! exchanged rounds that is conserved, and the bound is exp(-m KL(c/m, q)) for c of m. Sides whose rounds look all the same
 //! prove nothing that way.
 
-use std::borrow::Cow;
-
 use super::log::{Beat, Carried, Log, Way};
 use crate::facts::FlowId;
 use crate::time::{Span, Timestamp};
@@ -47,11 +45,11 @@ pub struct Fit {
     pub flows: Vec<(FlowId, FlowId)>,
 }
 
-/// A beat, and the nearest one on the other side that may be its cause, or effect.
-struct Trial<'a> {
+/// A beat, what the other side has around it, and the nearest of that which may be its cause, or effect.
+struct Trial<'a, 'b> {
     anchor: &'a Beat,
+    near: &'b [&'a Beat],
     partner: Option<&'a Beat>,
-    chance: f64,
 }
 
 /// Measures both directions, from both sides, at several delays, and keeps what fits best.
@@ -124,9 +122,15 @@ fn of(causes: &[&Beat], effects: &[&Beat], look: Look, turned: bool) -> Option<F
         })
         .collect();
     let n = trials.len() as f64;
-    let chance = trials.iter().map(|trial| trial.chance).sum::<f64>() / n;
-    let timing = n * divergence(matched.len() as f64 / n, chance.max(LEAST_CHANCE));
-    if timing < LEAST_EACH + tried() {
+    let score = |chance: f64| n * divergence(matched.len() as f64 / n, chance.max(LEAST_CHANCE));
+    let is_enough = |score: f64| score >= LEAST_EACH + tried();
+    // The least chance is free, and under it most sides have failed already.
+    if !is_enough(score(LEAST_CHANCE)) {
+        return None;
+    }
+    let chance = trials.iter().map(|trial| trial.covered(look)).sum::<f64>() / n;
+    let timing = score(chance);
+    if !is_enough(timing) {
         return None;
     }
     let conservation = Conservation::of(&matched);
@@ -217,9 +221,14 @@ impl Fit {
     }
 }
 
-/// The beats that stand apart and have anything of the other side near.
-fn trials<'a>(anchors: &[&'a Beat], partners: &[&'a Beat], look: Look) -> Vec<Trial<'a>> {
-    let mut trials: Vec<Trial<'a>> = Vec::new();
+/// The beats that stand apart and have anything of the other side near. Of a side that is fitted with itself only the beats
+/// of other flows count.
+fn trials<'a, 'b>(
+    anchors: &[&'a Beat],
+    partners: &'b [&'a Beat],
+    look: Look,
+) -> Vec<Trial<'a, 'b>> {
+    let mut trials: Vec<Trial<'a, 'b>> = Vec::new();
     let (mut from, mut to, mut last) = (0, 0, None::<Timestamp>);
     for anchor in anchors {
         let rests = last.is_some_and(|last| anchor.time - last < REST);
@@ -232,60 +241,53 @@ fn trials<'a>(anchors: &[&'a Beat], partners: &[&'a Beat], look: Look) -> Vec<Tr
         to = to.max(from);
         to += partners.iter().skip(to).take_while(|p| near(p)).count();
         let near = partners.get(from..to).unwrap_or_default();
-        let near = others(near, anchor.flow);
-        if near.is_empty() {
+        if near.iter().all(|beat| beat.flow == anchor.flow) {
             continue;
         }
         last = Some(anchor.time);
-        trials.push(Trial {
-            anchor,
-            partner: partner(&near, anchor.time, look),
-            chance: covered(&near, anchor.time, look),
-        });
+        trials.push(Trial::new(anchor, near, look));
     }
     trials
 }
 
-/// The beats of other flows: a side may be fitted with itself.
-fn others<'a, 'b>(near: &'b [&'a Beat], flow: FlowId) -> Cow<'b, [&'a Beat]> {
-    if near.iter().any(|beat| beat.flow == flow) {
-        near.iter()
-            .copied()
-            .filter(|beat| beat.flow != flow)
-            .collect()
-    } else {
-        Cow::Borrowed(near)
-    }
-}
-
-fn partner<'a>(near: &[&'a Beat], time: Timestamp, look: Look) -> Option<&'a Beat> {
-    let behind = near.partition_point(|beat| beat.time < time);
-    let up_to = near.partition_point(|beat| beat.time <= time);
-    let partner = if look.backward {
-        near.get(up_to.checked_sub(1)?)
-    } else {
-        near.get(behind)
-    };
-    partner.copied().filter(|beat| {
-        let distance = beat.time - time;
-        distance <= look.delay && distance * -1 <= look.delay
-    })
-}
-
-/// The part of the window around `time` in which a beat would have a partner.
-fn covered(partners: &[&Beat], time: Timestamp, look: Look) -> f64 {
-    let (jitter, delay) = (JITTER.nanos(), look.delay.nanos());
-    let (from, to) = (time.nanos() - jitter, time.nanos() + jitter);
-    let (mut covered, mut reached) = (0, from);
-    for partner in partners {
-        let begins = partner.time.nanos() - if look.backward { 0 } else { delay };
-        let (begins, ends) = (begins.max(reached), (begins + delay).min(to));
-        if ends > begins {
-            covered += ends - begins;
-            reached = ends;
+impl<'a, 'b> Trial<'a, 'b> {
+    fn new(anchor: &'a Beat, near: &'b [&'a Beat], look: Look) -> Self {
+        let is_other = |beat: &&&Beat| beat.flow != anchor.flow;
+        let partner = if look.backward {
+            let up_to = near.partition_point(|beat| beat.time <= anchor.time);
+            near.iter().take(up_to).rev().find(is_other)
+        } else {
+            let from = near.partition_point(|beat| beat.time < anchor.time);
+            near.iter().skip(from).find(is_other)
+        };
+        let is_close = |beat: &&Beat| {
+            let distance = beat.time - anchor.time;
+            distance <= look.delay && distance * -1 <= look.delay
+        };
+        Self {
+            anchor,
+            near,
+            partner: partner.copied().filter(is_close),
         }
     }
-    covered as f64 / (2 * jitter) as f64
+
+    /// The part of the window around the beat in which it would have a partner.
+    fn covered(&self, look: Look) -> f64 {
+        let (jitter, delay) = (JITTER.nanos(), look.delay.nanos());
+        let time = self.anchor.time.nanos();
+        let (from, to) = (time - jitter, time + jitter);
+        let (mut covered, mut reached) = (0, from);
+        let others = self.near.iter();
+        for partner in others.filter(|beat| beat.flow != self.anchor.flow) {
+            let begins = partner.time.nanos() - if look.backward { 0 } else { delay };
+            let (begins, ends) = (begins.max(reached), (begins + delay).min(to));
+            if ends > begins {
+                covered += ends - begins;
+                reached = ends;
+            }
+        }
+        covered as f64 / (2 * jitter) as f64
+    }
 }
 
 /// What was conserved of the rounds between matched beats.

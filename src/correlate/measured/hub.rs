@@ -86,15 +86,17 @@ impl Hub {
         }
     }
 
-    /// Records a flight. Says whether so much came together that it is time to measure.
+    /// Records a flight and what its flow carried before. Says whether so much came together that it is time to measure.
     pub fn record(
         &mut self,
         session: &Session,
         side: Side,
+        more: Carried,
         (now, flow, way): (Timestamp, FlowId, Way),
     ) -> bool {
         let mut due = false;
         for side in self.of(session, side) {
+            side.log.carry(more);
             side.log.record(now, flow, way);
             due |= side.has_doubled();
         }
