@@ -130,11 +130,17 @@ impl Ordered {
         }
     }
 
-    /// Takes a flow that carried its first payload.
+    /// Takes a flow that carried its first payload, and what that payload was.
     pub fn spoke(&mut self, spoke: &Spoke, now: Timestamp) {
         self.new_relays.spoke(spoke);
         let joins = self.relays.spoke(spoke, &self.names, now);
         self.add_all(&joins, now);
+        if let Some(flight) = &spoke.flight {
+            self.flight(flight, now);
+        }
+        if let Some(nonce) = &spoke.nonce {
+            self.sighted(nonce, now);
+        }
     }
 
     /// Takes a flight that a side began.
