@@ -153,6 +153,10 @@ pub struct Detectors {
     pub http_forward_proxy: Switch,
     /// Tunnels in WebSockets.
     pub websocket_tunnel: Switch,
+    /// Command shells shown by the side that opened the connection.
+    pub reverse_shell: Switch,
+    /// Command shells shown by the side that was called.
+    pub bind_shell: Switch,
     /// Hosts that pass on what they are sent.
     pub relay: Switch,
     /// Ways through several relays.
@@ -441,6 +445,8 @@ impl Config {
             http_connect_proxy,
             http_forward_proxy,
             websocket_tunnel,
+            reverse_shell,
+            bind_shell,
             relay: _,
             multi_hop: _,
             fan_out: _,
@@ -451,6 +457,8 @@ impl Config {
             http_connect_proxy: http_connect_proxy.enabled,
             http_forward_proxy: http_forward_proxy.enabled,
             websocket_tunnel: websocket_tunnel.enabled,
+            reverse_shell: reverse_shell.enabled,
+            bind_shell: bind_shell.enabled,
         }
     }
 

@@ -724,6 +724,8 @@ mod tests {
                 http_connect_proxy: true,
                 http_forward_proxy: true,
                 websocket_tunnel: true,
+                reverse_shell: true,
+                bind_shell: true,
             };
             Self {
                 shard: Shard::new(0, limits, tuning, NonceKey::default()),
@@ -932,7 +934,8 @@ mod tests {
     #[test]
     fn a_full_table_ends_what_it_forgets() {
         let mut watch = Watch::new(2, 1 << 20);
-        let said = [GREETING, METHOD, REQUEST, REPLY, b"\xff\xff", b"\xff\xff"];
+        let noise = b"\xff\xff\xff\xff";
+        let said = [GREETING, METHOD, REQUEST, REPLY, noise, noise];
         watch
             .opens("10.0.0.1:1", [100, 500])
             .talks("10.0.0.1:1", [100, 500], &said);
