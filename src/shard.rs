@@ -830,7 +830,10 @@ mod tests {
 
     fn leg_text(report: &Report) -> Option<String> {
         match report {
-            Report::Spoke(spoke) => Some(format!("{} spoke", spoke.id.0)),
+            Report::Spoke(spoke) => {
+                let first = spoke.flight.map(|flight| flight.from);
+                Some(format!("{} spoke, {first:?} first", spoke.id.0))
+            }
             Report::Flight(flight) => Some(format!(
                 "{} {:?} after {} and {}",
                 flight.flow.0, flight.from, flight.client_bytes, flight.server_bytes
@@ -853,8 +856,7 @@ mod tests {
         assert!(watch.told_of_legs().is_empty(), "a handshake is no payload");
         watch.talks("10.0.0.1:1", [100, 500], &said).ends();
         let expected = [
-            "1 spoke",
-            "1 Client after 0 and 0",
+            "1 spoke, Some(Client) first",
             "1 Server after 3 and 0",
             "1 Client after 3 and 2",
             "1 Client Text at 3",
