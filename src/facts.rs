@@ -1,13 +1,13 @@
 //! Facts: what is true of a flow, as one plain record. Nothing else leaves a shard.
 
 pub mod legs;
-pub mod ssh;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod ssh;
 
 use crate::decode::{Endpoint, Label, Transport};
 use crate::proto::dns::Named;
-use crate::proto::stack::Layer;
+use crate::proto::stack::{Kind, Layer};
 use crate::time::{Span, Timestamp};
 use ssh::SshConduct;
 
@@ -112,6 +112,8 @@ pub struct FlowEnd {
     pub traffic: Traffic,
     /// How TCP ended it; `None` where it went silent or the capture ended.
     pub ending: Option<Ending>,
+    /// What was spoken with the one who was called, if that was read: the outermost protocol.
+    pub protocol: Option<Kind>,
     /// How well it was seen.
     pub quality: Quality,
 }

@@ -83,11 +83,16 @@ impl Echoes {
         let earlier = (legs.get(seen.sighting.flow)?, &seen.sighting);
         let answers = |inbound, outbound| self.heard.contains(&(inbound, outbound));
         let pair = Pair::new(earlier, (leg, sighting), answers, now - seen.time)?;
-        if !meets && !pair.may_be_far(legs) {
+        if !self.may_prove(&pair) || !(meets || pair.may_be_far(legs)) {
             return None;
         }
-        let echo = pair.echo(legs);
-        self.proves(&pair).then_some(echo)
+        self.proves(&pair).then(|| pair.echo(legs))
+    }
+
+    /// Whether more than a handshake's nonce went onward: what only came back proves nothing.
+    fn may_prove(&self, pair: &Pair<'_>) -> bool {
+        let is_handshake = pair.inbound.1.kind == Kind::Handshake;
+        is_handshake || pair.onward || self.heard.contains(&pair.flows())
     }
 
     /// A handshake's nonce proves alone. Anything else must come back too, and be what a leg begins with: a broker that
@@ -96,12 +101,8 @@ impl Echoes {
         if pair.inbound.1.kind == Kind::Handshake {
             return true;
         }
-        let flows = (pair.inbound.1.flow, pair.outbound.1.flow);
-        let known = self.heard.get(&flows).copied();
-        if known.is_none() && !pair.onward {
-            return false;
-        }
-        let mut heard = known.unwrap_or_default();
+        let flows = pair.flows();
+        let mut heard = self.heard.get(&flows).copied().unwrap_or_default();
         if pair.onward {
             heard.onward = heard.onward.saturating_add(1);
             heard.at_start |= pair.is_at_start();
@@ -152,6 +153,10 @@ impl<'a> Pair<'a> {
             onward,
             delay,
         })
+    }
+
+    fn flows(&self) -> (FlowId, FlowId) {
+        (self.inbound.1.flow, self.outbound.1.flow)
     }
 
     /// Where it left the relay, or reached it, on either leg.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::slab::Slab;
 use crate::decode::{Address, Endpoint};
 use crate::evidence::Session;
 use crate::facts::FlowId;
@@ -11,8 +12,10 @@ use crate::proto::Side;
 /// Flows that speak and are not over, up to a cap; the one that spoke first gives way.
 #[derive(Debug)]
 pub struct Legs {
-    flows: HashMap<FlowId, Leg, foldhash::fast::RandomState>,
-    hosts: HashMap<Address, Host, foldhash::fast::RandomState>,
+    legs: Slab<Leg>,
+    hosts: Slab<Host>,
+    places: HashMap<FlowId, u32, foldhash::fast::RandomState>,
+    host_places: HashMap<Address, u32, foldhash::fast::RandomState>,
     /// Every flow in the order it first spoke, and flows that are over until their turn comes.
     order: VecDeque<FlowId>,
     cap: usize,
@@ -25,16 +28,23 @@ pub struct Leg {
     pub session: Session,
     /// Whether what it carries cannot be read: encrypted, or of high entropy.
     pub is_opaque: bool,
-    /// Where it stands in its hosts' lists.
-    outbound_slot: u32,
-    inbound_slot: u32,
+    client: Seat,
+    server: Seat,
 }
 
-/// The flows at one host.
-#[derive(Debug, Default)]
+/// Where a flow stands in the list of a host.
+#[derive(Clone, Copy, Debug)]
+struct Seat {
+    host: u32,
+    slot: u32,
+}
+
+/// The flows at one host, each by its place.
+#[derive(Debug)]
 struct Host {
-    inbound: Vec<FlowId>,
-    outbound: Vec<FlowId>,
+    address: Address,
+    inbound: Vec<u32>,
+    outbound: Vec<u32>,
 }
 
 impl Leg {
@@ -45,14 +55,55 @@ impl Leg {
             Side::Server => self.session.server,
         }
     }
+
+    fn seat(&self, side: Side) -> Seat {
+        match side {
+            Side::Client => self.client,
+            Side::Server => self.server,
+        }
+    }
+
+    fn seat_mut(&mut self, side: Side) -> &mut Seat {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        }
+    }
+}
+
+impl Host {
+    fn new(address: Address) -> Self {
+        Self {
+            address,
+            inbound: Vec::new(),
+            outbound: Vec::new(),
+        }
+    }
+
+    /// The flows in which it has a side.
+    fn flows(&self, side: Side) -> &[u32] {
+        match side {
+            Side::Client => &self.outbound,
+            Side::Server => &self.inbound,
+        }
+    }
+
+    fn flows_mut(&mut self, side: Side) -> &mut Vec<u32> {
+        match side {
+            Side::Client => &mut self.outbound,
+            Side::Server => &mut self.inbound,
+        }
+    }
 }
 
 impl Legs {
     /// No flow; at most `cap` are remembered.
     pub fn new(cap: usize) -> Self {
         Self {
-            flows: HashMap::default(),
-            hosts: HashMap::default(),
+            legs: Slab::new(),
+            hosts: Slab::new(),
+            places: HashMap::default(),
+            host_places: HashMap::default(),
             order: VecDeque::new(),
             cap,
         }
@@ -60,24 +111,44 @@ impl Legs {
 
     /// Remembers a flow that speaks. Says how many had to give way.
     pub fn insert(&mut self, spoke: &Spoke) -> u64 {
-        let leg = Leg {
+        let hosts = [spoke.client, spoke.server].map(|end| self.host(end.address));
+        let [client, server] = hosts.map(|host| Seat { host, slot: 0 });
+        let place = self.legs.insert(Leg {
             session: Session::from(spoke),
             is_opaque: false,
-            outbound_slot: push(&mut self.host(spoke.client.address).outbound, spoke.id),
-            inbound_slot: push(&mut self.host(spoke.server.address).inbound, spoke.id),
-        };
-        self.flows.insert(spoke.id, leg);
+            client,
+            server,
+        });
+        self.sit_down(place, Side::Client);
+        self.sit_down(place, Side::Server);
+        self.places.insert(spoke.id, place);
         self.order.push_back(spoke.id);
         self.make_room()
     }
 
-    fn host(&mut self, address: Address) -> &mut Host {
-        self.hosts.entry(address).or_default()
+    /// The place of a host, which may be new.
+    fn host(&mut self, address: Address) -> u32 {
+        let Self {
+            hosts, host_places, ..
+        } = self;
+        let place = host_places.entry(address);
+        *place.or_insert_with(|| hosts.insert(Host::new(address)))
+    }
+
+    /// Puts a flow at the end of the list of its host.
+    fn sit_down(&mut self, place: u32, side: Side) {
+        if let Some(leg) = self.legs.get_mut(place)
+            && let Some(host) = self.hosts.get_mut(leg.seat(side).host)
+        {
+            let flows = host.flows_mut(side);
+            leg.seat_mut(side).slot = u32::try_from(flows.len()).unwrap_or(u32::MAX);
+            flows.push(place);
+        }
     }
 
     fn make_room(&mut self) -> u64 {
         let mut displaced = 0;
-        while self.flows.len() > self.cap || self.order.len() > 2 * self.cap.max(1) {
+        while self.legs.len() > self.cap || self.order.len() > 2 * self.cap.max(1) {
             let Some(oldest) = self.order.pop_front() else {
                 break;
             };
@@ -88,107 +159,104 @@ impl Legs {
 
     /// Forgets a flow that is over.
     pub fn remove(&mut self, id: FlowId) -> Option<Leg> {
-        let leg = self.flows.remove(&id)?;
-        let (client, server) = (leg.session.client.address, leg.session.server.address);
-        if let Some(moved) = self.leave(client, |host| &mut host.outbound, leg.outbound_slot)
-            && let Some(moved) = self.flows.get_mut(&moved)
-        {
-            moved.outbound_slot = leg.outbound_slot;
-        }
-        if let Some(moved) = self.leave(server, |host| &mut host.inbound, leg.inbound_slot)
-            && let Some(moved) = self.flows.get_mut(&moved)
-        {
-            moved.inbound_slot = leg.inbound_slot;
-        }
+        let place = self.places.remove(&id)?;
+        let leg = self.legs.remove(place)?;
+        self.stand_up(leg.client, Side::Client);
+        self.stand_up(leg.server, Side::Server);
         Some(leg)
     }
 
-    /// Takes a flow out of a host's list; gives the one that moved to its slot.
-    fn leave(
-        &mut self,
-        address: Address,
-        list: fn(&mut Host) -> &mut Vec<FlowId>,
-        slot: u32,
-    ) -> Option<FlowId> {
-        let host = self.hosts.get_mut(&address)?;
-        let flows = list(host);
-        let slot = slot as usize;
+    /// Frees a seat: the flow that sits last takes it.
+    fn stand_up(&mut self, seat: Seat, side: Side) {
+        let Some(host) = self.hosts.get_mut(seat.host) else {
+            return;
+        };
+        let (flows, slot) = (host.flows_mut(side), seat.slot as usize);
         if slot < flows.len() {
             flows.swap_remove(slot);
         }
         let moved = flows.get(slot).copied();
-        if host.inbound.is_empty() && host.outbound.is_empty() {
-            self.hosts.remove(&address);
+        if let Some(moved) = moved.and_then(|moved| self.legs.get_mut(moved)) {
+            *moved.seat_mut(side) = seat;
         }
-        moved
+        if host.inbound.is_empty() && host.outbound.is_empty() {
+            self.host_places.remove(&host.address);
+            self.hosts.remove(seat.host);
+        }
     }
 
     /// Notes that what a flow carries cannot be read.
     pub fn hide(&mut self, id: FlowId) {
-        if let Some(leg) = self.flows.get_mut(&id) {
+        if let Some(&place) = self.places.get(&id)
+            && let Some(leg) = self.legs.get_mut(place)
+        {
             leg.is_opaque = true;
         }
     }
 
     /// A flow that speaks and is not over.
     pub fn get(&self, id: FlowId) -> Option<&Leg> {
-        self.flows.get(&id)
+        self.legs.get(*self.places.get(&id)?)
     }
 
     /// The flows that a host opened.
     pub fn outbound(&self, host: Address) -> impl Iterator<Item = &Leg> {
-        let flows = self.hosts.get(&host).map(|host| host.outbound.as_slice());
-        self.listed(flows)
+        self.listed(self.known(host), Side::Client)
     }
 
     /// The flows that were opened to a host.
     pub fn inbound(&self, host: Address) -> impl Iterator<Item = &Leg> {
-        let flows = self.hosts.get(&host).map(|host| host.inbound.as_slice());
-        self.listed(flows)
+        self.listed(self.known(host), Side::Server)
     }
 
-    fn listed(&self, flows: Option<&[FlowId]>) -> impl Iterator<Item = &Leg> {
-        let newest_first = flows.unwrap_or_default().iter().rev().take(LOOKED_AT);
-        newest_first.filter_map(|id| self.flows.get(id))
+    /// The flows in which the host at one `end` of a leg has a side, that leg perhaps among them.
+    pub fn beside(&self, leg: &Leg, end: Side, side: Side) -> impl Iterator<Item = &Leg> {
+        self.listed(self.hosts.get(leg.seat(end).host), side)
+    }
+
+    fn known(&self, host: Address) -> Option<&Host> {
+        self.hosts.get(*self.host_places.get(&host)?)
+    }
+
+    fn listed(&self, host: Option<&Host>, side: Side) -> impl Iterator<Item = &Leg> {
+        let flows = host.map(|host| host.flows(side)).unwrap_or_default();
+        let newest_first = flows.iter().rev().take(LOOKED_AT);
+        newest_first.filter_map(|&place| self.legs.get(place))
     }
 
     /// A flow between two hosts, whoever opened it.
     pub fn between(&self, one: Address, other: Address) -> Option<&Leg> {
-        self.called(one, other).or_else(|| self.called(other, one))
+        let (one, other) = (self.known(one)?, self.known(other)?);
+        let called = self.called(one, other);
+        called.or_else(|| self.called(other, one))
     }
 
     /// A flow that `client` opened to `server`, looked for where fewer are.
-    fn called(&self, client: Address, server: Address) -> Option<&Leg> {
-        let outbound = self.hosts.get(&client)?.outbound.len();
-        let inbound = self.hosts.get(&server)?.inbound.len();
-        if outbound <= inbound {
-            let goes = |leg: &&Leg| leg.session.server.address == server;
-            self.outbound(client).find(goes)
+    fn called(&self, client: &Host, server: &Host) -> Option<&Leg> {
+        if client.outbound.len() <= server.inbound.len() {
+            let goes = |leg: &&Leg| leg.session.server.address == server.address;
+            self.listed(Some(client), Side::Client).find(goes)
         } else {
-            let comes = |leg: &&Leg| leg.session.client.address == client;
-            self.inbound(server).find(comes)
+            let comes = |leg: &&Leg| leg.session.client.address == client.address;
+            self.listed(Some(server), Side::Server).find(comes)
         }
     }
 
     /// How many flows are remembered.
     pub fn len(&self) -> usize {
-        self.flows.len()
+        self.legs.len()
     }
 
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
-        self.flows.is_empty()
+        self.legs.is_empty()
     }
 
     /// Bytes of memory for one flow, an upper bound: its entry, two hosts with a list each, its place in the order.
-    pub const LEG_BYTES: usize = 2 * (size_of::<(FlowId, Leg)>() + 1)
-        + 2 * (2 * size_of::<(Address, Host)>() + 4 * size_of::<FlowId>())
+    pub const LEG_BYTES: usize = Slab::<Leg>::ENTRY_BYTES
+        + 2 * (size_of::<(FlowId, u32)>() + 1)
+        + 2 * (Slab::<Host>::ENTRY_BYTES + 2 * size_of::<(Address, u32)>() + 4 * size_of::<u32>())
         + 4 * size_of::<FlowId>();
-}
-
-fn push(flows: &mut Vec<FlowId>, id: FlowId) -> u32 {
-    flows.push(id);
-    u32::try_from(flows.len() - 1).unwrap_or(u32::MAX)
 }
 
 /// Flows of one host that are looked at for one question: the cost of a busy host stays bounded.
@@ -212,6 +280,8 @@ pub(crate) mod samples {
             opened: Timestamp::from_parts(100, 0),
             vlan: None,
             quality: Quality::default(),
+            flight: None,
+            nonce: None,
         }
     }
 
@@ -227,7 +297,8 @@ pub(crate) mod samples {
     impl Legs {
         /// As if none had been seen from its beginning.
         pub(crate) fn pick_up_in_the_middle(&mut self) {
-            for leg in self.flows.values_mut() {
+            for &place in self.places.values() {
+                let leg = self.legs.get_mut(place).unwrap();
                 leg.session.quality.midstream = true;
             }
         }
@@ -289,7 +360,7 @@ mod tests {
                 assert_eq!(listed, left);
             }
         }
-        assert!(legs.is_empty() && legs.hosts.is_empty());
+        assert!(legs.is_empty() && legs.hosts.is_empty() && legs.host_places.is_empty());
     }
 
     #[test]

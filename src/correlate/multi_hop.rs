@@ -103,11 +103,16 @@ impl Hops {
         self.due.push_back((now + SETTLING, outbound));
     }
 
+    /// Whether [`Hops::settled`] has something to look at.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.due.front().is_some_and(|&(due, _)| due <= now)
+    }
+
     /// The ways to which nothing was joined for a while, or every way where no `now` is given.
     pub fn settled(&mut self, now: Option<Timestamp>) -> Vec<Evidence> {
         let mut ways = Vec::new();
-        while let Some(&(due, flow)) = self.due.front() {
-            if now.is_some_and(|now| due > now) {
+        while let Some(&(_, flow)) = self.due.front() {
+            if now.is_some_and(|now| !self.is_due(now)) {
                 break;
             }
             self.due.pop_front();

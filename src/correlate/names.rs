@@ -94,6 +94,8 @@ fn mentioned(evidence: &Evidence) -> Vec<Address> {
         Says::Chain(chain) => chain.hosts.clone(),
         Says::Spread(spread) => vec![spread.target],
         Says::Ssh(_) => Vec::new(),
+        Says::Turn(turn) => turn.target.iter().filter_map(address_of).collect(),
+        Says::Shell(_) => Vec::new(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Where each nonce was seen lately: a ring of sightings, and for each nonce the way back through its own.
 
+use std::collections::VecDeque;
+
 use hashbrown::HashTable;
 
 use crate::decode::{Address, Endpoint};
@@ -12,11 +14,11 @@ use crate::time::{Span, Timestamp};
 /// The sightings of the last [`WINDOW`], up to a cap; the oldest give way.
 #[derive(Debug)]
 pub struct Nonces {
-    ring: Vec<Seen>,
+    ring: VecDeque<Seen>,
     /// The newest sighting of each nonce, by its number.
     newest: HashTable<u64>,
-    /// How many sightings there were.
-    count: u64,
+    /// How many sightings were forgotten: the number of the oldest in the ring.
+    forgotten: u64,
     cap: usize,
 }
 
@@ -94,15 +96,18 @@ impl Nonces {
     /// Nothing seen; at most `cap` sightings are remembered.
     pub fn new(cap: usize) -> Self {
         Self {
-            ring: Vec::new(),
+            ring: VecDeque::new(),
             newest: HashTable::new(),
-            count: 0,
+            forgotten: 0,
             cap: cap.max(1),
         }
     }
 
     /// Remembers a sighting. Gives the earlier one that tells most; none where it is the same flow again.
     pub fn insert(&mut self, mut seen: Seen) -> Option<Earlier> {
+        while self.is_oldest_out_of(seen.time) {
+            self.forget_oldest();
+        }
         seen.before = self.newest_of(seen.sighting.hash);
         let mut earlier: Option<Earlier> = None;
         for other in self.trail(&seen).take(seen.followed()) {
@@ -122,52 +127,62 @@ impl Nonces {
         earlier
     }
 
+    fn is_oldest_out_of(&self, now: Timestamp) -> bool {
+        let oldest = self.ring.front();
+        oldest.is_some_and(|seen| now - seen.time > WINDOW)
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some(oldest) = self.ring.pop_front() else {
+            return;
+        };
+        let number = self.forgotten;
+        self.forgotten += 1;
+        let hash = oldest.sighting.hash;
+        if let Ok(entry) = self.newest.find_entry(hash, |&other| other == number) {
+            entry.remove();
+        }
+    }
+
     fn newest_of(&self, hash: u64) -> Option<u64> {
-        let same = |&number: &u64| self.hash_of(number) == Some(hash);
+        let same = |&number: &u64| {
+            let seen = self.get(number);
+            seen.is_some_and(|seen| seen.sighting.hash == hash)
+        };
         self.newest.find(hash, same).copied()
     }
 
-    fn hash_of(&self, number: u64) -> Option<u64> {
-        self.get(number).map(|seen| seen.sighting.hash)
-    }
-
     fn get(&self, number: u64) -> Option<&Seen> {
-        let forgotten = number + (self.ring.len() as u64) < self.count;
-        (!forgotten).then(|| self.ring.get(self.slot(number)))?
+        let slot = number.checked_sub(self.forgotten)?;
+        self.ring.get(usize::try_from(slot).ok()?)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "a remainder of a usize")]
-    fn slot(&self, number: u64) -> usize {
-        (number % self.cap as u64) as usize
-    }
-
-    /// The sightings of the same nonce within the window, newest first.
+    /// The sightings of the same nonce that are remembered, newest first.
     fn trail(&self, seen: &Seen) -> impl Iterator<Item = &Seen> {
-        let now = seen.time;
         let at = |number: Option<u64>| number.and_then(|number| self.get(number));
-        let trail = std::iter::successors(at(seen.before), move |seen| at(seen.before));
-        trail.take_while(move |seen| now - seen.time <= WINDOW)
+        std::iter::successors(at(seen.before), move |seen| at(seen.before))
     }
 
     fn remember(&mut self, seen: Seen) {
-        let (number, hash) = (self.count, seen.sighting.hash);
-        self.forget_for(number);
-        if let Some(newest) = seen.before
-            && let Ok(entry) = self.newest.find_entry(hash, |&other| other == newest)
-        {
-            entry.remove();
+        if self.ring.len() >= self.cap {
+            self.forget_oldest();
         }
-        let slot = self.slot(number);
-        match self.ring.get_mut(slot) {
-            Some(place) => *place = seen,
-            None => self.push(seen),
+        let number = self.forgotten + self.ring.len() as u64;
+        let (before, hash) = (seen.before, seen.sighting.hash);
+        self.push(seen);
+        let is_newest = |other: &u64| Some(*other) == before;
+        if let Some(newest) = self.newest.find_mut(hash, is_newest) {
+            *newest = number;
+            return;
         }
-        self.count += 1;
         let Self {
-            ring, newest, cap, ..
+            ring,
+            newest,
+            forgotten,
+            ..
         } = self;
-        newest.insert_unique(hash, number, |&number| {
-            let slot = usize::try_from(number % *cap as u64).unwrap_or(0);
+        newest.insert_unique(hash, number, |number| {
+            let slot = usize::try_from(number - *forgotten).unwrap_or(usize::MAX);
             ring.get(slot).map_or(0, |seen| seen.sighting.hash)
         });
     }
@@ -176,20 +191,7 @@ impl Nonces {
         if self.ring.len() == self.ring.capacity() {
             self.ring.reserve_exact(self.ring.len() / 8 + 16);
         }
-        self.ring.push(seen);
-    }
-
-    /// Forgets the sighting whose slot a new one takes.
-    fn forget_for(&mut self, number: u64) {
-        let Some(oldest) = number.checked_sub(self.cap as u64) else {
-            return;
-        };
-        let Some(hash) = self.hash_of(oldest) else {
-            return;
-        };
-        if let Ok(entry) = self.newest.find_entry(hash, |&other| other == oldest) {
-            entry.remove();
-        }
+        self.ring.push_back(seen);
     }
 
     /// How long a nonce is remembered: relays pass on within seconds.

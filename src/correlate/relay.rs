@@ -305,16 +305,21 @@ impl Relays {
         joined.evidence()
     }
 
+    /// Whether there is a way to which nothing was joined for a while.
+    pub fn has_way(&self, now: Timestamp) -> bool {
+        self.hops.is_due(now)
+    }
+
     /// The ways through several relays to which nothing was joined for a while, or every way where no `now` is given.
     pub fn ways(&mut self, now: Option<Timestamp>) -> Vec<Evidence> {
         self.hops.settled(now)
     }
 
-    /// Forgets a flow that is over.
-    pub fn ended(&mut self, end: &FlowEnd, now: Timestamp) -> Vec<Evidence> {
+    /// Forgets a flow that is over; gives it, if it spoke, and the joins that show now.
+    pub fn ended(&mut self, end: &FlowEnd, now: Timestamp) -> (Option<Leg>, Vec<Evidence>) {
         let joins = self.measures.ended(end);
-        self.legs.remove(end.id);
-        self.measured(joins, now)
+        let leg = self.legs.remove(end.id);
+        (leg, self.measured(joins, now))
     }
 
     /// How a flow ended that was over before it was joined.

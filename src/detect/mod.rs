@@ -4,8 +4,11 @@
 //! Each file begins with the detector's page under four headings (Sees, Means, Quiet when, Misses), which is its
 //! documentation wherever it is shown, and is listed in [`DETECTORS`].
 
+pub mod bind_shell;
 pub mod http_connect_proxy;
 pub mod http_forward_proxy;
+pub mod reverse_shell;
+mod shell;
 pub mod socks_proxy;
 pub mod ssh_tunnel;
 mod tunnel;
@@ -28,6 +31,10 @@ pub struct Tuning {
     pub websocket_tunnel: bool,
     /// `ssh-tunnel`.
     pub ssh_tunnel: bool,
+    /// `reverse-shell`.
+    pub reverse_shell: bool,
+    /// `bind-shell`.
+    pub bind_shell: bool,
 }
 
 /// Whoever speaks in findings: a detector of single flows, or a correlator.
@@ -47,7 +54,7 @@ pub struct Detector {
 }
 
 /// Every detector, in the order they are asked and documented.
-pub static DETECTORS: [Detector; 8] = [
+pub static DETECTORS: [Detector; 11] = [
     Detector {
         name: socks_proxy::NAME,
         mechanism: Some("proxy"),
@@ -109,6 +116,22 @@ pub static DETECTORS: [Detector; 8] = [
         source: include_str!("ssh_tunnel.rs"),
     },
     Detector {
+        name: reverse_shell::NAME,
+        mechanism: None,
+        attack: shell::ATTACK,
+        inspect: reverse_shell::inspect,
+        enabled: |tuning| tuning.reverse_shell,
+        source: include_str!("reverse_shell.rs"),
+    },
+    Detector {
+        name: bind_shell::NAME,
+        mechanism: None,
+        attack: shell::ATTACK,
+        inspect: bind_shell::inspect,
+        enabled: |tuning| tuning.bind_shell,
+        source: include_str!("bind_shell.rs"),
+    },
+    Detector {
         name: "relay",
         mechanism: None,
         attack: &[
@@ -135,6 +158,18 @@ pub static DETECTORS: [Detector; 8] = [
         inspect: nothing,
         enabled: |_| false,
         source: include_str!("../correlate/fan_out.rs"),
+    },
+    Detector {
+        name: "new-relay",
+        mechanism: None,
+        attack: &[
+            attack::PROXY,
+            attack::INTERNAL_PROXY,
+            attack::EXTERNAL_PROXY,
+        ],
+        inspect: nothing,
+        enabled: |_| false,
+        source: include_str!("../correlate/new_relay.rs"),
     },
 ];
 

@@ -70,6 +70,9 @@ impl SshKind {
 
     /// Whether the host that opened the connection lets others in through it.
     pub const fn is_reverse(self) -> bool {
-        matches!(self, Self::RemoteForward | Self::ReverseChannel | Self::SwappedRoles)
+        matches!(
+            self,
+            Self::RemoteForward | Self::ReverseChannel | Self::SwappedRoles
+        )
     }
 }

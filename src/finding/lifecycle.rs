@@ -60,7 +60,7 @@ impl Subject {
                 client,
                 hosts: digest_of(&[]),
             },
-            Says::Exchange(_) | Says::Spread(_) | Says::Ssh(_) => Self::Pair {
+            Says::Exchange(_) | Says::Spread(_) | Says::Shell(_) | Says::Ssh(_) => Self::Pair {
                 detector,
                 client,
                 server,
@@ -68,7 +68,8 @@ impl Subject {
             Says::Join(join) if join.client == evidence.session.client => {
                 Self::Service { detector, server }
             }
-            Says::Join(_) => Self::Pair {
+            Says::Turn(turn) if !turn.calls_out => Self::Service { detector, server },
+            Says::Join(_) | Says::Turn(_) => Self::Pair {
                 detector,
                 client,
                 server,
@@ -316,6 +317,7 @@ impl Draft {
         match &self.evidence {
             Summary::Exchanges(summary) if summary.reverse => Severity::High,
             Summary::Ssh(summary) if summary.reverse => Severity::High,
+            Summary::Shells(_) => Severity::High,
             Summary::Joins(summary) if summary.mechanism() == Mechanism::Balancer => Severity::Low,
             _ => Severity::Medium,
         }
@@ -324,12 +326,12 @@ impl Draft {
     fn mechanism(&self, subject: &Subject) -> Option<&'static str> {
         match &self.evidence {
             Summary::Joins(summary) => Some(summary.mechanism().name()),
+            Summary::Turns(summary) => Some(summary.mechanism().name()),
             Summary::Exchanges(_)
             | Summary::Chains(_)
             | Summary::Spreads(_)
-            | Summary::Ssh(_) => {
-                detect::by_name(subject.detector())?.mechanism
-            }
+            | Summary::Shells(_)
+            | Summary::Ssh(_) => detect::by_name(subject.detector())?.mechanism,
         }
     }
 
@@ -417,8 +419,9 @@ impl From<&Session> for FlowLine {
 fn is_again(says: &Says) -> bool {
     match says {
         Says::Join(join) => join.again,
+        Says::Turn(turn) => turn.again,
         Says::Ssh(used) => used.conduct.told.is_some(),
-        Says::Exchange(_) | Says::Chain(_) | Says::Spread(_) => false,
+        Says::Exchange(_) | Says::Chain(_) | Says::Spread(_) | Says::Shell(_) => false,
     }
 }
 
@@ -430,7 +433,8 @@ fn target_of(says: &Says) -> Option<Target> {
             host: Host::from_ip(join.target.address.ip()),
             port: join.target.port,
         }),
-        Says::Chain(_) | Says::Spread(_) | Says::Ssh(_) => None,
+        Says::Turn(turn) => turn.target.clone(),
+        Says::Chain(_) | Says::Spread(_) | Says::Shell(_) | Says::Ssh(_) => None,
     }
 }
 

@@ -17,6 +17,7 @@ pub mod tcp;
 use crate::decode::{Endpoint, Label, Segment, Transport};
 use crate::facts::{Ending, FlowId, Phase};
 use crate::proto::Side;
+use crate::proto::stack::Kind;
 use crate::time::{Span, Timestamp};
 use copies::Copies;
 use flights::Flights;
@@ -52,6 +53,8 @@ pub struct Flow {
     pub probe: Probe,
     /// Reads the sizes of an SSH session that went dark.
     pub ssh: Option<Box<ssh::Reader>>,
+    /// What is spoken with the one who was called, if that was read.
+    pub protocol: Option<Kind>,
     /// How far its payloads were searched for nonces.
     pub looks: Looks,
     /// Whether correlators were told that it speaks, and wait for its end.
@@ -127,6 +130,7 @@ impl Flow {
             defects: Defects::default(),
             probe: Probe::new(segment.transport),
             ssh: None,
+            protocol: None,
             looks: Looks::default(),
             spoke: false,
             reported: false,

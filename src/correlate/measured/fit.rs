@@ -18,8 +18,6 @@
 //! exchanged rounds that is conserved, and the bound is exp(-m KL(c/m, q)) for c of m. Sides whose rounds look all the same
 //! prove nothing that way.
 
-use std::borrow::Cow;
-
 use super::log::{Beat, Carried, Log, Way};
 use crate::facts::FlowId;
 use crate::time::{Span, Timestamp};
@@ -47,27 +45,14 @@ pub struct Fit {
     pub flows: Vec<(FlowId, FlowId)>,
 }
 
-/// A beat, and the nearest one on the other side that may be its cause, or effect.
-struct Trial<'a> {
-    anchor: &'a Beat,
-    partner: Option<&'a Beat>,
-    chance: f64,
-}
-
 /// Measures both directions, from both sides, at several delays, and keeps what fits best.
 pub fn fit(one: &Log, other: &Log) -> Option<Fit> {
     if !are_alike(one, other) {
         return None;
     }
-    let ways = [(one, other, false), (other, one, true)];
-    let fits = ways.iter().flat_map(|&(from, to, turned)| {
-        let (causes, effects) = (from.going(Way::In), to.going(Way::Out));
-        let fits: Vec<Fit> = LOOKS
-            .iter()
-            .filter_map(|&look| of(&causes, &effects, look, turned))
-            .collect();
-        fits
-    });
+    let fits = fits(one, other, false)
+        .into_iter()
+        .chain(fits(other, one, true));
     fits.max_by(|a, b| a.score().total_cmp(&b.score()))
         .map(|fit| Fit {
             timing: (fit.timing - tried()).max(0.0),
@@ -75,9 +60,29 @@ pub fn fit(one: &Log, other: &Log) -> Option<Fit> {
         })
 }
 
+/// What comes on one side and leaves on the other, from both ends: what a beat that leaves may have been caused by, and what
+/// a beat that comes may have caused.
+fn fits(from: &Log, to: &Log, turned: bool) -> Vec<Fit> {
+    let (causes, effects) = (from.going(Way::In), to.going(Way::Out));
+    let mut fits = Vec::new();
+    if causes.len().min(effects.len()) < LEAST_BEATS {
+        return fits;
+    }
+    for (openings, delays) in LOOKS {
+        let backward = Trials::new(&effects, &causes, true, openings);
+        let forward = Trials::new(&causes, &effects, false, openings);
+        for &delay in delays {
+            fits.extend(backward.fit(delay, turned));
+            fits.extend(forward.fit(delay, turned));
+        }
+    }
+    fits
+}
+
 /// What the choice of the best of all looks, in both directions, costs (Bonferroni).
 fn tried() -> f64 {
-    (2.0 * LOOKS.len() as f64).ln()
+    let delays: usize = LOOKS.iter().map(|(_, delays)| delays.len()).sum();
+    (4.0 * delays as f64).ln()
 }
 
 /// Whether the sides carried something of the same order since both are known, in one direction at least: most that have
@@ -91,64 +96,137 @@ fn are_alike(one: &Log, other: &Log) -> bool {
     alike(one.received, other.sent) || alike(one.sent, other.received)
 }
 
-/// Where the partner of a beat is looked for.
-#[derive(Clone, Copy)]
-struct Look {
-    /// How far away.
-    delay: Span,
-    /// Whether before it; else behind it.
+/// The beats of one side that stand apart and have anything of the other side near.
+struct Trials<'a, 'b> {
+    all: Vec<Trial<'a, 'b>>,
+    /// Whether the partner of a beat is looked for before it; else behind it.
     backward: bool,
-    /// Whether partners are looked for of openings only.
-    openings: bool,
 }
 
-fn of(causes: &[&Beat], effects: &[&Beat], look: Look, turned: bool) -> Option<Fit> {
-    if causes.len().min(effects.len()) < LEAST_BEATS {
-        return None;
+/// A beat, what the other side has around it, and the nearest of that which may be its cause, or effect. Of a side that is
+/// fitted with itself only the beats of other flows count.
+struct Trial<'a, 'b> {
+    anchor: &'a Beat,
+    near: &'b [&'a Beat],
+    partner: Option<&'a Beat>,
+}
+
+impl<'a, 'b> Trials<'a, 'b> {
+    /// With `openings`, partners are looked for of openings only.
+    fn new(anchors: &[&'a Beat], partners: &'b [&'a Beat], backward: bool, openings: bool) -> Self {
+        let mut all = Vec::new();
+        let (mut from, mut to, mut last) = (0, 0, None::<Timestamp>);
+        for anchor in anchors {
+            let rests = last.is_some_and(|last| anchor.time - last < REST);
+            if rests || (openings && !anchor.opens) {
+                continue;
+            }
+            let early = |partner: &&Beat| anchor.time - partner.time > JITTER;
+            let near = |partner: &&Beat| partner.time - anchor.time <= JITTER;
+            from += partners.iter().skip(from).take_while(|p| early(p)).count();
+            to = to.max(from);
+            to += partners.iter().skip(to).take_while(|p| near(p)).count();
+            let near = partners.get(from..to).unwrap_or_default();
+            if near.iter().all(|beat| beat.flow == anchor.flow) {
+                continue;
+            }
+            last = Some(anchor.time);
+            all.push(Trial::new(anchor, near, backward));
+        }
+        Self { all, backward }
     }
-    let (anchors, partners) = if look.backward {
-        (effects, causes)
-    } else {
-        (causes, effects)
-    };
-    let trials = trials(anchors, partners, look);
-    let matched: Vec<(&Beat, &Beat)> = trials
-        .iter()
-        .filter_map(|trial| {
-            let partner = trial.partner?;
-            Some(if look.backward {
-                (partner, trial.anchor)
-            } else {
-                (trial.anchor, partner)
-            })
+
+    /// How well they fit where a partner counts that is no farther away than `delay`.
+    fn fit(&self, delay: Span, turned: bool) -> Option<Fit> {
+        let matched = self.matched(delay);
+        let n = self.all.len() as f64;
+        let score =
+            |chance: f64| n * divergence(matched.len() as f64 / n, chance.max(LEAST_CHANCE));
+        let is_enough = |score: f64| score >= LEAST_EACH + tried();
+        // The least chance costs nothing to know, and most sides fail under it.
+        if !is_enough(score(LEAST_CHANCE)) {
+            return None;
+        }
+        let covered = |trial: &Trial<'_, '_>| trial.covered(delay, self.backward);
+        let timing = score(self.all.iter().map(covered).sum::<f64>() / n);
+        if !is_enough(timing) {
+            return None;
+        }
+        let conservation = Conservation::of(&matched);
+        let delays = matched
+            .iter()
+            .map(|(cause, effect)| effect.time - cause.time);
+        let ordered = |(cause, effect): &(&Beat, &Beat)| match turned {
+            false => (cause.flow, effect.flow),
+            true => (effect.flow, cause.flow),
+        };
+        Some(Fit {
+            trials: count(self.all.len()),
+            matched: count(matched.len()),
+            rounds: count(conservation.rounds),
+            conserved: count(conservation.conserved),
+            timing,
+            bytes: conservation.score,
+            framing: conservation.framing,
+            delay: delays.min()?,
+            flows: matched.iter().map(ordered).collect(),
         })
-        .collect();
-    let n = trials.len() as f64;
-    let chance = trials.iter().map(|trial| trial.chance).sum::<f64>() / n;
-    let timing = n * divergence(matched.len() as f64 / n, chance.max(LEAST_CHANCE));
-    if timing < LEAST_EACH + tried() {
-        return None;
     }
-    let conservation = Conservation::of(&matched);
-    let delay = matched
-        .iter()
-        .map(|(cause, effect)| effect.time - cause.time)
-        .min()?;
-    let ordered = |(cause, effect): &(&Beat, &Beat)| match turned {
-        false => (cause.flow, effect.flow),
-        true => (effect.flow, cause.flow),
-    };
-    Some(Fit {
-        trials: count(trials.len()),
-        matched: count(matched.len()),
-        rounds: count(conservation.rounds),
-        conserved: count(conservation.conserved),
-        timing,
-        bytes: conservation.score,
-        framing: conservation.framing,
-        delay,
-        flows: matched.iter().map(ordered).collect(),
-    })
+
+    /// Causes and their effects.
+    fn matched(&self, delay: Span) -> Vec<(&'a Beat, &'a Beat)> {
+        let pair = |trial: &Trial<'a, 'b>| {
+            let partner = trial.partner_within(delay)?;
+            Some(match self.backward {
+                true => (partner, trial.anchor),
+                false => (trial.anchor, partner),
+            })
+        };
+        self.all.iter().filter_map(pair).collect()
+    }
+}
+
+impl<'a, 'b> Trial<'a, 'b> {
+    fn new(anchor: &'a Beat, near: &'b [&'a Beat], backward: bool) -> Self {
+        let is_other = |beat: &&&Beat| beat.flow != anchor.flow;
+        let partner = if backward {
+            let up_to = near.partition_point(|beat| beat.time <= anchor.time);
+            near.iter().take(up_to).rev().find(is_other)
+        } else {
+            let from = near.partition_point(|beat| beat.time < anchor.time);
+            near.iter().skip(from).find(is_other)
+        };
+        Self {
+            anchor,
+            near,
+            partner: partner.copied(),
+        }
+    }
+
+    fn partner_within(&self, delay: Span) -> Option<&'a Beat> {
+        self.partner.filter(|beat| {
+            let distance = beat.time - self.anchor.time;
+            distance <= delay && distance * -1 <= delay
+        })
+    }
+
+    /// The part of the window around the beat in which it would have a partner.
+    fn covered(&self, delay: Span, backward: bool) -> f64 {
+        let (jitter, delay) = (JITTER.nanos(), delay.nanos());
+        let time = self.anchor.time.nanos();
+        let (from, to) = (time - jitter, time + jitter);
+        let (mut covered, mut reached) = (0, from);
+        let others = self.near.iter();
+        for partner in others.filter(|beat| beat.flow != self.anchor.flow) {
+            let begins = partner.time.nanos() - if backward { 0 } else { delay };
+            let (begins, ends) = (begins.max(reached), (begins + delay).min(to));
+            if ends > begins {
+                covered += ends - begins;
+                reached = ends;
+            }
+        }
+        covered as f64 / (2 * jitter) as f64
+    }
 }
 
 impl Fit {
@@ -215,77 +293,6 @@ impl Fit {
         let score = self.score();
         ((1.0 + score) * (-score).exp()).min(1.0)
     }
-}
-
-/// The beats that stand apart and have anything of the other side near.
-fn trials<'a>(anchors: &[&'a Beat], partners: &[&'a Beat], look: Look) -> Vec<Trial<'a>> {
-    let mut trials: Vec<Trial<'a>> = Vec::new();
-    let (mut from, mut to, mut last) = (0, 0, None::<Timestamp>);
-    for anchor in anchors {
-        let rests = last.is_some_and(|last| anchor.time - last < REST);
-        if rests || (look.openings && !anchor.opens) {
-            continue;
-        }
-        let early = |partner: &&Beat| anchor.time - partner.time > JITTER;
-        let near = |partner: &&Beat| partner.time - anchor.time <= JITTER;
-        from += partners.iter().skip(from).take_while(|p| early(p)).count();
-        to = to.max(from);
-        to += partners.iter().skip(to).take_while(|p| near(p)).count();
-        let near = partners.get(from..to).unwrap_or_default();
-        let near = others(near, anchor.flow);
-        if near.is_empty() {
-            continue;
-        }
-        last = Some(anchor.time);
-        trials.push(Trial {
-            anchor,
-            partner: partner(&near, anchor.time, look),
-            chance: covered(&near, anchor.time, look),
-        });
-    }
-    trials
-}
-
-/// The beats of other flows: a side may be fitted with itself.
-fn others<'a, 'b>(near: &'b [&'a Beat], flow: FlowId) -> Cow<'b, [&'a Beat]> {
-    if near.iter().any(|beat| beat.flow == flow) {
-        near.iter()
-            .copied()
-            .filter(|beat| beat.flow != flow)
-            .collect()
-    } else {
-        Cow::Borrowed(near)
-    }
-}
-
-fn partner<'a>(near: &[&'a Beat], time: Timestamp, look: Look) -> Option<&'a Beat> {
-    let behind = near.partition_point(|beat| beat.time < time);
-    let up_to = near.partition_point(|beat| beat.time <= time);
-    let partner = if look.backward {
-        near.get(up_to.checked_sub(1)?)
-    } else {
-        near.get(behind)
-    };
-    partner.copied().filter(|beat| {
-        let distance = beat.time - time;
-        distance <= look.delay && distance * -1 <= look.delay
-    })
-}
-
-/// The part of the window around `time` in which a beat would have a partner.
-fn covered(partners: &[&Beat], time: Timestamp, look: Look) -> f64 {
-    let (jitter, delay) = (JITTER.nanos(), look.delay.nanos());
-    let (from, to) = (time.nanos() - jitter, time.nanos() + jitter);
-    let (mut covered, mut reached) = (0, from);
-    for partner in partners {
-        let begins = partner.time.nanos() - if look.backward { 0 } else { delay };
-        let (begins, ends) = (begins.max(reached), (begins + delay).min(to));
-        if ends > begins {
-            covered += ends - begins;
-            reached = ends;
-        }
-    }
-    covered as f64 / (2 * jitter) as f64
 }
 
 /// What was conserved of the rounds between matched beats.
@@ -399,38 +406,11 @@ fn divergence(seen: f64, p: f64) -> f64 {
     term(seen, p) + term(1.0 - seen, 1.0 - p)
 }
 
-/// A relay that passes on at once; one that waits for its program or its other leg; one that looks a name up first.
-const LOOKS: [Look; 6] = [
-    Look {
-        delay: Span::from_millis(8),
-        backward: true,
-        openings: false,
-    },
-    Look {
-        delay: Span::from_millis(8),
-        backward: false,
-        openings: false,
-    },
-    Look {
-        delay: Span::from_millis(80),
-        backward: true,
-        openings: false,
-    },
-    Look {
-        delay: Span::from_millis(80),
-        backward: false,
-        openings: false,
-    },
-    Look {
-        delay: Span::from_millis(250),
-        backward: true,
-        openings: true,
-    },
-    Look {
-        delay: Span::from_millis(250),
-        backward: false,
-        openings: true,
-    },
+/// How far away the partner of a beat may stand, of any beat and of openings only: at a relay that passes on at once, at one
+/// that waits for its program or its other leg, and at one that looks a name up first.
+const LOOKS: [(bool, &[Span]); 2] = [
+    (false, &[Span::from_millis(8), Span::from_millis(80)]),
+    (true, &[Span::from_millis(250)]),
 ];
 /// How far a beat might have stood from where it does, under the null.
 const JITTER: Span = Span::from_seconds(1);

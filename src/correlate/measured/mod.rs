@@ -87,7 +87,7 @@ impl Measures {
         for (host, side) in ends(&session) {
             if self.hubs.contains(&host) {
                 self.track(leg, side);
-            } else if meets(host, &session, legs) {
+            } else if meets(leg, side, legs) {
                 self.take_in(host, legs);
             }
         }
@@ -139,10 +139,9 @@ impl Measures {
                 Way::In
             };
             let beat = (now, session.id, way);
-            let due = self.hubs.get_mut(&host).is_some_and(|hub| {
-                hub.carry(&session, side, seen_from(side, more));
-                hub.record(&session, side, beat)
-            });
+            let carried = seen_from(side, more);
+            let hub = self.hubs.get_mut(&host);
+            let due = hub.is_some_and(|hub| hub.record(&session, side, carried, beat));
             if due {
                 joins.extend(self.measure(host, &session, side));
             }
@@ -355,14 +354,15 @@ fn ends(session: &Session) -> [(Address, Side); 2] {
     ]
 }
 
-/// Whether a host has flows of two kinds: some that it opened and some that others opened, or some to two of its ports.
-fn meets(host: Address, session: &Session, legs: &Legs) -> bool {
-    let mut inbound = legs.inbound(host);
-    if session.client.address == host {
-        return inbound.next().is_some();
+/// Whether the host on a side of a leg has flows of two kinds: some that it opened and some that others opened, or some to
+/// two of its ports.
+fn meets(leg: &Leg, side: Side, legs: &Legs) -> bool {
+    if legs.beside(leg, side, side.other()).next().is_some() {
+        return true;
     }
-    let other = |leg: &Leg| leg.session.server.port != session.server.port;
-    legs.outbound(host).next().is_some() || inbound.take(LOOKED_AT).any(other)
+    let port = leg.session.server.port;
+    let mut inbound = legs.beside(leg, side, Side::Server).take(LOOKED_AT);
+    side == Side::Server && inbound.any(|other| other.session.server.port != port)
 }
 
 /// Flows of each kind that a host has when it is first watched, and of them that are looked at to find that out.

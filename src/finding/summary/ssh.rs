@@ -71,7 +71,8 @@ impl SshSummary {
         self.server_software.extend(conduct.greeting.server.clone());
         self.ciphers.extend(conduct.greeting.cipher.clone());
         self.hassh.extend(conduct.greeting.hassh.clone());
-        self.marks.extend(used.odd_port.then_some("port of another service"));
+        self.marks
+            .extend(used.odd_port.then_some("port of another service"));
     }
 
     fn count_kinds(&mut self, kinds: &[SshKind], before: SshCounts) {

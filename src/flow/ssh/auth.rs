@@ -89,7 +89,9 @@ impl Auth {
         }
         match self.refusal {
             None => self.refusal = Some(bytes),
-            Some(refusal) if refusal == bytes => counts.refusals = counts.refusals.saturating_add(1),
+            Some(refusal) if refusal == bytes => {
+                counts.refusals = counts.refusals.saturating_add(1)
+            }
             Some(_) => {}
         }
         None

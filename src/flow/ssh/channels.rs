@@ -121,7 +121,9 @@ impl Channels {
     fn from_client(&mut self, write: Write, counts: &mut SshCounts) {
         self.writes = self.writes.saturating_add(1);
         let framing = self.framing.to_server;
-        let offered = self.offered.filter(|offered| write.time - *offered < PROMPT);
+        let offered = self
+            .offered
+            .filter(|offered| write.time - *offered < PROMPT);
         // Nothing is offered before something was granted.
         let offered = offered.filter(|_| self.answered || self.turns > 1);
         let accepts = offered.is_some() && write.bytes == framing.packet(message::CONFIRMATION);
@@ -134,7 +136,8 @@ impl Channels {
         if accepts && self.take_over(counts) {
             return;
         }
-        self.asked.retain(|waiting| write.time - waiting.time < PATIENCE);
+        self.asked
+            .retain(|waiting| write.time - waiting.time < PATIENCE);
         let asked = if self.is_opening(write.time, counts) {
             opening::explain(framing, write.bytes)
         } else {
@@ -281,7 +284,10 @@ impl Channels {
         let Some(place) = asked.filter(|_| self.asked.len() >= least_asked) else {
             return;
         };
-        let last = self.asked.last().map_or(self.opened, |waiting| waiting.time);
+        let last = self
+            .asked
+            .last()
+            .map_or(self.opened, |waiting| waiting.time);
         self.asked.remove(place);
         if self.turns == 1 && last - self.opened < PROMPT {
             counts.listens = counts.listens.saturating_add(1);

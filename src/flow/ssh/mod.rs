@@ -279,8 +279,14 @@ impl Reader {
             Side::Client => &self.greeting.client,
             Side::Server => &self.greeting.server,
         };
-        let is_async = software.as_ref().is_some_and(|name| name.contains("AsyncSSH"));
-        is_async && self.stage.framing(by).is_some_and(|framing| framing.packet(message::NUMBERED) == bytes)
+        let is_async = software
+            .as_ref()
+            .is_some_and(|name| name.contains("AsyncSSH"));
+        is_async
+            && self
+                .stage
+                .framing(by)
+                .is_some_and(|framing| framing.packet(message::NUMBERED) == bytes)
     }
 
     fn authenticate(&mut self, write: Write) {

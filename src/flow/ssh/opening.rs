@@ -46,7 +46,9 @@ pub(super) fn explain(framing: Framing, bytes: u32) -> Option<Asked> {
         }
     }
     let fits = framing.most_payload(bytes);
-    if fits.is_some_and(|most| most >= *message::FORWARD.start() && most <= *message::FORWARD.end() + 15) {
+    if fits.is_some_and(|most| {
+        most >= *message::FORWARD.start() && most <= *message::FORWARD.end() + 15
+    }) {
         found.listen = true;
         any = true;
     }
@@ -56,13 +58,15 @@ pub(super) fn explain(framing: Framing, bytes: u32) -> Option<Asked> {
 /// A request for one connection.
 pub(super) fn is_direct(framing: Framing, bytes: u32) -> bool {
     let (least, most) = (*message::DIRECT.start(), *message::DIRECT.end());
-    framing.most_payload(bytes).is_some() && (framing.packet(least)..=framing.packet(most)).contains(&bytes)
+    framing.most_payload(bytes).is_some()
+        && (framing.packet(least)..=framing.packet(most)).contains(&bytes)
 }
 
 /// An offer to take a connection over.
 pub(super) fn is_forwarded(framing: Framing, bytes: u32) -> bool {
     let (least, most) = (*message::FORWARDED.start(), *message::FORWARDED.end());
-    framing.most_payload(bytes).is_some() && (framing.packet(least)..=framing.packet(most)).contains(&bytes)
+    framing.most_payload(bytes).is_some()
+        && (framing.packet(least)..=framing.packet(most)).contains(&bytes)
 }
 
 fn tail(framing: Framing, bytes: u32, listens: bool) -> Option<Asked> {

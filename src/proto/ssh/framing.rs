@@ -88,7 +88,10 @@ impl Framing {
             .saturating_add(inside)
             .saturating_add(PADDING_LENGTH + LEAST_PADDING);
         let block = u32::from(self.block);
-        let padded = least.div_ceil(block).saturating_mul(block).max(LEAST_PACKET);
+        let padded = least
+            .div_ceil(block)
+            .saturating_mul(block)
+            .max(LEAST_PACKET);
         padded
             .saturating_add(LENGTH.saturating_sub(inside))
             .saturating_add(self.tag.into())
@@ -109,8 +112,11 @@ impl Framing {
         let length = u32::from_be_bytes(header);
         let fits = (LEAST_PACKET.min(self.block.into())..=LONGEST).contains(&length);
         let whole = length.is_multiple_of(self.block.into());
-        (self.clear && fits && whole)
-            .then(|| length.saturating_add(LENGTH).saturating_add(self.tag.into()))
+        (self.clear && fits && whole).then(|| {
+            length
+                .saturating_add(LENGTH)
+                .saturating_add(self.tag.into())
+        })
     }
 
     /// Whether lengths can be read in the clear.
@@ -168,20 +174,36 @@ mod tests {
             ("chacha20-poly1305@openssh.com", "", [28, 36, 44, 52, 92]),
             ("aes256-gcm@openssh.com", "", [36, 36, 52, 52, 100]),
             ("aes128-ctr", "hmac-sha2-256", [48, 64, 64, 80, 112]),
-            ("aes128-ctr", "hmac-sha2-256-etm@openssh.com", [52, 52, 68, 68, 116]),
-            ("aes128-ctr", "umac-64-etm@openssh.com", [28, 28, 44, 44, 92]),
+            (
+                "aes128-ctr",
+                "hmac-sha2-256-etm@openssh.com",
+                [52, 52, 68, 68, 116],
+            ),
+            (
+                "aes128-ctr",
+                "umac-64-etm@openssh.com",
+                [28, 28, 44, 44, 92],
+            ),
             ("aes192-cbc", "hmac-sha2-512", [80, 96, 96, 112, 144]),
             ("3des-cbc", "hmac-sha1", [36, 44, 52, 60, 92]),
         ];
         for (cipher, mac, sizes) in cases {
             let framing = framing(cipher, mac);
-            assert_eq!(payloads.map(|payload| framing.packet(payload)), sizes, "{cipher} {mac}");
+            assert_eq!(
+                payloads.map(|payload| framing.packet(payload)),
+                sizes,
+                "{cipher} {mac}"
+            );
         }
     }
 
     #[test]
     fn what_a_packet_can_hold_is_the_other_way_round() {
-        for framing in [Framing::CHACHA, Framing::GCM, framing("aes128-ctr", "hmac-sha1")] {
+        for framing in [
+            Framing::CHACHA,
+            Framing::GCM,
+            framing("aes128-ctr", "hmac-sha1"),
+        ] {
             for size in 0..400 {
                 match framing.most_payload(size) {
                     Some(most) => {

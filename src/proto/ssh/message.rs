@@ -54,12 +54,18 @@ mod tests {
             (CONFIRMATION, message(4, 0, &[])),
             (NUMBERED, message(1, 0, &[])),
             (SESSION, message(3, 0, &["session"])),
-            (NO_MORE_SESSIONS, message(0, 1, &["no-more-sessions@openssh.com"])),
+            (
+                NO_MORE_SESSIONS,
+                message(0, 1, &["no-more-sessions@openssh.com"]),
+            ),
             (KEEPALIVE, message(0, 1, &["keepalive@openssh.com"])),
             (CHANNEL_KEEPALIVE, message(1, 1, &["keepalive@openssh.com"])),
             (*FORWARD.start(), message(1, 1, &["tcpip-forward", ""])),
             (TUN, message(5, 0, &["tun@openssh.com"])),
-            (*DIRECT.start(), message(5, 0, &["direct-tcpip", "a", local])),
+            (
+                *DIRECT.start(),
+                message(5, 0, &["direct-tcpip", "a", local]),
+            ),
             (DATA, message(1, 0, &[""])),
         ];
         for (size, fields) in cases {
@@ -67,7 +73,15 @@ mod tests {
         }
         let forwarded = message(5, 0, &["forwarded-tcpip", "localhost", local]);
         assert!(FORWARDED.contains(&forwarded));
-        let direct = message(5, 0, &["direct-tcpip", "2001:db8:1234:5678:9abc:def0:1234:5678", "::1"]);
+        let direct = message(
+            5,
+            0,
+            &[
+                "direct-tcpip",
+                "2001:db8:1234:5678:9abc:def0:1234:5678",
+                "::1",
+            ],
+        );
         assert!(DIRECT.contains(&direct));
     }
 }

@@ -42,6 +42,8 @@ pub fn finding(
         Summary::Chains(chains) => lines(&mut page, chains.lines())?,
         Summary::Spreads(spreads) => lines(&mut page, spreads.lines())?,
         Summary::Ssh(ssh) => lines(&mut page, ssh.lines())?,
+        Summary::Turns(turns) => lines(&mut page, turns.lines(&finding.names))?,
+        Summary::Shells(shells) => lines(&mut page, shells.lines())?,
     }
     page.gap()?;
     limits(&mut page, finding, detector)
@@ -100,7 +102,12 @@ fn proof(finding: &Finding) -> String {
             format!("two flows are the legs of one session: {proofs}")
         }
         Summary::Ssh(_) => "sizes, directions and order behind the key exchange".to_owned(),
+        Summary::Shells(shells) => shells.spoken.show(ToString::to_string).join(", "),
         Summary::Spreads(_) => "the relayed sessions are in the findings of its relays".to_owned(),
+        Summary::Turns(turns) => {
+            let causes = turns.causes.show(ToString::to_string).join(", ");
+            format!("the host never relayed; that it does now is in findings of {causes}")
+        }
         Summary::Chains(_) => "each hop's legs were joined; see the relays of the chain".to_owned(),
     }
 }
