@@ -127,7 +127,8 @@ impl Channels {
         // Nothing is offered before something was granted.
         let offered = offered.filter(|_| self.answered || self.turns > 1);
         let accepts = offered.is_some() && write.bytes == framing.packet(message::CONFIRMATION);
-        if std::mem::take(&mut self.answered) || self.turns == 0 {
+        let has_word = std::mem::take(&mut self.answered) && !self.still_asks(write);
+        if has_word || self.turns == 0 {
             self.turns = self.turns.saturating_add(1);
             self.go_on(write, accepts, counts);
         }
@@ -170,6 +171,17 @@ impl Channels {
             count_direct(counts, &mut self.sizes, bytes);
         }
         self.unanswered = false;
+    }
+
+    /// Whether the client goes on with what it asks for at first: sessions are asked for, or barred, behind the rest.
+    fn still_asks(&self, write: Write) -> bool {
+        let is_session = |asked: &Asked| asked.channel == Some(Channel::Session);
+        let is_last = |asked: Asked| asked.bars || is_session(&asked);
+        let waits_for_session = self.asked.iter().any(|waiting| is_session(&waiting.asked));
+        self.turns == 1
+            && write.time - self.opened < PROMPT
+            && !waits_for_session
+            && opening::explain(self.framing.to_server, write.bytes).is_some_and(is_last)
     }
 
     /// The client takes the word again. What it asked for at first was granted, perhaps in one write with something else:

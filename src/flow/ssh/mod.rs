@@ -9,6 +9,8 @@ mod channels;
 mod cycles;
 mod opening;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use crate::facts::ssh::{Authentication, SshConduct, SshCounts, SshGreeting};
 use crate::proto::Side;
@@ -220,12 +222,22 @@ impl Reader {
     }
 
     fn agree(&mut self) {
+        let pads = |software: &Option<String>| {
+            let software = software.as_deref();
+            software.is_some_and(|name| name.starts_with("SSH-2.0-dropbear"))
+        };
+        let greeting = &self.greeting;
+        let (client_pads, server_pads) = (pads(&greeting.client), pads(&greeting.server));
         if let Stage::Clear {
             agreed: Agreed::On(framing),
             ..
-        } = self.stage
+        } = &mut self.stage
         {
-            let client = self.client;
+            let roomy =
+                |framing: Framing, is_roomy| if is_roomy { framing.roomy() } else { framing };
+            framing.to_server = roomy(framing.to_server, client_pads);
+            framing.to_client = roomy(framing.to_client, server_pads);
+            let (framing, client) = (*framing, self.client);
             self.stream(client).frame(framing.to_server);
             self.stream(client.other()).frame(framing.to_client);
         }

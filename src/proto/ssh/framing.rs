@@ -16,6 +16,8 @@ pub struct Framing {
     apart: bool,
     /// Whether it stands there in the clear.
     clear: bool,
+    /// The least that is padded to.
+    least: u8,
 }
 
 impl Framing {
@@ -25,6 +27,7 @@ impl Framing {
         tag: 16,
         apart: true,
         clear: false,
+        least: LEAST,
     };
 
     /// AES-GCM (RFC 5647, and OpenSSH's `PROTOCOL`, section 1.6).
@@ -33,6 +36,7 @@ impl Framing {
         tag: 16,
         apart: true,
         clear: true,
+        least: LEAST,
     };
 
     /// Those in use, the commonest first.
@@ -51,7 +55,14 @@ impl Framing {
             tag,
             apart,
             clear: apart,
+            least: LEAST,
         }
+    }
+
+    /// The same of an implementation that pads the encrypted part to sixteen bytes at least, as Dropbear does.
+    #[must_use]
+    pub const fn roomy(self) -> Self {
+        Self { least: 16, ..self }
     }
 
     /// That of a cipher, and of the MAC where the cipher does not authenticate by itself. `None` where one is not known.
@@ -70,6 +81,7 @@ impl Framing {
             tag: tag_of(mac)?,
             apart,
             clear: apart,
+            least: LEAST,
         })
     }
 
@@ -91,7 +103,7 @@ impl Framing {
         let padded = least
             .div_ceil(block)
             .saturating_mul(block)
-            .max(LEAST_PACKET);
+            .max(self.least.into());
         padded
             .saturating_add(LENGTH.saturating_sub(inside))
             .saturating_add(self.tag.into())
@@ -102,7 +114,7 @@ impl Framing {
         let apart = if self.apart { LENGTH } else { 0 };
         let padded = size.checked_sub(u32::from(self.tag).saturating_add(apart))?;
         let inside = LENGTH.saturating_sub(apart);
-        let fits = padded >= LEAST_PACKET && padded.is_multiple_of(self.block.into());
+        let fits = padded >= self.least.into() && padded.is_multiple_of(self.block.into());
         let around = inside.saturating_add(PADDING_LENGTH + LEAST_PADDING);
         fits.then(|| padded.saturating_sub(around))
     }
@@ -110,7 +122,7 @@ impl Framing {
     /// The whole size of a packet whose first four bytes are these, where they are in the clear.
     pub fn stated(self, header: [u8; 4]) -> Option<u32> {
         let length = u32::from_be_bytes(header);
-        let fits = (LEAST_PACKET.min(self.block.into())..=LONGEST).contains(&length);
+        let fits = (u32::from(LEAST.min(self.block))..=LONGEST).contains(&length);
         let whole = length.is_multiple_of(self.block.into());
         (self.clear && fits && whole).then(|| {
             length
@@ -154,7 +166,7 @@ fn tag_of(mac: &str) -> Option<u8> {
 const LENGTH: u32 = 4;
 const PADDING_LENGTH: u32 = 1;
 const LEAST_PADDING: u32 = 4;
-const LEAST_PACKET: u32 = 8;
+const LEAST: u8 = 8;
 /// OpenSSH refuses longer ones.
 const LONGEST: u32 = 256 * 1024;
 

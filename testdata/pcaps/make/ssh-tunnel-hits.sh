@@ -73,7 +73,6 @@ hit_openssh_etm_shell_remote() { openssh etm shell_remote; }
 hit_openssh_ctr_local() { openssh ctr local; }
 hit_openssh_ctr_dynamic() { openssh ctr dynamic; }
 hit_openssh_ctr_remote() { openssh ctr remote; }
-hit_openssh_ctr_asked() { openssh ctr asked; }
 hit_openssh_ctr_jump() { openssh ctr jump; }
 hit_openssh_ctr_jump_typed() { openssh ctr jump_typed; }
 hit_openssh_ctr_tun() { openssh ctr tun; }
@@ -144,7 +143,6 @@ hit_asyncssh_etm_dynamic() { asyncssh etm dynamic; }
 hit_asyncssh_etm_remote() { asyncssh etm remote; }
 hit_asyncssh_ctr_local() { asyncssh ctr local; }
 hit_asyncssh_ctr_dynamic() { asyncssh ctr dynamic; }
-hit_asyncssh_ctr_remote() { asyncssh ctr remote; }
 
 hit_asyncssh_swapped() { # rly opens the connection to out and is the SSH server in it
     ssh_net_up

@@ -23,7 +23,7 @@ for n in list(range(1, 20)) + list(range(20, 120, 7)):
 p.stdin.close()' "${SSH[@]}" root@$RLY 'while read -r line; do n=$(( ${#line} / 2 % 11 + 1 )); head -c $n /dev/zero; done'
 }
 openssh_files() { # scp by both protocols, sftp
-    head -c 60000 /dev/urandom >"$W/file"
+    head -c 20000 /dev/urandom >"$W/file"
     on cli scp "${SSH[@]:1}" "$W/file" root@$RLY:$W/put
     on cli scp "${SSH[@]:1}" root@$RLY:/etc/services "$W/got"
     on cli scp -O "${SSH[@]:1}" "$W/file" root@$RLY:$W/put
@@ -32,7 +32,7 @@ openssh_files() { # scp by both protocols, sftp
 }
 openssh_rsync() {
     mkdir -p "$W/tree"; local n
-    for n in $(seq 40); do head -c $((n * 37)) /dev/urandom >"$W/tree/$n"; done
+    for n in $(seq 40); do head -c $((n * 17)) /dev/urandom >"$W/tree/$n"; done
     on cli rsync -a -e "$RSH" "$W/tree/" "root@$RLY:$W/copy/"
     for n in $(seq 1 5 40); do echo more >>"$W/tree/$n"; done
     on cli rsync -ac --delete -e "$RSH" "$W/tree/" "root@$RLY:$W/copy/"

@@ -6,11 +6,11 @@ PY="python3 -W ignore $TOOLS/ssh.py"
 # CIPHER : options of OpenSSH
 cipher() {
     case $1 in
-        chacha20) CIPHER=(-c chacha20-poly1305@openssh.com) ;;
-        gcm) CIPHER=(-c aes256-gcm@openssh.com) ;;
-        etm) CIPHER=(-c aes256-ctr -m hmac-sha2-256-etm@openssh.com) ;;
-        ctr) CIPHER=(-c aes256-ctr -m hmac-sha2-256) ;;
-        umac) CIPHER=(-c aes128-ctr -m umac-64-etm@openssh.com) ;;
+        chacha20) CIPHER=(-o Ciphers=chacha20-poly1305@openssh.com) ;;
+        gcm) CIPHER=(-o Ciphers=aes256-gcm@openssh.com) ;;
+        etm) CIPHER=(-o Ciphers=aes256-ctr -o MACs=hmac-sha2-256-etm@openssh.com) ;;
+        ctr) CIPHER=(-o Ciphers=aes256-ctr -o MACs=hmac-sha2-256) ;;
+        umac) CIPHER=(-o Ciphers=aes128-ctr -o MACs=umac-64-etm@openssh.com) ;;
         *) die "no cipher $1" ;;
     esac
 }
