@@ -2,11 +2,12 @@
 //!
 //! `config/hopscope.toml` shows every key with its default. A key that is not known is an error.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::correlate::fan_out::FanOutLimits;
+use crate::correlate::new_relay::{self, Watch};
 use crate::correlate::relay::RelayLimits;
 use crate::correlate::{self, Ordered, Speaks};
 use crate::decode::FragmentLimits;
@@ -17,6 +18,9 @@ use crate::policy::Policy;
 use crate::policy::approvals::Approval;
 use crate::policy::groups::Group;
 use crate::policy::networks::Networks;
+use crate::policy::prefix::Prefix;
+use crate::profile::Profile;
+use crate::profile::learner::{self, Detail, Learner};
 use crate::shard::{self, SHARDS, Shard};
 use crate::time::Span;
 use crate::toml_file::{self, Fault, FileError, TomlFile};
@@ -37,6 +41,8 @@ pub struct Config {
     pub findings: Findings,
     /// What joins the two legs of a relay.
     pub relays: Relays,
+    /// What relays are held against.
+    pub baseline: Baseline,
     /// Each detector by name.
     pub detectors: Detectors,
     /// What is inside.
@@ -47,6 +53,9 @@ pub struct Config {
     /// Uses that somebody answers for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<Approval>,
+    /// The profile that `baseline.profile` names, once it is loaded.
+    #[serde(skip)]
+    known: Option<Profile>,
 }
 
 /// Threads.
@@ -119,6 +128,19 @@ pub struct Relays {
     pub joins: Number<64, 10_000_000>,
 }
 
+/// What is known of hosts before they relay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Baseline {
+    /// Hosts that are watched; whoever comes later is not.
+    pub hosts: Number<1, 10_000_000>,
+    /// Seconds for which a host is watched before what it does is new, where there is no profile.
+    pub warm_up_seconds: Number<1, 31_622_400>,
+    /// What `hopscope learn` wrote; relative to the configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<PathBuf>,
+}
+
 /// Each detector by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -131,12 +153,18 @@ pub struct Detectors {
     pub http_forward_proxy: Switch,
     /// Tunnels in WebSockets.
     pub websocket_tunnel: Switch,
+    /// Command shells shown by the side that opened the connection.
+    pub reverse_shell: Switch,
+    /// Command shells shown by the side that was called.
+    pub bind_shell: Switch,
     /// Hosts that pass on what they are sent.
     pub relay: Switch,
     /// Ways through several relays.
     pub multi_hop: MultiHop,
     /// Sessions to many in short succession.
     pub fan_out: FanOut,
+    /// Hosts that never relayed and do.
+    pub new_relay: Switch,
 }
 
 /// Sessions to many in short succession.
@@ -272,9 +300,19 @@ impl Default for Findings {
 impl Default for Relays {
     fn default() -> Self {
         Self {
-            legs: Number::new(1 << 18),
+            legs: Number::new(3 << 16),
             nonces: Number::new(1 << 18),
             joins: Number::new(4_096),
+        }
+    }
+}
+
+impl Default for Baseline {
+    fn default() -> Self {
+        Self {
+            hosts: Number::new(4_096),
+            warm_up_seconds: Number::new(86_400),
+            profile: None,
         }
     }
 }
@@ -312,10 +350,16 @@ impl Config {
     ///
     /// If the file cannot be read, or says something that is not known.
     pub fn load(path: Option<&Path>) -> Result<Self, FileError> {
-        path.map_or_else(
-            || Ok(Self::default()),
-            |path| TomlFile::read("the configuration", path)?.read_by(str::parse),
-        )
+        let Some(path) = path else {
+            return Ok(Self::default());
+        };
+        let mut config: Self = TomlFile::read("the configuration", path)?.read_by(str::parse)?;
+        if let Some(profile) = &config.baseline.profile {
+            let beside = path.parent().unwrap_or(Path::new(""));
+            let known = Profile::load(&beside.join(profile), config.baseline.hosts.count())?;
+            config.known = Some(known.without_details());
+        }
+        Ok(config)
     }
 
     /// The caps of one shard.
@@ -369,6 +413,31 @@ impl Config {
         }
     }
 
+    /// What is known of hosts, and whether a run `learns` of them.
+    pub fn host_watch(&self, learns: bool) -> Watch {
+        let warm_up = self.baseline.warm_up_seconds.seconds();
+        let baseline = match &self.known {
+            Some(known) => new_relay::Baseline::Profile(known.clone()),
+            None => new_relay::Baseline::Run(warm_up),
+        };
+        let speaks = self.detectors.new_relay.enabled;
+        let inside = self.networks.inside.iter();
+        Watch {
+            baseline: speaks.then_some(baseline),
+            learns,
+            inside: inside.map(Prefix::addresses).collect(),
+            limits: self.profile_limits(),
+            remembered: self.findings.remembered.count(),
+        }
+    }
+
+    fn profile_limits(&self) -> learner::Limits {
+        learner::Limits {
+            hosts: self.baseline.hosts.count(),
+            relays: self.findings.max.count(),
+        }
+    }
+
     /// What detectors are told.
     pub fn tuning(&self) -> Tuning {
         let Detectors {
@@ -376,15 +445,20 @@ impl Config {
             http_connect_proxy,
             http_forward_proxy,
             websocket_tunnel,
+            reverse_shell,
+            bind_shell,
             relay: _,
             multi_hop: _,
             fan_out: _,
+            new_relay: _,
         } = &self.detectors;
         Tuning {
             socks_proxy: socks_proxy.enabled,
             http_connect_proxy: http_connect_proxy.enabled,
             http_forward_proxy: http_forward_proxy.enabled,
             websocket_tunnel: websocket_tunnel.enabled,
+            reverse_shell: reverse_shell.enabled,
+            bind_shell: bind_shell.enabled,
         }
     }
 
@@ -394,8 +468,19 @@ impl Config {
         Policy::new(self.networks.clone(), groups, approvals)
     }
 
+    /// What is watched in a run; or the profile that is loaded, here and in the run.
+    fn profiles_bound(&self) -> usize {
+        let copies = 1 + usize::from(self.baseline.profile.is_some());
+        copies * Learner::memory_bound(self.profile_limits(), Detail::Least)
+    }
+
+    /// What a run that learns needs for that, an upper bound in bytes.
+    pub fn learning_bound(&self) -> usize {
+        Learner::memory_bound(self.profile_limits(), Detail::All)
+    }
+
     /// What memory may be used for, each with an upper bound in bytes. The bound holds for any input.
-    pub fn memory_bounds(&self) -> [(&'static str, usize); 6] {
+    pub fn memory_bounds(&self) -> [(&'static str, usize); 7] {
         let shard = self.shard_limits();
         let heads = shard.head_bytes * usize::from(SHARDS);
         let workers = self.pipeline.workers.count();
@@ -409,6 +494,7 @@ impl Config {
                 "findings and correlation",
                 Ordered::memory_bound(self.correlation_limits()),
             ),
+            ("profiles", self.profiles_bound()),
             ("events", events),
             ("batches", memory_bound(workers)),
         ]

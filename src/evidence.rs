@@ -37,7 +37,9 @@ impl Evidence {
     pub fn exchange(&self) -> Option<&RelayExchange> {
         match &self.says {
             Says::Exchange(exchange) => Some(exchange),
-            Says::Join(_) | Says::Chain(_) | Says::Spread(_) => None,
+            Says::Join(_) | Says::Chain(_) | Says::Spread(_) | Says::Turn(_) | Says::Shell(_) => {
+                None
+            }
         }
     }
 }
@@ -53,6 +55,10 @@ pub enum Says {
     Chain(Chain),
     /// Sessions went to many in short succession.
     Spread(Spread),
+    /// A host that never relayed does.
+    Turn(Box<Turn>),
+    /// One side gave the other a command shell.
+    Shell(ShellSession),
 }
 
 /// Two flows as the legs of one relayed session: [`Evidence::session`] comes in, the first of [`Evidence::further`] goes
@@ -190,11 +196,81 @@ pub struct Spread {
     pub relays: usize,
 }
 
+/// A host that was watched and never relayed does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// For how long it was watched.
+    pub watched: Watched,
+    /// Which detector found that it relays.
+    pub cause: &'static str,
+    /// What it never did before.
+    pub first: Vec<First>,
+    /// The protocol in which it was asked to, if it was asked.
+    pub protocol: Option<&'static str>,
+    /// How it relays.
+    pub mechanism: Mechanism,
+    /// For whom.
+    pub client: Address,
+    /// To where.
+    pub target: Option<Target>,
+    /// Whether it called the one whom it serves.
+    pub calls_out: bool,
+    /// Whether the session was told before, by another detector.
+    pub again: bool,
+}
+
+/// For how long a host was watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Since when.
+    pub since: Timestamp,
+    /// By whom: `profile`, or `run`.
+    pub by: &'static str,
+}
+
+/// What a host never did before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum First {
+    /// It answered at this port.
+    Listener,
+    /// It was asked to relay.
+    ProxyExchange,
+    /// What came in went out again.
+    ForwardedLeg,
+}
+
+impl First {
+    /// What it is, for people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Listener => "first listener on this port",
+            Self::ProxyExchange => "first proxy exchange",
+            Self::ForwardedLeg => "first forwarded leg",
+        }
+    }
+}
+
 impl Chain {
     /// The hosts that relay, in order.
     pub fn relaying(&self) -> &[Address] {
         self.hosts.get(1..=self.relays).unwrap_or_default()
     }
+}
+
+/// What was seen of a command shell. What was typed and answered in it is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShellSession {
+    /// The family of shells, where it showed one.
+    pub family: Option<&'static str>,
+    /// By what it is known.
+    pub mark: &'static str,
+    /// How far commands and answers were seen, in words.
+    pub spoken: &'static str,
+    /// What it was spoken through, if not with the other end itself.
+    pub through: Option<&'static str>,
+    /// Whether the side that opened the connection is the one that shows the shell.
+    pub reverse: bool,
 }
 
 /// The flow that evidence speaks of.

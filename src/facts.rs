@@ -6,7 +6,7 @@ pub(crate) mod samples;
 
 use crate::decode::{Endpoint, Label, Transport};
 use crate::proto::dns::Named;
-use crate::proto::stack::Layer;
+use crate::proto::stack::{Kind, Layer};
 use crate::time::{Span, Timestamp};
 
 /// A flow's name within a run: the number of the frame that opened it.
@@ -108,6 +108,8 @@ pub struct FlowEnd {
     pub traffic: Traffic,
     /// How TCP ended it; `None` where it went silent or the capture ended.
     pub ending: Option<Ending>,
+    /// What was spoken with the one who was called, if that was read: the outermost protocol.
+    pub protocol: Option<Kind>,
     /// How well it was seen.
     pub quality: Quality,
 }

@@ -24,6 +24,8 @@ pub mod facts;
 
 pub mod evidence;
 
+pub mod profile;
+
 pub mod detect;
 
 pub mod shard;

@@ -24,7 +24,7 @@ use crate::flow::rings::Rings;
 use crate::flow::table::{FlowTable, Timeouts};
 use crate::flow::tcp::{self, Payload};
 use crate::flow::{Flow, Observed};
-use crate::proto::stack::{self, Layer, Progress, Protocol, Stack};
+use crate::proto::stack::{self, Kind, Layer, Progress, Protocol, Stack};
 use crate::proto::{Side, dns};
 use crate::time::Timestamp;
 use watch::Watching;
@@ -446,6 +446,7 @@ impl Shard {
             && dns::is_message(segment.payload)
         {
             flow.probe = Probe::Names;
+            flow.protocol = Some(Kind::Dns);
         }
         let (Some(protocol), Some(flow)) =
             (stack::datagram(segment.payload), self.table.flow_mut(place))
@@ -462,6 +463,7 @@ impl Shard {
             depth: 0,
             ends: (0, 0),
         };
+        flow.protocol = Some(layer.protocol.kind());
         let facts = facts_of(flow, vec![layer]);
         self.watching.note_layers(flow, &facts.layers);
         events.push(Report::Flow(Box::new(facts), Vec::new()));
@@ -595,6 +597,7 @@ fn report(
     if layers.is_empty() {
         return;
     }
+    flow.protocol = spoken(&layers);
     watching.note_layers(flow, &layers);
     legs::tell_inside(flow, &layers, nonces, events);
     let facts = facts_of(flow, layers);
@@ -624,9 +627,17 @@ fn close(
             last_seen: flow.last_seen,
             traffic: traffic_of(flow),
             ending: flow.ending(),
+            protocol: flow.protocol,
             quality: quality_of(flow),
         }));
     }
+}
+
+/// The outermost protocol that is spoken with the one who was called; a PROXY protocol header only comes before it.
+fn spoken(layers: &[Layer]) -> Option<Kind> {
+    let is_header = |layer: &&Layer| layer.protocol.kind() == Kind::Proxy;
+    let first = layers.iter().find(|layer| !is_header(layer))?;
+    (first.server == Side::Server).then(|| first.protocol.kind())
 }
 
 fn facts_of(flow: &Flow, layers: Vec<Layer>) -> FlowFacts {
@@ -713,6 +724,8 @@ mod tests {
                 http_connect_proxy: true,
                 http_forward_proxy: true,
                 websocket_tunnel: true,
+                reverse_shell: true,
+                bind_shell: true,
             };
             Self {
                 shard: Shard::new(0, limits, tuning, NonceKey::default()),
@@ -817,7 +830,10 @@ mod tests {
 
     fn leg_text(report: &Report) -> Option<String> {
         match report {
-            Report::Spoke(spoke) => Some(format!("{} spoke", spoke.id.0)),
+            Report::Spoke(spoke) => {
+                let first = spoke.flight.map(|flight| flight.from);
+                Some(format!("{} spoke, {first:?} first", spoke.id.0))
+            }
             Report::Flight(flight) => Some(format!(
                 "{} {:?} after {} and {}",
                 flight.flow.0, flight.from, flight.client_bytes, flight.server_bytes
@@ -840,8 +856,7 @@ mod tests {
         assert!(watch.told_of_legs().is_empty(), "a handshake is no payload");
         watch.talks("10.0.0.1:1", [100, 500], &said).ends();
         let expected = [
-            "1 spoke",
-            "1 Client after 0 and 0",
+            "1 spoke, Some(Client) first",
             "1 Server after 3 and 0",
             "1 Client after 3 and 2",
             "1 Client Text at 3",
@@ -921,7 +936,8 @@ mod tests {
     #[test]
     fn a_full_table_ends_what_it_forgets() {
         let mut watch = Watch::new(2, 1 << 20);
-        let said = [GREETING, METHOD, REQUEST, REPLY, b"\xff\xff", b"\xff\xff"];
+        let noise = b"\xff\xff\xff\xff";
+        let said = [GREETING, METHOD, REQUEST, REPLY, noise, noise];
         watch
             .opens("10.0.0.1:1", [100, 500])
             .talks("10.0.0.1:1", [100, 500], &said);

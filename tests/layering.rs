@@ -18,16 +18,17 @@ const MAY_NAME: &str = "
     proto
     facts          time proto decode::Address decode::Endpoint decode::Label decode::Transport
     evidence       time proto facts decode::Address decode::Endpoint decode::Transport
+    profile        time proto::target facts evidence decode::Address decode::Endpoint decode::Transport toml_file
     detect         proto facts evidence finding::attack
     shard          time decode flow proto facts evidence detect
-    correlate      time proto facts evidence finding decode::Address decode::Endpoint decode::Transport
+    correlate      time proto facts evidence profile finding decode::Address decode::Endpoint decode::Transport
     finding        time proto::target facts evidence detect decode::Address decode::Endpoint decode::Transport
-    policy         time proto::target evidence::Certainty finding decode::Address toml_file
-    pipeline       time source decode facts::FlowPortrait flow::nonces::NonceKey shard correlate finding policy config
+    policy         time proto::target evidence::Certainty profile finding decode::Address toml_file
+    pipeline       time source decode facts::FlowPortrait flow::nonces::NonceKey shard correlate profile finding policy config
     sink           time source proto facts evidence detect::Detector finding policy decode::Label pipeline::Account
-    config         time decode::FragmentLimits flow::table::Timeouts detect::Tuning shard correlate policy pipeline::memory_bound toml_file
+    config         time decode::FragmentLimits flow::table::Timeouts detect::Tuning shard correlate profile policy pipeline::memory_bound toml_file
     check          source detect finding pipeline config toml_file
-    command        time source detect shard::Watch finding policy pipeline sink config check toml_file
+    command        time source detect shard::Watch finding policy profile pipeline sink config check toml_file
     main           command
 ";
 
@@ -72,7 +73,7 @@ const ONLY_IN: &str = "
     signal_hook            command
     strsim                 toml_file
     tls_parser             proto
-    toml                   toml_file check policy command
+    toml                   toml_file check policy profile command
     zstd                   source
 ";
 

@@ -156,6 +156,7 @@ fn replay(paths: &[PathBuf], config: &str, workers: usize) -> Outcome {
         config: &config,
         workers,
         watch: None,
+        learn: false,
         stop: &AtomicBool::new(false),
         progress: &mut |_| {},
     };

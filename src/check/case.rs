@@ -64,6 +64,7 @@ fn replay(capture: &Path, config: &Config) -> Result<(Vec<Found>, Option<String>
         config,
         workers: config.pipeline.workers.count(),
         watch: None,
+        learn: false,
         stop: &AtomicBool::new(false),
         progress: &mut |_| {},
     };

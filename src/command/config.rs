@@ -79,6 +79,8 @@ fn print(out: &mut impl Write, config: &crate::config::Config) -> io::Result<()>
         out,
         "# and for each capture that is open at once 17 MiB, or 145 MiB where it is zstd"
     )?;
+    let learning = mebibytes(config.learning_bound());
+    writeln!(out, "# and {learning} MiB where hosts are learned of")?;
     for (what, bytes) in bounds {
         writeln!(out, "#   {:>6} MiB  {what}", mebibytes(bytes))?;
     }

@@ -110,6 +110,7 @@ impl Replay {
             config,
             workers: config.pipeline.workers.count(),
             watch,
+            learn: false,
             stop: &AtomicBool::new(false),
             progress: &mut |progress| bar.set_position(progress.frames),
         };

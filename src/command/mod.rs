@@ -5,6 +5,7 @@ mod config;
 mod detectors;
 mod explain;
 mod judge;
+mod learn;
 mod replay;
 
 use std::fmt::Display;
@@ -28,6 +29,7 @@ enum Command {
     Detectors(detectors::Detectors),
     Explain(explain::Explain),
     Judge(judge::Judge),
+    Learn(learn::Learn),
     Config(config::Config),
 }
 
@@ -40,6 +42,7 @@ impl Arguments {
             Command::Detectors(detectors) => detectors.run(),
             Command::Explain(explain) => explain.run(),
             Command::Judge(judge) => judge.run(),
+            Command::Learn(learn) => learn.run(),
             Command::Config(config) => config.run(),
         };
         match ended {

@@ -14,7 +14,7 @@ use signal_hook::{flag, low_level};
 
 use super::{Exit, Failure, written};
 use crate::config::Config;
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Severity, story};
 use crate::pipeline::{self, Outcome, Run, RunError};
 use crate::sink::{account, jsonl, text};
 use crate::source::{Captures, Inputs, SourceAccount, SourceError};
@@ -45,6 +45,10 @@ pub(super) struct Replay {
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
 
+    /// Print what each host did instead of findings; the host that deserves a look first stands first
+    #[arg(long)]
+    hosts: bool,
+
     /// Print findings only: no summary, no account of what was read
     #[arg(long, short)]
     quiet: bool,
@@ -62,11 +66,7 @@ impl Replay {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let config = Config::load(self.config.as_deref())
             .map_err(|error| Failure::new(Exit::Usage, error))?;
-        let (wake, waiting) = UnixStream::pair().map_err(unsignalled)?;
-        let mut inputs = Inputs::collect(&self.captures).map_err(unreadable)?;
-        inputs.stop = Some(Arc::new(waiting.into()));
-        let mut captures = Captures::open(inputs).map_err(unreadable)?;
-        let stop = stop_by_signal(wake).map_err(unsignalled)?;
+        let Opened { mut captures, stop } = open(&self.captures)?;
         let outcome = self.replay(&config, &mut captures, &stop)?;
         written(self.print(captures.account(), &outcome))?;
         Ok(self.exit(&outcome.findings))
@@ -87,6 +87,7 @@ impl Replay {
                     .workers
                     .map_or(config.pipeline.workers.count(), usize::from),
                 watch: None,
+                learn: false,
                 stop,
                 progress: &mut |progress| {
                     bar.set_position(progress.frames);
@@ -100,6 +101,9 @@ impl Replay {
     fn print(&self, source: &SourceAccount, outcome: &Outcome) -> io::Result<()> {
         let findings = &outcome.findings;
         match self.format() {
+            Format::Json if self.hosts => {
+                jsonl::write_hosts(&mut io::stdout().lock(), &story::tell(findings))?;
+            }
             Format::Json => jsonl::write(&mut io::stdout().lock(), findings)?,
             Format::Text => self.print_text(&mut anstream::stdout().lock(), findings)?,
         }
@@ -111,12 +115,17 @@ impl Replay {
     }
 
     fn print_text(&self, out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
-        text::write(out, findings)?;
-        if !self.quiet {
-            text::write_hosts(out, findings)?;
-            if findings.is_empty() {
-                writeln!(out, "no relay found")?;
-            }
+        let stories = story::tell(findings);
+        if self.hosts {
+            text::write_stories(out, &stories)?;
+        } else {
+            text::write(out, findings)?;
+        }
+        if !self.hosts && !self.quiet {
+            text::write_hosts(out, &stories)?;
+        }
+        if findings.is_empty() && !self.quiet {
+            writeln!(out, "no relay found")?;
         }
         out.flush()
     }
@@ -138,6 +147,22 @@ impl Replay {
             Exit::Done
         }
     }
+}
+
+/// Captures, and what is set when a signal ends their reading.
+pub(super) struct Opened {
+    pub(super) captures: Captures,
+    pub(super) stop: Arc<AtomicBool>,
+}
+
+/// Opens what was named; SIGINT and SIGTERM end the reading early.
+pub(super) fn open(named: &[PathBuf]) -> Result<Opened, Failure> {
+    let (wake, waiting) = UnixStream::pair().map_err(unsignalled)?;
+    let mut inputs = Inputs::collect(named).map_err(unreadable)?;
+    inputs.stop = Some(Arc::new(waiting.into()));
+    let captures = Captures::open(inputs).map_err(unreadable)?;
+    let stop = stop_by_signal(wake).map_err(unsignalled)?;
+    Ok(Opened { captures, stop })
 }
 
 impl ValueEnum for Severity {

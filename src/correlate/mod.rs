@@ -10,6 +10,7 @@ pub mod legs;
 pub mod measured;
 pub mod multi_hop;
 pub mod names;
+pub mod new_relay;
 pub mod nonces;
 pub mod proxies;
 pub mod recent;
@@ -22,11 +23,13 @@ use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
 use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId};
 use crate::finding::Finding;
 use crate::finding::lifecycle::Findings;
+use crate::profile::Profile;
 use crate::proto::target::Target;
 use crate::time::Timestamp;
 use associations::Associations;
 use fan_out::{FanOutLimits, FanOuts};
 use names::Names;
+use new_relay::{NewRelays, Watch};
 use proxies::Proxies;
 use relay::{RelayLimits, Relays};
 
@@ -38,6 +41,7 @@ pub struct Ordered {
     names: Names,
     relays: Relays,
     fan_outs: FanOuts,
+    new_relays: NewRelays,
     speaks: Speaks,
     now: Timestamp,
     findings: Findings,
@@ -75,14 +79,15 @@ pub struct Speaks {
 }
 
 impl Ordered {
-    /// Nothing seen yet.
-    pub fn new(limits: Limits) -> Self {
+    /// Nothing seen yet; hosts are known and learned of as `watch` says.
+    pub fn new(limits: Limits, watch: Watch) -> Self {
         Self {
             associations: Associations::new(limits.remembered),
             proxies: Proxies::new(limits.remembered),
             names: Names::new(limits.names),
             relays: Relays::new(limits.relays),
             fan_outs: FanOuts::new(limits.fan_outs),
+            new_relays: NewRelays::new(watch),
             speaks: limits.speaks,
             now: Timestamp::MIN,
             findings: Findings::new(limits.findings, limits.flows),
@@ -97,6 +102,7 @@ impl Ordered {
             for known in self.proxies.weigh(evidence) {
                 self.add(&known.evidence, now);
                 self.spread(&known.evidence, now);
+                self.turn(&known.evidence, now);
                 if let Some(end) = known.end {
                     self.findings.end(&end);
                 }
@@ -126,6 +132,7 @@ impl Ordered {
 
     /// Takes a flow that carried its first payload, and what that payload was.
     pub fn spoke(&mut self, spoke: &Spoke, now: Timestamp) {
+        self.new_relays.spoke(spoke);
         let joins = self.relays.spoke(spoke, &self.names, now);
         self.add_all(&joins, now);
         if let Some(flight) = &spoke.flight {
@@ -166,10 +173,10 @@ impl Ordered {
     fn add_all(&mut self, evidence: &[Evidence], now: Timestamp) {
         for evidence in evidence {
             self.spread(evidence, now);
-            if !self.speaks(evidence.detector) {
-                continue;
+            self.turn(evidence, now);
+            if self.speaks(evidence.detector) {
+                self.add(evidence, now);
             }
-            self.add(evidence, now);
             let over = |leg: &&Session| !self.relays.is_alive(leg.id);
             let over: Vec<FlowId> = evidence.sessions().filter(over).map(|leg| leg.id).collect();
             over.into_iter().for_each(|leg| self.findings.over(leg));
@@ -183,6 +190,13 @@ impl Ordered {
         }
         if let Some(spread) = self.fan_outs.relayed(evidence, &self.names, now) {
             self.add(&spread, now);
+        }
+    }
+
+    /// Holds a relay against what is known of its host.
+    fn turn(&mut self, evidence: &Evidence, now: Timestamp) {
+        if let Some(turn) = self.new_relays.relayed(evidence, now) {
+            self.add(&turn, now);
         }
     }
 
@@ -219,7 +233,10 @@ impl Ordered {
     /// Takes the end of a flow that was read.
     pub fn ended(&mut self, end: &FlowEnd, now: Timestamp) {
         self.associations.forget(end.id);
-        let joins = self.relays.ended(end, now);
+        let (leg, joins) = self.relays.ended(end, now);
+        if let Some(leg) = leg {
+            self.new_relays.ended(&leg.session, end);
+        }
         self.add_measured(&joins, now);
         self.proxies.ended(end);
         self.findings.end(end);
@@ -230,11 +247,11 @@ impl Ordered {
         std::mem::take(&mut self.displaced)
     }
 
-    /// Gives all findings, in the order they were raised.
-    pub fn finish(mut self) -> Vec<Finding> {
+    /// Gives all findings, in the order they were raised, and what was learned of hosts.
+    pub fn finish(mut self) -> (Vec<Finding>, Option<Profile>) {
         let ways = self.relays.ways(None);
         self.add_all(&ways, self.now);
-        self.findings.finish()
+        (self.findings.finish(), self.new_relays.into_profile())
     }
 
     /// An upper bound of the bytes of memory it holds.
@@ -242,7 +259,8 @@ impl Ordered {
         limits.findings * Findings::FINDING_BYTES
             + limits.flows * Findings::OPEN_BYTES
             + limits.names * Names::ENTRY_BYTES
-            + limits.remembered * (Associations::ENTRY_BYTES + Proxies::ENTRY_BYTES)
+            + limits.remembered
+                * (Associations::ENTRY_BYTES + Proxies::ENTRY_BYTES + NewRelays::ENTRY_BYTES)
             + Relays::memory_bound(limits.relays)
             + limits.fan_outs.remembered * FanOuts::ENTRY_BYTES
     }
@@ -255,6 +273,7 @@ mod tests {
     use crate::evidence::samples::evidence;
     use crate::facts::FlowId;
     use crate::facts::samples::{end, endpoint, flow, layer};
+    use crate::profile::learner;
     use crate::proto::socks_udp::SocksUdp;
     use crate::proto::socks5::{Command, Reply, Socks5, Stage};
     use crate::proto::stack::Protocol;
@@ -264,7 +283,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_parts(150, 0);
 
     fn ordered(findings: usize) -> Ordered {
-        Ordered::new(Limits {
+        let limits = Limits {
             findings,
             flows: 8,
             remembered: 8,
@@ -286,7 +305,18 @@ mod tests {
                 multi_hop: true,
                 fan_out: true,
             },
-        })
+        };
+        let watch = Watch {
+            baseline: None,
+            learns: false,
+            inside: Vec::new(),
+            limits: learner::Limits {
+                hosts: 8,
+                relays: 8,
+            },
+            remembered: 8,
+        };
+        Ordered::new(limits, watch)
     }
 
     /// A session that asked for an association at 10.0.0.2:5000.
@@ -327,7 +357,7 @@ mod tests {
             let mut ordered = ordered(8);
             ordered.flow(&control(), vec![evidence(1, Certainty::Proven)], NOW);
             ordered.flow(&datagrams(client), Vec::new(), NOW);
-            let findings = ordered.finish();
+            let (findings, _) = ordered.finish();
             let told = findings[0].target.as_ref().map(ToString::to_string);
             assert_eq!((findings.len(), findings[0].sessions), (1, sessions));
             assert_eq!(told.as_deref(), target);
@@ -340,7 +370,7 @@ mod tests {
         ordered.flow(&control(), vec![evidence(1, Certainty::Proven)], NOW);
         ordered.ended(&end(FlowId(1)), NOW);
         ordered.flow(&datagrams("10.0.0.1:6000"), Vec::new(), NOW);
-        assert_eq!(ordered.finish()[0].sessions, 1);
+        assert_eq!(ordered.finish().0[0].sessions, 1);
     }
 
     #[test]
@@ -349,7 +379,7 @@ mod tests {
         let facts = flow(Vec::new());
         let hint = evidence(1, Certainty::Hint).over("http-forward");
         ordered.flow(&facts, vec![hint], NOW);
-        assert!(ordered.finish().is_empty());
+        assert!(ordered.finish().0.is_empty());
     }
 
     #[test]
@@ -362,7 +392,7 @@ mod tests {
         ordered.ended(&end(FlowId(1)), NOW);
         ordered.flow(&facts, vec![proof], NOW);
         ordered.ended(&end(FlowId(2)), NOW);
-        let findings = ordered.finish();
+        let (findings, _) = ordered.finish();
         assert_eq!((findings.len(), findings[0].sessions), (1, 2));
         assert_eq!(findings[0].status, crate::finding::Status::Closed);
     }
@@ -376,6 +406,6 @@ mod tests {
         }
         assert_eq!(ordered.take_displaced().len(), 1);
         assert!(ordered.take_displaced().is_empty());
-        assert_eq!(ordered.finish().len(), 1);
+        assert_eq!(ordered.finish().0.len(), 1);
     }
 }

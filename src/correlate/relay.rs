@@ -318,11 +318,11 @@ impl Relays {
         self.hops.settled(now)
     }
 
-    /// Forgets a flow that is over.
-    pub fn ended(&mut self, end: &FlowEnd, now: Timestamp) -> Vec<Evidence> {
+    /// Forgets a flow that is over; gives it, if it spoke, and the joins that show now.
+    pub fn ended(&mut self, end: &FlowEnd, now: Timestamp) -> (Option<Leg>, Vec<Evidence>) {
         let joins = self.measures.ended(end);
-        self.legs.remove(end.id);
-        self.measured(joins, now)
+        let leg = self.legs.remove(end.id);
+        (leg, self.measured(joins, now))
     }
 
     /// How a flow ended that was over before it was joined.

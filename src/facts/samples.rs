@@ -40,6 +40,7 @@ pub(crate) fn end(id: FlowId) -> FlowEnd {
         last_seen: Timestamp::from_parts(200, 0),
         traffic: Traffic::default(),
         ending: None,
+        protocol: None,
         quality: Quality::default(),
     }
 }

@@ -60,7 +60,7 @@ impl Subject {
                 client,
                 hosts: digest_of(&[]),
             },
-            Says::Exchange(_) | Says::Spread(_) => Self::Pair {
+            Says::Exchange(_) | Says::Spread(_) | Says::Shell(_) => Self::Pair {
                 detector,
                 client,
                 server,
@@ -68,7 +68,8 @@ impl Subject {
             Says::Join(join) if join.client == evidence.session.client => {
                 Self::Service { detector, server }
             }
-            Says::Join(_) => Self::Pair {
+            Says::Turn(turn) if !turn.calls_out => Self::Service { detector, server },
+            Says::Join(_) | Says::Turn(_) => Self::Pair {
                 detector,
                 client,
                 server,
@@ -315,6 +316,7 @@ impl Draft {
     fn severity_if_so(&self) -> Severity {
         match &self.evidence {
             Summary::Exchanges(summary) if summary.reverse => Severity::High,
+            Summary::Shells(_) => Severity::High,
             Summary::Joins(summary) if summary.mechanism() == Mechanism::Balancer => Severity::Low,
             _ => Severity::Medium,
         }
@@ -323,9 +325,11 @@ impl Draft {
     fn mechanism(&self, subject: &Subject) -> Option<&'static str> {
         match &self.evidence {
             Summary::Joins(summary) => Some(summary.mechanism().name()),
-            Summary::Exchanges(_) | Summary::Chains(_) | Summary::Spreads(_) => {
-                detect::by_name(subject.detector())?.mechanism
-            }
+            Summary::Turns(summary) => Some(summary.mechanism().name()),
+            Summary::Exchanges(_)
+            | Summary::Chains(_)
+            | Summary::Spreads(_)
+            | Summary::Shells(_) => detect::by_name(subject.detector())?.mechanism,
         }
     }
 
@@ -411,7 +415,11 @@ impl From<&Session> for FlowLine {
 
 /// Whether evidence speaks of a session that was counted already.
 fn is_again(says: &Says) -> bool {
-    matches!(says, Says::Join(join) if join.again)
+    match says {
+        Says::Join(join) => join.again,
+        Says::Turn(turn) => turn.again,
+        Says::Exchange(_) | Says::Chain(_) | Says::Spread(_) | Says::Shell(_) => false,
+    }
 }
 
 /// The target that evidence names.
@@ -422,7 +430,8 @@ fn target_of(says: &Says) -> Option<Target> {
             host: Host::from_ip(join.target.address.ip()),
             port: join.target.port,
         }),
-        Says::Chain(_) | Says::Spread(_) => None,
+        Says::Turn(turn) => turn.target.clone(),
+        Says::Chain(_) | Says::Spread(_) | Says::Shell(_) => None,
     }
 }
 

@@ -16,6 +16,7 @@ pub mod tcp;
 use crate::decode::{Endpoint, Label, Segment, Transport};
 use crate::facts::{Ending, FlowId, Phase};
 use crate::proto::Side;
+use crate::proto::stack::Kind;
 use crate::time::{Span, Timestamp};
 use copies::Copies;
 use flights::Flights;
@@ -49,6 +50,8 @@ pub struct Flow {
     pub defects: Defects,
     /// What its stream heads are asked for.
     pub probe: Probe,
+    /// What is spoken with the one who was called, if that was read.
+    pub protocol: Option<Kind>,
     /// How far its payloads were searched for nonces.
     pub looks: Looks,
     /// Whether correlators were told that it speaks, and wait for its end.
@@ -123,6 +126,7 @@ impl Flow {
             copies: Copies::default(),
             defects: Defects::default(),
             probe: Probe::new(segment.transport),
+            protocol: None,
             looks: Looks::default(),
             spoke: false,
             reported: false,

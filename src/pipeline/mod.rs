@@ -17,6 +17,7 @@ use crate::decode::{FragmentCounts, FrameCounts};
 use crate::facts::FlowPortrait;
 use crate::finding::Finding;
 use crate::policy::Policy;
+use crate::profile::Profile;
 use crate::shard::{Event, Report, ShardCounts, Watch};
 use crate::source::{Captures, SourceError};
 use front::Front;
@@ -29,6 +30,8 @@ pub struct Run<'a> {
     pub workers: usize,
     /// Which flows to portray, if a person asked about some.
     pub watch: Option<Watch>,
+    /// Whether to give what was learned of hosts.
+    pub learn: bool,
     /// Set from outside to end the run early, with what was found so far.
     pub stop: &'a AtomicBool,
     /// Called now and then with how far the run is.
@@ -51,6 +54,8 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// The flows that were watched.
     pub portraits: Portraits,
+    /// What was learned of hosts, if that was asked for.
+    pub profile: Option<Profile>,
     /// What became of every frame.
     pub account: Account,
 }
@@ -124,7 +129,7 @@ pub enum RunError {
 /// capture is no error: it is told in the account.
 pub fn run(captures: &mut Captures, run: Run<'_>) -> Result<Outcome, RunError> {
     let mut front = Front::new(captures, run.config, run.stop);
-    let stage = Stage::new(run.config);
+    let stage = Stage::new(run.config, run.learn);
     let (found, shards) = if run.workers == 0 {
         inline::run(&mut front, stage, run)?
     } else {
@@ -141,6 +146,7 @@ pub fn run(captures: &mut Captures, run: Run<'_>) -> Result<Outcome, RunError> {
     Ok(Outcome {
         findings: found.findings,
         portraits: found.portraits,
+        profile: found.profile,
         account,
     })
 }
@@ -150,6 +156,7 @@ pub fn run(captures: &mut Captures, run: Run<'_>) -> Result<Outcome, RunError> {
 struct Found {
     findings: Vec<Finding>,
     portraits: Portraits,
+    profile: Option<Profile>,
 }
 
 impl Found {
@@ -170,9 +177,9 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(config: &Config) -> Self {
+    fn new(config: &Config, learn: bool) -> Self {
         Self {
-            ordered: Ordered::new(config.correlation_limits()),
+            ordered: Ordered::new(config.correlation_limits(), config.host_watch(learn)),
             policy: config.policy(),
             found: Found::default(),
         }
@@ -202,7 +209,9 @@ impl Stage {
     }
 
     fn finish(mut self) -> Found {
-        self.found.judge(self.ordered.finish(), &self.policy);
+        let (findings, profile) = self.ordered.finish();
+        self.found.judge(findings, &self.policy);
+        self.found.profile = profile;
         self.found
     }
 }

@@ -367,11 +367,12 @@ mod tests {
             config: &config,
             workers,
             watch: None,
+            learn: false,
             stop: &stop,
             progress: &mut |_| {},
         };
         let mut front = Front::new(&mut captures, &config, &stop);
-        let (_, counts) = pump(&mut front, Stage::new(&config), &mut run, lane)?;
+        let (_, counts) = pump(&mut front, Stage::new(&config, false), &mut run, lane)?;
         Ok(counts.flows)
     }
 

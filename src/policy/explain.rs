@@ -94,6 +94,9 @@ fn why_so_severe(scene: Scene, verdict: Verdict) -> &'static str {
         (Verdict::Approved, ..) => "what is approved is no alarm",
         (_, Certainty::Hint, ..) => "a hint is worth a line",
         (_, Certainty::Possible, ..) => "what is only possible is weak",
+        _ if scene.turned => {
+            "a host that never relayed before is a step worse than one that always did"
+        }
         (.., Way::BackConnect) => {
             "a host that connects out to serve is the mark of a back-connect proxy"
         }

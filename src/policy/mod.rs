@@ -12,6 +12,7 @@ pub mod list;
 pub mod means;
 pub mod networks;
 pub mod prefix;
+pub mod propose;
 pub mod review;
 pub mod roles;
 #[cfg(test)]

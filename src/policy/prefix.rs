@@ -44,6 +44,12 @@ impl Prefix {
         self.covers(&Self::alone(ip))
     }
 
+    /// Its addresses, from the lowest to the highest.
+    pub fn addresses(&self) -> std::ops::RangeInclusive<Address> {
+        let highest = self.bits | !mask(self.length);
+        Address::from_bits(self.bits)..=Address::from_bits(highest)
+    }
+
     /// Whether all of the other's addresses are among these.
     pub fn covers(&self, other: &Self) -> bool {
         self.length <= other.length && (self.bits ^ other.bits) & mask(self.length) == 0

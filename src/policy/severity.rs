@@ -13,6 +13,8 @@ pub struct Scene {
     pub way: Way,
     /// How sure it is.
     pub certainty: Certainty,
+    /// The host never relayed before.
+    pub turned: bool,
 }
 
 /// How a use was found.
@@ -24,15 +26,18 @@ pub enum Class {
     Joined,
     /// Flows were joined, and the relay spreads them over servers, or says for whom it speaks.
     Balanced,
+    /// A host gives another a command shell.
+    Shell,
 }
 
 impl Class {
     /// Each of them.
-    pub const ALL: [Self; 3] = [Self::Asked, Self::Joined, Self::Balanced];
+    pub const ALL: [Self; 4] = [Self::Asked, Self::Joined, Self::Balanced, Self::Shell];
 
     /// How a detector finds what relays by a mechanism.
     pub fn of(detector: &str, mechanism: Option<&str>) -> Self {
         match mechanism {
+            _ if SHELLS.contains(&detector) => Self::Shell,
             _ if !JOINING.contains(&detector) => Self::Asked,
             Some("balancer") => Self::Balanced,
             _ => Self::Joined,
@@ -45,6 +50,7 @@ impl Class {
             Self::Asked => "asked",
             Self::Joined => "joined",
             Self::Balanced => "balanced",
+            Self::Shell => "shell",
         }
     }
 }
@@ -61,18 +67,22 @@ pub enum Standing {
 impl Scene {
     /// How bad it is before anybody has said anything about it, for the worst of several ways to be chosen.
     pub fn base(self) -> Severity {
-        base(self.class, self.way)
+        match base(self.class, self.way) {
+            usual if self.turned => usual.step_up(),
+            usual => usual,
+        }
     }
 
     /// How much it asks for attention.
     ///
-    /// What is approved is never above `info`, a hint neither. A host outside its role is a step worse.
+    /// What is approved is never above `info`, a hint neither. A host outside its role is a step worse, and so is one that
+    /// never relayed before.
     pub fn severity(self, verdict: Verdict, standing: Standing) -> Severity {
         let sure = self.base();
         match (verdict, self.certainty) {
             (Verdict::Approved, _) | (_, Certainty::Hint) => Severity::Info,
-            (_, Certainty::Possible) => step_down(sure).min(Severity::Low),
-            (Verdict::Unapproved, _) if standing == Standing::OutOfRole => step_up(sure),
+            (_, Certainty::Possible) => sure.step_down().min(Severity::Low),
+            (Verdict::Unapproved, _) if standing == Standing::OutOfRole => sure.step_up(),
             _ => sure,
         }
     }
@@ -81,22 +91,12 @@ impl Scene {
 /// The severity of a use that is probable or proven, and that nobody said anything about.
 fn base(class: Class, way: Way) -> Severity {
     match (class, way) {
-        (_, Way::BackConnect) => Severity::High,
+        (_, Way::BackConnect) | (Class::Shell, _) => Severity::High,
         (Class::Balanced, _) | (Class::Joined, Way::Inward) => Severity::Low,
         (Class::Joined, Way::Through | Way::OddOutward) => Severity::High,
         (Class::Joined, Way::DirectedInward | Way::BackIn) => Severity::High,
         (Class::Asked | Class::Joined, _) => Severity::Medium,
     }
-}
-
-fn step_up(severity: Severity) -> Severity {
-    let mut all = Severity::ALL.into_iter();
-    all.find(|other| *other > severity).unwrap_or(severity)
-}
-
-fn step_down(severity: Severity) -> Severity {
-    let mut all = Severity::ALL.into_iter().rev();
-    all.find(|other| *other < severity).unwrap_or(severity)
 }
 
 /// The table in Markdown, as it is printed in `docs/policy.md`.
@@ -116,6 +116,7 @@ fn row(class: Class, way: Way) -> String {
             class,
             way,
             certainty,
+            turned: false,
         };
         scene.severity(verdict, standing)
     };
@@ -136,6 +137,9 @@ const HEAD: &str = "\
 /// The detectors that join flows.
 const JOINING: [&str; 3] = ["relay", "multi-hop", "fan-out"];
 
+/// The detectors of command shells.
+const SHELLS: [&str; 2] = ["reverse-shell", "bind-shell"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,12 +152,13 @@ mod tests {
             class,
             way,
             certainty,
+            turned: false,
         }
     }
 
     #[test]
     fn severity_follows_from_verdict_way_and_certainty() {
-        use Class::{Asked, Balanced, Joined};
+        use Class::{Asked, Balanced, Joined, Shell};
         use Verdict::{CannotJudge, Expired, Unapproved, Undeclared};
         let cases = [
             (Undeclared, InRole, Asked, Way::Outward, Proven, Medium),
@@ -196,6 +201,9 @@ mod tests {
             ),
             (Undeclared, InRole, Joined, Way::BackIn, Proven, High),
             (Undeclared, InRole, Balanced, Way::Internal, Proven, Low),
+            (Undeclared, InRole, Shell, Way::BackConnect, Proven, High),
+            (Undeclared, InRole, Shell, Way::Inward, Probable, High),
+            (Undeclared, InRole, Shell, Way::Internal, Possible, Low),
             (Unapproved, OutOfRole, Joined, Way::Inward, Proven, Medium),
         ];
         for (verdict, standing, class, way, certainty, severity) in cases {
@@ -209,6 +217,25 @@ mod tests {
     }
 
     #[test]
+    fn a_host_that_never_relayed_is_a_step_worse() {
+        let cases = [
+            (Verdict::Approved, Class::Asked, Proven, Info),
+            (Verdict::Undeclared, Class::Asked, Proven, High),
+            (Verdict::Undeclared, Class::Joined, Probable, High),
+            (Verdict::Undeclared, Class::Balanced, Proven, Medium),
+            (Verdict::Expired, Class::Asked, Proven, High),
+            (Verdict::Undeclared, Class::Asked, Possible, Low),
+        ];
+        for (verdict, class, certainty, severity) in cases {
+            let turned = Scene {
+                turned: true,
+                ..scene(class, Way::Outward, certainty)
+            };
+            assert_eq!(turned.severity(verdict, InRole), severity, "{turned:?}");
+        }
+    }
+
+    #[test]
     fn a_class_follows_from_detector_and_mechanism() {
         let cases = [
             ("socks-proxy", Some("proxy"), Class::Asked),
@@ -217,6 +244,8 @@ mod tests {
             ("relay", Some("dnat"), Class::Joined),
             ("relay", Some("balancer"), Class::Balanced),
             ("multi-hop", None, Class::Joined),
+            ("reverse-shell", None, Class::Shell),
+            ("bind-shell", None, Class::Shell),
         ];
         for (detector, mechanism, class) in cases {
             assert_eq!(
@@ -259,7 +288,7 @@ mod tests {
 
     #[test]
     fn the_table_has_a_row_for_each_way() {
-        assert_eq!(table().lines().count(), 2 + 8 + 10 + 8);
+        assert_eq!(table().lines().count(), 2 + 8 + 10 + 8 + 8);
         assert!(table().contains("| joined | outward, odd |"), "{}", table());
     }
 }

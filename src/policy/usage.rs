@@ -40,6 +40,7 @@ pub struct Use {
     reverse: bool,
     odd: bool,
     directed: bool,
+    turned: bool,
 }
 
 /// One relay of a use.
@@ -111,6 +112,7 @@ impl Use {
             class,
             way,
             certainty,
+            turned: self.turned,
         };
         let scenes = self.ways(networks).into_iter().map(scene);
         let worst = scenes.max_by_key(|scene| scene.base());

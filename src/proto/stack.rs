@@ -8,6 +8,8 @@ use super::http2::{self, First, Http2};
 use super::muxcool::{self, MuxCool};
 use super::nonce::{self, Nonce};
 use super::proxy_protocol::{self, ProxyProtocol};
+use super::shell::stage::{self, Stage};
+use super::shell::{self, Shell};
 use super::smux::{self, Smux};
 use super::socks_udp::{self, SocksUdp};
 use super::socks4::{self, Socks4};
@@ -74,6 +76,10 @@ pub enum Protocol {
     MuxCool(MuxCool),
     /// Streams multiplexed by rusty-penguin.
     Penguin(Box<Penguin>),
+    /// A command shell; the side that shows it serves.
+    Shell(Shell),
+    /// A program sent to be run; the side that runs it serves.
+    Stage(Stage),
 }
 
 /// What asking brought.
@@ -219,7 +225,12 @@ impl Stack {
         match candidate.server {
             Side::Server => candidate.parser.parse(&Exchange { client, server }),
             Side::Client => {
-                let Some(hello) = self.hello(heads, server) else {
+                let hello = match candidate.parser {
+                    Parser::Stage if has_begun(heads, client) => return Answer::No,
+                    parser if parser.is_of_shell() => Some(0),
+                    _ => self.hello(heads, server),
+                };
+                let Some(hello) = hello else {
                     return wait_for_called_side(client);
                 };
                 let served = heads.prefix(Side::Client, self.client_at.saturating_add(hello));
@@ -370,6 +381,45 @@ enum Next {
     Nothing,
 }
 
+/// Which protocol, and nothing of what it said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// SOCKS5.
+    Socks5,
+    /// SOCKS4a.
+    Socks4a,
+    /// SOCKS4.
+    Socks4,
+    /// The datagrams of SOCKS5.
+    SocksUdp,
+    /// HTTP/1.
+    Http,
+    /// HTTP/2.
+    Http2,
+    /// The PROXY protocol.
+    Proxy,
+    /// TLS.
+    Tls,
+    /// SSH.
+    Ssh,
+    /// WebSocket.
+    WebSocket,
+    /// yamux.
+    Yamux,
+    /// smux.
+    Smux,
+    /// Mux.Cool.
+    MuxCool,
+    /// The framing of penguin.
+    Penguin,
+    /// A command shell.
+    Shell,
+    /// A program sent to be run.
+    Stage,
+    /// DNS in datagrams.
+    Dns,
+}
+
 impl Protocol {
     fn next(&self) -> Next {
         match self {
@@ -431,21 +481,74 @@ impl Protocol {
 
     /// The protocol's name, as findings give it.
     pub fn name(&self) -> &'static str {
+        self.kind().name()
+    }
+
+    /// Which protocol it is.
+    pub fn kind(&self) -> Kind {
         match self {
-            Self::Socks5(_) => "socks5",
-            Self::Socks4(socks) if socks.is_4a => "socks4a",
-            Self::Socks4(_) => "socks4",
-            Self::Http(_) => "http",
-            Self::Http2(_) => "http2",
-            Self::Proxy(_) => "proxy-protocol",
-            Self::Tls(_) => "tls",
-            Self::Ssh(_) => "ssh",
-            Self::SocksUdp(_) => "socks5-udp",
-            Self::WebSocket(_) => "websocket",
-            Self::Yamux(_) => "yamux",
-            Self::Smux(_) => "smux",
-            Self::MuxCool(_) => "mux.cool",
-            Self::Penguin(_) => "penguin",
+            Self::Socks5(_) => Kind::Socks5,
+            Self::Socks4(socks) if socks.is_4a => Kind::Socks4a,
+            Self::Socks4(_) => Kind::Socks4,
+            Self::Http(_) => Kind::Http,
+            Self::Http2(_) => Kind::Http2,
+            Self::Proxy(_) => Kind::Proxy,
+            Self::Tls(_) => Kind::Tls,
+            Self::Ssh(_) => Kind::Ssh,
+            Self::SocksUdp(_) => Kind::SocksUdp,
+            Self::WebSocket(_) => Kind::WebSocket,
+            Self::Yamux(_) => Kind::Yamux,
+            Self::Smux(_) => Kind::Smux,
+            Self::MuxCool(_) => Kind::MuxCool,
+            Self::Penguin(_) => Kind::Penguin,
+            Self::Shell(_) => Kind::Shell,
+            Self::Stage(_) => Kind::Stage,
+        }
+    }
+}
+
+impl Kind {
+    /// Every protocol.
+    pub const ALL: [Self; 17] = [
+        Self::Socks5,
+        Self::Socks4a,
+        Self::Socks4,
+        Self::SocksUdp,
+        Self::Http,
+        Self::Http2,
+        Self::Proxy,
+        Self::Tls,
+        Self::Ssh,
+        Self::WebSocket,
+        Self::Yamux,
+        Self::Smux,
+        Self::MuxCool,
+        Self::Penguin,
+        Self::Shell,
+        Self::Stage,
+        Self::Dns,
+    ];
+
+    /// Its name, as findings give it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Socks5 => "socks5",
+            Self::Socks4a => "socks4a",
+            Self::Socks4 => "socks4",
+            Self::SocksUdp => "socks5-udp",
+            Self::Http => "http",
+            Self::Http2 => "http2",
+            Self::Proxy => "proxy-protocol",
+            Self::Tls => "tls",
+            Self::Ssh => "ssh",
+            Self::WebSocket => "websocket",
+            Self::Yamux => "yamux",
+            Self::Smux => "smux",
+            Self::MuxCool => "mux.cool",
+            Self::Penguin => "penguin",
+            Self::Shell => "shell",
+            Self::Stage => "stage",
+            Self::Dns => "dns",
         }
     }
 }
@@ -494,6 +597,9 @@ enum Parser {
     MuxCool,
     TlsRecords,
     SshPackets,
+    Shell,
+    PickedUpShell,
+    Stage,
 }
 
 /// Where a parser is asked.
@@ -517,12 +623,17 @@ impl Parser {
     fn place(self) -> Place {
         match self {
             Self::WebSocket => Place::Upgraded,
-            Self::PickedUpWebSocket => Place::PickedUp,
+            Self::PickedUpWebSocket | Self::PickedUpShell => Place::PickedUp,
             Self::Http => Place::Outside,
             Self::HttpExchange | Self::Yamux | Self::Smux | Self::MuxCool => Place::Inside,
             Self::TlsRecords | Self::SshPackets => Place::InsideMiddle,
             _ => Place::Anywhere,
         }
+    }
+
+    /// Whether it reads shells, which either side may show.
+    const fn is_of_shell(self) -> bool {
+        matches!(self, Self::Shell | Self::PickedUpShell | Self::Stage)
     }
 
     fn parse(self, exchange: &Exchange<'_>) -> Answer<Protocol> {
@@ -544,6 +655,9 @@ impl Parser {
             Self::MuxCool => muxcool::parse(exchange).map(Protocol::MuxCool),
             Self::TlsRecords => middle::tls(exchange).map(|tls| Protocol::Tls(Box::new(tls))),
             Self::SshPackets => middle::ssh(exchange).map(|ssh| Protocol::Ssh(Box::new(ssh))),
+            Self::Shell => shell::parse(exchange).map(Protocol::Shell),
+            Self::PickedUpShell => shell::pick_up(exchange).map(Protocol::Shell),
+            Self::Stage => stage::parse(exchange).map(Protocol::Stage),
         }
     }
 }
@@ -554,7 +668,7 @@ fn boxed_websocket(websocket: WebSocket) -> Protocol {
 
 /// A set of entries of [`CANDIDATES`], by their place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Candidates(u32);
+struct Candidates(u64);
 
 impl Candidates {
     /// Every parser with the called side as server, and SOCKS also with the opener as server: a host may connect out
@@ -579,7 +693,8 @@ impl Candidates {
     fn served_by(server: Side) -> Self {
         Self::of(|candidate| {
             let place = candidate.parser.place();
-            candidate.server == server && matches!(place, Place::Anywhere | Place::Outside)
+            let may_serve = candidate.server == server || candidate.parser.is_of_shell();
+            may_serve && matches!(place, Place::Anywhere | Place::Outside)
         })
     }
 
@@ -623,17 +738,25 @@ impl Candidate {
         Self { parser, server }
     }
 
-    fn bit(self) -> u32 {
-        1 << (self.parser as u32 * 2 + u32::from(self.server == Side::Client))
+    fn bit(self) -> u64 {
+        1 << (self.parser as u64 * 2 + u64::from(self.server == Side::Client))
     }
 
     /// Whether the called side would serve, or an opener that serves is to be reckoned with.
     fn is_usual(&self) -> bool {
-        self.server == Side::Server || self.is_socks()
+        self.server == Side::Server || self.is_socks() || self.parser.is_of_shell()
     }
 
     fn is_socks(&self) -> bool {
         matches!(self.parser, Parser::Socks5 | Parser::Socks4)
+    }
+}
+
+/// Whether the opener spoke before the called side did: who calls to be sent a program says nothing first.
+fn has_begun(heads: &impl Heads, opener: Prefix<'_>) -> bool {
+    match heads.preamble() {
+        Some(preamble) => preamble > 0,
+        None => !opener.bytes.is_empty(),
     }
 }
 
@@ -663,7 +786,7 @@ fn swap(answer: Answer<Protocol>, hello: usize) -> Answer<Protocol> {
 }
 
 /// In the order they are asked: the commonest first.
-const CANDIDATES: [Candidate; 23] = [
+const CANDIDATES: [Candidate; 29] = [
     Candidate::of(Parser::WebSocket, Side::Server),
     Candidate::of(Parser::WebSocket, Side::Client),
     Candidate::of(Parser::Tls, Side::Server),
@@ -687,6 +810,12 @@ const CANDIDATES: [Candidate; 23] = [
     Candidate::of(Parser::MuxCool, Side::Server),
     Candidate::of(Parser::TlsRecords, Side::Server),
     Candidate::of(Parser::SshPackets, Side::Server),
+    Candidate::of(Parser::Shell, Side::Server),
+    Candidate::of(Parser::Shell, Side::Client),
+    Candidate::of(Parser::Stage, Side::Server),
+    Candidate::of(Parser::Stage, Side::Client),
+    Candidate::of(Parser::PickedUpShell, Side::Server),
+    Candidate::of(Parser::PickedUpShell, Side::Client),
 ];
 
 const MOST_LAYERS: usize = 8;

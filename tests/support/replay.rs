@@ -34,14 +34,20 @@ pub(crate) fn outcome(
     config: &str,
     watch: Option<Watch>,
 ) -> Outcome {
+    run(capture, workers, &config.parse().unwrap(), watch)
+}
+
+/// The same under a configuration that was loaded.
+pub(crate) fn run(capture: &str, workers: usize, config: &Config, watch: Option<Watch>) -> Outcome {
     let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "testdata/pcaps", capture]
         .iter()
         .collect();
     let mut captures = Captures::open(Inputs::collect(&[path]).unwrap()).unwrap();
     let run = Run {
-        config: &config.parse::<Config>().unwrap(),
+        config,
         workers,
         watch,
+        learn: false,
         stop: &AtomicBool::new(false),
         progress: &mut |_| {},
     };

@@ -100,22 +100,26 @@ impl JoinSummary {
 
     /// How it relays, over all sessions: a host that forwards to the same port of several servers balances.
     pub fn mechanism(&self) -> Mechanism {
+        match Self::chief(&self.mechanisms) {
+            Some(mechanism) => mechanism,
+            None if self.spreads() => Mechanism::Balancer,
+            None => Mechanism::Forward,
+        }
+    }
+
+    /// Of several mechanisms, the one that says most; `None` where nothing but forwarding was seen.
+    pub(super) fn chief(mechanisms: &Tally<Mechanism>) -> Option<Mechanism> {
         let seen = |mechanism| {
-            let mut values = self.mechanisms.iter();
+            let mut values = mechanisms.iter();
             values.any(|counted| counted.value == Some(mechanism))
         };
-        let told = [
+        let telling = [
             Mechanism::Tunnel,
             Mechanism::Proxy,
             Mechanism::Balancer,
             Mechanism::Dnat,
         ];
-        let told = told.into_iter().find(|&mechanism| seen(mechanism));
-        match told {
-            Some(mechanism) => mechanism,
-            None if self.spreads() => Mechanism::Balancer,
-            None => Mechanism::Forward,
-        }
+        telling.into_iter().find(|&mechanism| seen(mechanism))
     }
 
     /// Whether it reached one port of several servers.

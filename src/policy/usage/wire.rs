@@ -67,6 +67,7 @@ struct Evidence {
     targets: Vec<Counted<WireTarget>>,
     mechanisms: Vec<Mechanism>,
     relays: Option<usize>,
+    causes: Vec<Counted<String>>,
     opened: u64,
     reverse: bool,
 }
@@ -106,7 +107,7 @@ impl Wire {
     /// Reads the use out of them.
     pub(super) fn read(self) -> Result<Use, String> {
         let certainty = certainty(&self.certainty)?;
-        let class = Class::of(&self.detector, self.mechanism.as_deref());
+        let class = self.class();
         Ok(Use {
             client: self.client.ip,
             server: self.server.ip,
@@ -121,7 +122,18 @@ impl Wire {
             reverse: self.is_reverse(),
             odd: class == Class::Joined && self.is_odd(),
             directed: class == Class::Joined && self.is_directed(),
+            turned: self.detector == TURNED,
         })
+    }
+
+    /// How it was found: a host that turned, by what shows best that it did.
+    fn class(&self) -> Class {
+        let causes = self.evidence.causes.iter();
+        let causes = causes.filter_map(|counted| counted.value.as_deref());
+        let detectors = std::iter::once(self.detector.as_str()).chain(causes);
+        let mechanism = self.mechanism.as_deref();
+        let classes = detectors.map(|detector| Class::of(detector, mechanism));
+        classes.max().unwrap_or(Class::Asked)
     }
 
     /// The tags of all sessions; none where one of them bore none.
@@ -309,6 +321,9 @@ fn certainty(word: &str) -> Result<Certainty, String> {
         other => Err(format!("there is no certainty `{other}`")),
     }
 }
+
+/// The detector of hosts that never relayed before.
+const TURNED: &str = "new-relay";
 
 /// Ports at which services are called that are there for many.
 const USUAL_PORTS: [u16; 22] = [

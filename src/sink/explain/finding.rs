@@ -41,6 +41,8 @@ pub fn finding(
         Summary::Joins(joins) => lines(&mut page, joins.lines(&finding.names))?,
         Summary::Chains(chains) => lines(&mut page, chains.lines())?,
         Summary::Spreads(spreads) => lines(&mut page, spreads.lines())?,
+        Summary::Turns(turns) => lines(&mut page, turns.lines(&finding.names))?,
+        Summary::Shells(shells) => lines(&mut page, shells.lines())?,
     }
     page.gap()?;
     limits(&mut page, finding, detector)
@@ -98,7 +100,12 @@ fn proof(finding: &Finding) -> String {
             let proofs = joins.proofs.show(ToString::to_string).join(", ");
             format!("two flows are the legs of one session: {proofs}")
         }
+        Summary::Shells(shells) => shells.spoken.show(ToString::to_string).join(", "),
         Summary::Spreads(_) => "the relayed sessions are in the findings of its relays".to_owned(),
+        Summary::Turns(turns) => {
+            let causes = turns.causes.show(ToString::to_string).join(", ");
+            format!("the host never relayed; that it does now is in findings of {causes}")
+        }
         Summary::Chains(_) => "each hop's legs were joined; see the relays of the chain".to_owned(),
     }
 }
