@@ -153,6 +153,10 @@ pub struct Detectors {
     pub http_forward_proxy: Switch,
     /// Tunnels in WebSockets.
     pub websocket_tunnel: Switch,
+    /// Command shells shown by the side that opened the connection.
+    pub reverse_shell: Switch,
+    /// Command shells shown by the side that was called.
+    pub bind_shell: Switch,
     /// Hosts that pass on what they are sent.
     pub relay: Switch,
     /// Ways through several relays.
@@ -296,7 +300,7 @@ impl Default for Findings {
 impl Default for Relays {
     fn default() -> Self {
         Self {
-            legs: Number::new(1 << 18),
+            legs: Number::new(3 << 16),
             nonces: Number::new(1 << 18),
             joins: Number::new(4_096),
         }
@@ -446,6 +450,8 @@ impl Config {
             http_connect_proxy,
             http_forward_proxy,
             websocket_tunnel,
+            reverse_shell,
+            bind_shell,
             relay: _,
             multi_hop: _,
             fan_out: _,
@@ -456,6 +462,8 @@ impl Config {
             http_connect_proxy: http_connect_proxy.enabled,
             http_forward_proxy: http_forward_proxy.enabled,
             websocket_tunnel: websocket_tunnel.enabled,
+            reverse_shell: reverse_shell.enabled,
+            bind_shell: bind_shell.enabled,
         }
     }
 

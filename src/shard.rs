@@ -755,6 +755,8 @@ mod tests {
                 http_connect_proxy: true,
                 http_forward_proxy: true,
                 websocket_tunnel: true,
+                reverse_shell: true,
+                bind_shell: true,
             };
             Self {
                 shard: Shard::new(0, limits, tuning, NonceKey::default()),
@@ -859,7 +861,10 @@ mod tests {
 
     fn leg_text(report: &Report) -> Option<String> {
         match report {
-            Report::Spoke(spoke) => Some(format!("{} spoke", spoke.id.0)),
+            Report::Spoke(spoke) => {
+                let first = spoke.flight.map(|flight| flight.from);
+                Some(format!("{} spoke, {first:?} first", spoke.id.0))
+            }
             Report::Flight(flight) => Some(format!(
                 "{} {:?} after {} and {}",
                 flight.flow.0, flight.from, flight.client_bytes, flight.server_bytes
@@ -886,8 +891,7 @@ mod tests {
         assert!(watch.told_of_legs().is_empty(), "a handshake is no payload");
         watch.talks("10.0.0.1:1", [100, 500], &said).ends();
         let expected = [
-            "1 spoke",
-            "1 Client after 0 and 0",
+            "1 spoke, Some(Client) first",
             "1 Server after 3 and 0",
             "1 Client after 3 and 2",
             "1 Client Text at 3",
@@ -967,7 +971,8 @@ mod tests {
     #[test]
     fn a_full_table_ends_what_it_forgets() {
         let mut watch = Watch::new(2, 1 << 20);
-        let said = [GREETING, METHOD, REQUEST, REPLY, b"\xff\xff", b"\xff\xff"];
+        let noise = b"\xff\xff\xff\xff";
+        let said = [GREETING, METHOD, REQUEST, REPLY, noise, noise];
         watch
             .opens("10.0.0.1:1", [100, 500])
             .talks("10.0.0.1:1", [100, 500], &said);

@@ -60,7 +60,7 @@ impl Subject {
                 client,
                 hosts: digest_of(&[]),
             },
-            Says::Exchange(_) | Says::Spread(_) => Self::Pair {
+            Says::Exchange(_) | Says::Spread(_) | Says::Shell(_) => Self::Pair {
                 detector,
                 client,
                 server,
@@ -316,6 +316,7 @@ impl Draft {
     fn severity_if_so(&self) -> Severity {
         match &self.evidence {
             Summary::Exchanges(summary) if summary.reverse => Severity::High,
+            Summary::Shells(_) => Severity::High,
             Summary::Joins(summary) if summary.mechanism() == Mechanism::Balancer => Severity::Low,
             _ => Severity::Medium,
         }
@@ -325,9 +326,10 @@ impl Draft {
         match &self.evidence {
             Summary::Joins(summary) => Some(summary.mechanism().name()),
             Summary::Turns(summary) => Some(summary.mechanism().name()),
-            Summary::Exchanges(_) | Summary::Chains(_) | Summary::Spreads(_) => {
-                detect::by_name(subject.detector())?.mechanism
-            }
+            Summary::Exchanges(_)
+            | Summary::Chains(_)
+            | Summary::Spreads(_)
+            | Summary::Shells(_) => detect::by_name(subject.detector())?.mechanism,
         }
     }
 
@@ -416,7 +418,7 @@ fn is_again(says: &Says) -> bool {
     match says {
         Says::Join(join) => join.again,
         Says::Turn(turn) => turn.again,
-        Says::Exchange(_) | Says::Chain(_) | Says::Spread(_) => false,
+        Says::Exchange(_) | Says::Chain(_) | Says::Spread(_) | Says::Shell(_) => false,
     }
 }
 
@@ -429,7 +431,7 @@ fn target_of(says: &Says) -> Option<Target> {
             port: join.target.port,
         }),
         Says::Turn(turn) => turn.target.clone(),
-        Says::Chain(_) | Says::Spread(_) => None,
+        Says::Chain(_) | Says::Spread(_) | Says::Shell(_) => None,
     }
 }
 

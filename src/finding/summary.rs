@@ -1,9 +1,11 @@
 //! The evidence of a finding: what many sessions say, summed up under a cap.
 
 mod joins;
+mod shells;
 mod turns;
 
 pub use joins::{ChainSummary, JoinSummary, SpreadSummary};
+pub use shells::ShellSummary;
 pub use turns::TurnSummary;
 
 use serde::Serialize;
@@ -26,6 +28,8 @@ pub enum Summary {
     Spreads(Box<SpreadSummary>),
     /// A host that never relayed does.
     Turns(Box<TurnSummary>),
+    /// Command shells.
+    Shells(Box<ShellSummary>),
 }
 
 /// What stands before a line of evidence.
@@ -40,6 +44,7 @@ impl Summary {
             Says::Chain(_) => Self::Chains(Box::default()),
             Says::Spread(_) => Self::Spreads(Box::default()),
             Says::Turn(_) => Self::Turns(Box::default()),
+            Says::Shell(_) => Self::Shells(Box::default()),
         }
     }
 
@@ -51,6 +56,7 @@ impl Summary {
             (Self::Chains(summary), Says::Chain(chain)) => summary.add(chain),
             (Self::Spreads(summary), Says::Spread(spread)) => summary.add(*spread),
             (Self::Turns(summary), Says::Turn(turn)) => summary.add(turn),
+            (Self::Shells(summary), Says::Shell(shell)) => summary.add(*shell),
             _ => {}
         }
     }
@@ -63,6 +69,7 @@ impl Summary {
             Self::Chains(summary) => summary.add_traffic(traffic),
             Self::Spreads(summary) => summary.add_traffic(traffic),
             Self::Turns(summary) => summary.add_traffic(traffic),
+            Self::Shells(summary) => summary.add_traffic(traffic),
         }
     }
 
@@ -70,7 +77,11 @@ impl Summary {
     pub fn exchanges(&self) -> Option<&RelaySummary> {
         match self {
             Self::Exchanges(summary) => Some(summary),
-            Self::Joins(_) | Self::Chains(_) | Self::Spreads(_) | Self::Turns(_) => None,
+            Self::Joins(_)
+            | Self::Chains(_)
+            | Self::Spreads(_)
+            | Self::Turns(_)
+            | Self::Shells(_) => None,
         }
     }
 
@@ -82,6 +93,7 @@ impl Summary {
             Self::Chains(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Spreads(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Turns(summary) => (summary.client_bytes, summary.server_bytes),
+            Self::Shells(summary) => (summary.client_bytes, summary.server_bytes),
         }
     }
 }

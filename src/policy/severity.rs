@@ -26,15 +26,18 @@ pub enum Class {
     Joined,
     /// Flows were joined, and the relay spreads them over servers, or says for whom it speaks.
     Balanced,
+    /// A host gives another a command shell.
+    Shell,
 }
 
 impl Class {
     /// Each of them.
-    pub const ALL: [Self; 3] = [Self::Asked, Self::Joined, Self::Balanced];
+    pub const ALL: [Self; 4] = [Self::Asked, Self::Joined, Self::Balanced, Self::Shell];
 
     /// How a detector finds what relays by a mechanism.
     pub fn of(detector: &str, mechanism: Option<&str>) -> Self {
         match mechanism {
+            _ if SHELLS.contains(&detector) => Self::Shell,
             _ if !JOINING.contains(&detector) => Self::Asked,
             Some("balancer") => Self::Balanced,
             _ => Self::Joined,
@@ -47,6 +50,7 @@ impl Class {
             Self::Asked => "asked",
             Self::Joined => "joined",
             Self::Balanced => "balanced",
+            Self::Shell => "shell",
         }
     }
 }
@@ -87,7 +91,7 @@ impl Scene {
 /// The severity of a use that is probable or proven, and that nobody said anything about.
 fn base(class: Class, way: Way) -> Severity {
     match (class, way) {
-        (_, Way::BackConnect) => Severity::High,
+        (_, Way::BackConnect) | (Class::Shell, _) => Severity::High,
         (Class::Balanced, _) | (Class::Joined, Way::Inward) => Severity::Low,
         (Class::Joined, Way::Through | Way::OddOutward) => Severity::High,
         (Class::Joined, Way::DirectedInward | Way::BackIn) => Severity::High,
@@ -133,6 +137,9 @@ const HEAD: &str = "\
 /// The detectors that join flows.
 const JOINING: [&str; 3] = ["relay", "multi-hop", "fan-out"];
 
+/// The detectors of command shells.
+const SHELLS: [&str; 2] = ["reverse-shell", "bind-shell"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,7 +158,7 @@ mod tests {
 
     #[test]
     fn severity_follows_from_verdict_way_and_certainty() {
-        use Class::{Asked, Balanced, Joined};
+        use Class::{Asked, Balanced, Joined, Shell};
         use Verdict::{CannotJudge, Expired, Unapproved, Undeclared};
         let cases = [
             (Undeclared, InRole, Asked, Way::Outward, Proven, Medium),
@@ -194,6 +201,9 @@ mod tests {
             ),
             (Undeclared, InRole, Joined, Way::BackIn, Proven, High),
             (Undeclared, InRole, Balanced, Way::Internal, Proven, Low),
+            (Undeclared, InRole, Shell, Way::BackConnect, Proven, High),
+            (Undeclared, InRole, Shell, Way::Inward, Probable, High),
+            (Undeclared, InRole, Shell, Way::Internal, Possible, Low),
             (Unapproved, OutOfRole, Joined, Way::Inward, Proven, Medium),
         ];
         for (verdict, standing, class, way, certainty, severity) in cases {
@@ -234,6 +244,8 @@ mod tests {
             ("relay", Some("dnat"), Class::Joined),
             ("relay", Some("balancer"), Class::Balanced),
             ("multi-hop", None, Class::Joined),
+            ("reverse-shell", None, Class::Shell),
+            ("bind-shell", None, Class::Shell),
         ];
         for (detector, mechanism, class) in cases {
             assert_eq!(
@@ -276,7 +288,7 @@ mod tests {
 
     #[test]
     fn the_table_has_a_row_for_each_way() {
-        assert_eq!(table().lines().count(), 2 + 8 + 10 + 8);
+        assert_eq!(table().lines().count(), 2 + 8 + 10 + 8 + 8);
         assert!(table().contains("| joined | outward, odd |"), "{}", table());
     }
 }

@@ -26,6 +26,8 @@ const TUNING: Tuning = Tuning {
     http_connect_proxy: true,
     http_forward_proxy: true,
     websocket_tunnel: true,
+    reverse_shell: true,
+    bind_shell: true,
 };
 
 /// A relayed SOCKS datagram: the shard reports its flow, and later that it is over.
