@@ -6,6 +6,7 @@
 
 mod dark;
 mod legs;
+mod measuring;
 mod watch;
 
 pub use crate::flow::table::Place;
@@ -15,7 +16,9 @@ use crate::decode::{Segment, Transport};
 use crate::detect;
 use crate::evidence::Evidence;
 use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
-use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, FlowPortrait, Quality, Traffic};
+use crate::facts::{
+    Answers, FlowEnd, FlowFacts, FlowId, FlowPortrait, PayloadSizes, Quality, Traffic,
+};
 use crate::flow::closed::Closed;
 use crate::flow::head::Head;
 use crate::flow::key::{FlowKey, Sender};
@@ -29,6 +32,7 @@ use crate::flow::{Flow, Observed};
 use crate::proto::stack::{self, Kind, Layer, Progress, Protocol, Stack};
 use crate::proto::{Side, dns};
 use crate::time::Timestamp;
+use measuring::Measuring;
 use watch::Watching;
 
 /// How many shards there are. The findings of a run depend on it; it never changes with the number of workers.
@@ -105,6 +109,8 @@ pub enum Report {
     Totals(Totals),
     /// A payload began with a nonce.
     Nonce(Sighting),
+    /// The payload sizes of a flow that was measured and is over.
+    Sizes(Box<PayloadSizes>),
     /// A flow that was reported, or spoke, is over.
     Ended(FlowEnd),
     /// DNS gave names for addresses.
@@ -168,6 +174,7 @@ pub struct Shard {
     tuning: detect::Tuning,
     nonces: NonceKey,
     watching: Watching,
+    measuring: Measuring,
     counts: ShardCounts,
 }
 
@@ -185,6 +192,7 @@ impl Shard {
             tuning,
             nonces,
             watching: Watching::default(),
+            measuring: Measuring::default(),
             counts: ShardCounts::default(),
         }
     }
@@ -193,6 +201,14 @@ impl Shard {
     #[must_use]
     pub fn watching(mut self, watch: Option<Watch>) -> Self {
         self.watching = Watching::new(watch);
+        self
+    }
+
+    /// The same shard; it counts payload sizes, if asked to, in as many flows at once as [`Shard::MEASURED`] allows.
+    #[must_use]
+    pub fn measuring(mut self, measures: bool) -> Self {
+        let room = self.limits.flows.div_ceil(Self::MEASURED);
+        self.measuring = Measuring::new(if measures { room } else { 0 });
         self
     }
 
@@ -257,6 +273,7 @@ impl Shard {
             moment.time,
         );
         flow.watched = self.watching.holds(&flow);
+        flow.measured = self.measuring.begin(flow.id);
         self.table.insert(flow)
     }
 
@@ -280,8 +297,9 @@ impl Shard {
             self.counts.copies += u64::from(observed == Observed::Copy);
             return observed;
         };
-        if flow.watched && payload.new_bytes > 0 {
+        if (flow.watched || flow.measured) && payload.new_bytes > 0 {
             self.watching.note_size(flow, from, payload.new_bytes);
+            self.measuring.note(flow.id, from, payload.new_bytes);
         }
         let turns = flow.flights(from) != flights;
         let answers = flow.is_answered() && !was_answered;
@@ -541,6 +559,11 @@ impl Shard {
         }
         self.readers = count_reader(self.readers, flow.ssh.is_some(), false);
         close(flow, &self.tuning, &self.nonces, &mut self.watching, events);
+        if flow.measured
+            && let Some(sizes) = self.measuring.end(flow)
+        {
+            events.push(Report::Sizes(Box::new(sizes)));
+        }
         self.table.remove(place);
     }
 
@@ -565,6 +588,14 @@ impl Shard {
         let overshoot = 2 * Head::CAPACITY;
         let readers = most_readers(limits) * Reader::MOST_BYTES;
         usize::from(SHARDS) * (flows + readers + limits.head_bytes + overshoot + Closed::BYTES)
+    }
+
+    /// Of so many flows the payload sizes of one are counted at once, where somebody asks for them.
+    pub const MEASURED: usize = 16;
+
+    /// An upper bound of the bytes of memory that it takes to count payload sizes.
+    pub fn measured_bound(limits: Limits) -> usize {
+        usize::from(SHARDS) * limits.flows.div_ceil(Self::MEASURED) * Measuring::FLOW_BYTES
     }
 
     /// An upper bound of the bytes of memory that the events of these shards hold at once: every flow may end in the
@@ -900,7 +931,11 @@ mod tests {
                 Some(format!("{flow} {from:?} {:?} at {offset}", seen.kind))
             }
             Report::Ended(end) => Some(format!("{} ended", end.id.0)),
-            Report::Flow(..) | Report::Totals(_) | Report::Answers(_) | Report::Portrait(_) => None,
+            Report::Flow(..)
+            | Report::Totals(_)
+            | Report::Answers(_)
+            | Report::Sizes(_)
+            | Report::Portrait(_) => None,
         }
     }
 

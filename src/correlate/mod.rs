@@ -20,7 +20,7 @@ pub mod targets;
 
 use crate::evidence::{Certainty, Evidence, Session};
 use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
-use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId};
+use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, PayloadSizes};
 use crate::finding::Finding;
 use crate::finding::lifecycle::Findings;
 use crate::profile::Profile;
@@ -228,6 +228,11 @@ impl Ordered {
     /// Takes a DNS response.
     pub fn answered(&mut self, answers: &Answers, now: Timestamp) {
         self.names.learn(answers, now);
+    }
+
+    /// Takes the payload sizes of a flow that is about to end.
+    pub fn sizes(&mut self, sizes: &PayloadSizes) {
+        self.new_relays.sizes(sizes);
     }
 
     /// Takes the end of a flow that was read.

@@ -33,7 +33,7 @@ use crate::decode::Address;
 use crate::evidence::Session;
 use crate::evidence::{Certainty, Evidence, First, Mechanism, Says, Turn, Watched};
 use crate::facts::legs::Spoke;
-use crate::facts::{FlowEnd, FlowId};
+use crate::facts::{FlowEnd, FlowId, PayloadSizes};
 use crate::profile::Profile;
 use crate::profile::host::{Host, Listener};
 use crate::profile::learner::{Detail, Learner, Limits, Told};
@@ -99,6 +99,13 @@ impl NewRelays {
     pub fn ended(&mut self, session: &Session, end: &FlowEnd) {
         if let Some(learner) = &mut self.learner {
             learner.ended(session, end);
+        }
+    }
+
+    /// Takes the payload sizes of a flow.
+    pub fn sizes(&mut self, sizes: &PayloadSizes) {
+        if let Some(learner) = &mut self.learner {
+            learner.sizes(sizes);
         }
     }
 
