@@ -19,7 +19,7 @@ pub mod slab;
 pub mod targets;
 
 use crate::evidence::{Certainty, Evidence, Session};
-use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
+use crate::facts::legs::{Asked, Flight, Sighting, Spoke, Totals};
 use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, PayloadSizes};
 use crate::finding::Finding;
 use crate::finding::lifecycle::Findings;
@@ -147,6 +147,11 @@ impl Ordered {
     pub fn flight(&mut self, flight: &Flight, now: Timestamp) {
         let joins = self.relays.flight(flight, now);
         self.add_measured(&joins, now);
+    }
+
+    /// Takes a connection that a side of a multiplexed tunnel asked for.
+    pub fn asked(&mut self, asked: &Asked) {
+        self.relays.asked(asked);
     }
 
     /// Takes what a flow carried that TCP ended.

@@ -68,20 +68,42 @@ fn fits(from: &Log, to: &Log, turned: bool) -> Vec<Fit> {
     if causes.len().min(effects.len()) < LEAST_BEATS {
         return fits;
     }
-    for (openings, delays) in LOOKS {
-        let backward = Trials::new(&effects, &causes, true, openings);
-        let forward = Trials::new(&causes, &effects, false, openings);
-        for &delay in delays {
-            fits.extend(backward.fit(delay, turned));
-            fits.extend(forward.fit(delay, turned));
-        }
-    }
+    look(&causes, &effects, (false, &FLIGHTS), turned, &mut fits);
+    look(&causes, &effects, (true, &OPENINGS), turned, &mut fits);
+    let [causes, effects] = [causes, effects].map(openings);
+    look(
+        &causes,
+        &effects,
+        (true, &AMONG_OPENINGS),
+        turned,
+        &mut fits,
+    );
     fits
+}
+
+fn openings(mut beats: Vec<&Beat>) -> Vec<&Beat> {
+    beats.retain(|beat| beat.opens);
+    beats
+}
+
+fn look(
+    causes: &[&Beat],
+    effects: &[&Beat],
+    (openings, delays): (bool, &[Span]),
+    turned: bool,
+    fits: &mut Vec<Fit>,
+) {
+    let backward = Trials::new(effects, causes, true, openings);
+    let forward = Trials::new(causes, effects, false, openings);
+    for &delay in delays {
+        fits.extend(backward.fit(delay, turned));
+        fits.extend(forward.fit(delay, turned));
+    }
 }
 
 /// What the choice of the best of all looks, in both directions, costs (Bonferroni).
 fn tried() -> f64 {
-    let delays: usize = LOOKS.iter().map(|(_, delays)| delays.len()).sum();
+    let delays = FLIGHTS.len() + OPENINGS.len() + AMONG_OPENINGS.len();
     (4.0 * delays as f64).ln()
 }
 
@@ -427,11 +449,16 @@ fn divergence(seen: f64, p: f64) -> f64 {
     term(seen, p) + term(1.0 - seen, 1.0 - p)
 }
 
-/// How far away the partner of a beat may stand, of any beat and of openings only: at a relay that passes on at once, at one
-/// that waits for its program or its other leg, and at one that looks a name up first.
-const LOOKS: [(bool, &[Span]); 2] = [
-    (false, &[Span::from_millis(8), Span::from_millis(80)]),
-    (true, &[Span::from_millis(250)]),
+/// How far away the partner of a beat may stand: at a relay that passes on at once, and at one that waits for its program or
+/// its other leg.
+const FLIGHTS: [Span; 2] = [Span::from_millis(8), Span::from_millis(80)];
+/// The same for openings among all beats of the other side, at a relay that looks a name up first.
+const OPENINGS: [Span; 1] = [Span::from_millis(250)];
+/// The same for openings among openings.
+const AMONG_OPENINGS: [Span; 3] = [
+    Span::from_millis(8),
+    Span::from_millis(80),
+    Span::from_millis(250),
 ];
 /// How far a beat might have stood from where it does, under the null.
 const JITTER: Span = Span::from_seconds(1);
