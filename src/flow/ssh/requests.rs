@@ -24,13 +24,14 @@ pub struct Request {
 /// connection followed is for correlators to see.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
-    open: [Option<Timestamp>; 2],
+    by_client: Option<Timestamp>,
+    by_server: Option<Timestamp>,
     confirmed: ArrayVec<Request, MOST>,
 }
 
 impl Requests {
     pub(super) fn miss(&mut self) {
-        self.open = [None; 2];
+        (self.by_client, self.by_server) = (None, None);
     }
 
     /// Takes a write.
@@ -41,14 +42,14 @@ impl Requests {
             Side::Server => opening::is_forwarded(framing.to_client, write.bytes),
         };
         if asks {
-            self.open[index(write.by)] = Some(write.time);
+            *self.open(write.by) = Some(write.time);
         }
     }
 
     /// The other side confirms.
     fn confirm(&mut self, write: Write, framing: BothWays<Framing>) {
         let by = write.by.other();
-        let asked = self.open[index(by)].filter(|time| write.time - *time < PATIENCE);
+        let asked = self.open(by).filter(|time| write.time - *time < PATIENCE);
         let own = match write.by {
             Side::Client => framing.to_server,
             Side::Server => framing.to_client,
@@ -56,23 +57,24 @@ impl Requests {
         let Some(time) = asked.filter(|_| write.bytes == own.packet(message::CONFIRMATION)) else {
             return;
         };
-        self.open[index(by)] = None;
+        *self.open(by) = None;
         if self.confirmed.is_full() {
             self.confirmed.remove(0);
         }
         self.confirmed.push(Request { by, time });
     }
 
+    /// What a side asked for last and has no answer to.
+    fn open(&mut self, by: Side) -> &mut Option<Timestamp> {
+        match by {
+            Side::Client => &mut self.by_client,
+            Side::Server => &mut self.by_server,
+        }
+    }
+
     /// What was confirmed since this was last asked.
     pub(super) fn news(&mut self) -> ArrayVec<Request, MOST> {
         std::mem::take(&mut self.confirmed)
-    }
-}
-
-fn index(side: Side) -> usize {
-    match side {
-        Side::Client => 0,
-        Side::Server => 1,
     }
 }
 
