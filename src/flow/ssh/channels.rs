@@ -49,6 +49,12 @@ struct Waiting {
     first: bool,
 }
 
+impl Waiting {
+    fn is_direct(&self) -> bool {
+        self.asked.channel == Some(Channel::Direct)
+    }
+}
+
 impl Channels {
     pub(super) fn new(framing: BothWays<Framing>, now: Timestamp) -> Self {
         Self {
@@ -143,7 +149,7 @@ impl Channels {
             return;
         }
         self.asked
-            .retain(|waiting| write.time - waiting.time < PATIENCE);
+            .retain(|waiting| !waiting.is_direct() || write.time - waiting.time < PATIENCE);
         let asked = if self.is_opening(write.time, counts) {
             opening::explain(framing, write.bytes)
         } else {
@@ -184,9 +190,15 @@ impl Channels {
         let is_last = |asked: Asked| asked.bars || is_session(&asked);
         let waits_for_session = self.asked.iter().any(|waiting| is_session(&waiting.asked));
         self.turns == 1
-            && write.time - self.opened < PROMPT
+            && self.is_same_breath(write.time)
             && !waits_for_session
             && opening::explain(self.framing.to_server, write.bytes).is_some_and(is_last)
+    }
+
+    /// Whether something is written together with the first request that waits.
+    fn is_same_breath(&self, time: Timestamp) -> bool {
+        let first = self.asked.first();
+        first.is_some_and(|first| time - first.time < BREATH)
     }
 
     /// The client takes the word again. What it asked for at first was granted, perhaps in one write with something else:
@@ -281,11 +293,18 @@ impl Channels {
             let is_more = behind.is_some_and(|most| most > message::KEYSTROKE + 5);
             if is_more {
                 self.confirmed(true, counts);
-            } else if !self.is_opening(write.time, counts) {
-                self.asked.clear();
+            } else {
+                self.forget_connections(write, counts);
             }
-        } else if !self.is_opening(write.time, counts) {
-            self.asked.clear();
+        } else {
+            self.forget_connections(write, counts);
+        }
+    }
+
+    /// Something else was written where an answer was waited for.
+    fn forget_connections(&mut self, write: Write, counts: &SshCounts) {
+        if !self.is_opening(write.time, counts) {
+            self.asked.retain(|waiting| !waiting.is_direct());
         }
     }
 
@@ -301,12 +320,10 @@ impl Channels {
         let Some(place) = asked.filter(|_| self.asked.len() >= least_asked) else {
             return;
         };
-        let last = self
-            .asked
-            .last()
-            .map_or(self.opened, |waiting| waiting.time);
+        let last = self.asked.last().map(|waiting| waiting.time);
+        let at_once = self.turns == 1 && last.is_some_and(|last| self.is_same_breath(last));
         self.asked.remove(place);
-        if self.turns == 1 && last - self.opened < PROMPT {
+        if at_once {
             counts.listens = counts.listens.saturating_add(1);
         }
     }
@@ -444,9 +461,11 @@ const LEAST_OF_TUN: u32 = message::DATA + 4 + 28;
 const MOST_WAITING: usize = 4;
 /// Writes of the client that may ask to listen or bar sessions.
 const FIRST_WRITES: u16 = 6;
-/// For so long.
-const OPENING: Span = Span::from_seconds(10);
-/// Within so long a connection that is offered is taken, and a client that was accepted asks.
+/// For so long: it may ask whether the server is still there after a second.
+const OPENING: Span = Span::from_millis(900);
+/// What a client asks for at once stands in so short a time.
+const BREATH: Span = Span::from_millis(50);
+/// Within so long a connection that is offered is taken.
 const PROMPT: Span = Span::from_millis(500);
 /// For so long an answer is waited for.
 const PATIENCE: Span = Span::from_seconds(3);

@@ -3,7 +3,7 @@
 use crate::flow::probing::Piece;
 use crate::proto::ssh::framing::Framing;
 use crate::proto::ssh::message;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// One direction, as far as it can be followed.
 #[derive(Debug)]
@@ -233,7 +233,7 @@ impl Stream {
         }
         let filled = bytes >= self.longest && bytes >= LEAST_FILLED;
         if let Some(open) = &mut self.open
-            && (open.filled || open.time == now)
+            && (open.time == now || open.filled && now - open.time < PAUSE)
         {
             open.bytes = open.bytes.saturating_add(bytes);
             open.filled = filled;
@@ -333,5 +333,7 @@ const NEWKEYS: u8 = 21;
 const FIRST_OF_CLIENT: u8 = 30;
 /// `SSH_MSG_KEX_DH_GEX_REQUEST`; the older request of RFC 4419 has the number above.
 const REQUEST_OF_GROUP: u8 = 34;
+/// A write that fills segments does not pause for so long.
+const PAUSE: Span = Span::from_millis(50);
 /// No path carries less in a segment that is filled.
 const LEAST_FILLED: u32 = 500;

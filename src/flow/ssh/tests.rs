@@ -29,10 +29,12 @@ fn clear(cipher: &str, mac: &str, compression: &str) -> Vec<u8> {
     .concat()
 }
 
-/// A packet of the key exchange with this number.
+/// A packet of the key exchange with this number. All but the last are longer than any write behind it.
 fn message(kind: u8) -> Vec<u8> {
-    let mut packet = vec![0, 0, 0, 12, 4, kind];
-    packet.resize(16, 0);
+    let length = if kind == 21 { 12 } else { 1_996_u32 };
+    let mut packet = length.to_be_bytes().to_vec();
+    packet.extend([4, kind]);
+    packet.resize(length as usize + 4, 0);
     packet
 }
 
@@ -101,7 +103,7 @@ impl Session {
         }
     }
 
-    /// `+44 -44`: the client writes 44 bytes, then the server; `~5` lets five seconds pass.
+    /// `+44 -44`: the client writes 44 bytes, then the server; `~5` lets five seconds pass, `^5` milliseconds.
     fn writes(mut self, line: &str) -> Self {
         for word in line.split_whitespace() {
             let (way, count) = word.split_at(1);
@@ -109,6 +111,7 @@ impl Session {
             match way {
                 "+" => self.says(Side::Client, &vec![0xa5; count]),
                 "-" => self.says(Side::Server, &vec![0xa5; count]),
+                "^" => self.now = self.now + Span::from_millis(count as i64),
                 _ => self.now = self.now + Span::from_seconds(count as i64),
             }
         }
@@ -131,7 +134,7 @@ impl Session {
 const AUTH: &str = "+44 -44 +60 -76 +140 -100 +308 -28 ";
 
 /// Sizes as OpenSSH 9.2 has them with chacha20-poly1305.
-const CASES: [(&str, &str, &[&str]); 19] = [
+const CASES: [(&str, &str, &[&str]); 20] = [
     (
         "a shell",
         "+112 -396 -44 +376 -108 -92 +36 -36 +36 -36 +36 -60 +36 -116",
@@ -163,6 +166,11 @@ const CASES: [(&str, &str, &[&str]); 19] = [
         &[],
     ),
     (
+        "nothing at all, and soon a question",
+        "+60 -396 ^300 +52 -28 ~1 +52 -28 ~1 +52 -28",
+        &[],
+    ),
+    (
         "nothing at all",
         "+60 -396 ~5 +52 -28 ~5 +52 -28 ~5 +52 -28",
         &[],
@@ -174,15 +182,15 @@ const CASES: [(&str, &str, &[&str]); 19] = [
     ),
     (
         "a connection",
-        "+60 -396 ~1 +92 -44 +124 -1448 -36 +36",
+        "+60 -396 ~1 +92 -44 +124 -1400 -36 +36",
         &["local-forward"],
     ),
     (
         "connections to several",
-        "+60 -396 ~1 +92 -44 +124 -1448 +36 -72 +36 +108 -44 +556 -900",
+        "+60 -396 ~1 +92 -44 +124 -1400 +36 -72 +36 +108 -44 +556 -900",
         &["dynamic-forward"],
     ),
-    ("a jump", "+152 -396 -120 +76 +1448 -1124", &["jump"]),
+    ("a jump", "+152 -396 -120 +76 +1400 -1124", &["jump"]),
     (
         "a request to listen",
         "+60 +60 -396 -28",
@@ -190,7 +198,7 @@ const CASES: [(&str, &str, &[&str]); 19] = [
     ),
     (
         "one that is used",
-        "+68 +60 -396 -28 ~1 -100 +44 -124 +1448",
+        "+68 +60 -396 -28 ~1 -100 +44 -124 +1400",
         &["remote-forward", "reverse-channel"],
     ),
     (
@@ -243,17 +251,41 @@ fn how_it_is_cut_into_segments_does_not_matter() {
     }
 }
 
+/// Packets of these sizes, with their lengths in the clear.
+fn packets(sizes: &[u32], tag: u32) -> Vec<u8> {
+    let packet = |size: &u32| {
+        let mut packet = (size - tag - 4).to_be_bytes().to_vec();
+        packet.resize(*size as usize, 0xa5);
+        packet
+    };
+    sizes.iter().flat_map(packet).collect()
+}
+
+#[test]
+fn keepalives_are_no_requests() {
+    let mac = "hmac-sha2-256-etm@openssh.com";
+    let mut session = Session::of("aes128-ctr", mac, 1448).exchanges_keys(Side::Client);
+    let writes = [
+        (Side::Client, 0, &[68][..]),
+        (Side::Server, 0, &[68]),
+        (Side::Client, 0, &[84]),
+        (Side::Server, 0, &[100]),
+        (Side::Client, 0, &[324]),
+        (Side::Server, 0, &[52]),
+        (Side::Client, 0, &[84]),
+        (Side::Server, 0, &[132, 164, 164]),
+    ];
+    let alive = [(Side::Client, 1, &[68][..]), (Side::Server, 0, &[52])];
+    for (from, seconds, sizes) in writes.into_iter().chain(alive.repeat(8)) {
+        session.now = session.now + Span::from_seconds(seconds);
+        session.says(from, &packets(sizes, 32));
+    }
+    assert!(session.kinds().is_empty());
+}
+
 #[test]
 fn lengths_in_the_clear_are_followed() {
     let gcm = Session::of("aes128-gcm@openssh.com", "hmac-sha1", 1448).exchanges_keys(Side::Client);
-    let packets = |sizes: &[u32]| -> Vec<u8> {
-        let packet = |size: &u32| {
-            let mut packet = (size - 20).to_be_bytes().to_vec();
-            packet.resize(*size as usize, 0xa5);
-            packet
-        };
-        sizes.iter().flat_map(packet).collect()
-    };
     let mut session = gcm;
     for (from, sizes) in [
         (Side::Client, &[52][..]),
@@ -268,7 +300,7 @@ fn lengths_in_the_clear_are_followed() {
         (Side::Client, &[52]),
         (Side::Server, &[564]),
     ] {
-        session.says(from, &packets(sizes));
+        session.says(from, &packets(sizes, 16));
     }
     assert_eq!(session.kinds(), ["remote-forward", "reverse-channel"]);
 }
