@@ -252,6 +252,11 @@ impl Ordered {
         std::mem::take(&mut self.displaced)
     }
 
+    /// How often a host came that is not watched because too many are.
+    pub fn hosts_unwatched(&self) -> u64 {
+        self.new_relays.hosts_unwatched()
+    }
+
     /// Gives all findings, in the order they were raised, and what was learned of hosts.
     pub fn finish(mut self) -> (Vec<Finding>, Option<Profile>) {
         let ways = self.relays.ways(None);

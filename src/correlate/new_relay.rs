@@ -179,6 +179,12 @@ impl NewRelays {
         }
     }
 
+    /// How often a host came that is not watched because too many are.
+    pub fn hosts_unwatched(&self) -> u64 {
+        let learner = self.learner.as_ref();
+        learner.map_or(0, Learner::hosts_refused)
+    }
+
     /// What was learned, if a profile is wanted or was needed.
     pub fn into_profile(self) -> Option<Profile> {
         self.learner.map(Learner::into_profile)

@@ -104,6 +104,11 @@ fn losses(
             "read no further than its key exchange; raise flows.max",
         ),
         (
+            account.hosts_unwatched,
+            "time",
+            "a host came that was not watched because too many were; raise baseline.hosts",
+        ),
+        (
             account.fragments.forgotten(),
             "fragmented datagram",
             "given up before all fragments were there",
