@@ -765,7 +765,7 @@ fn quality_of(flow: &Flow) -> Quality {
     }
 }
 
-const FLOWS_FOR_A_READER: usize = 64;
+const FLOWS_FOR_A_READER: usize = 128;
 /// Room for events that is made at once at first. It grows by a sixteenth, not twofold, so that the bound is near.
 const FEW_EVENTS: usize = 1_024;
 

@@ -89,12 +89,6 @@ miss_openssh_ctr_shell() { openssh ctr typed commands piped agent; }
 miss_openssh_ctr_files() { openssh ctr files rsync git; }
 miss_openssh_ctr_controlled() { openssh ctr controlled idle alive refused; }
 
-miss_openssh_stepping_stone() { # typed: ssh to rly, and from its shell to web
-    ssh_net_up; record
-    on cli $TRAFFIC typed "id|ssh -F $W/ssh_config root@$WEB|id|uname -a|ls /etc|exit|exit" "${SSH[@]}" -tt root@$RLY 'bash --norc -i'
-    save; has '22 [0-9]+ 5353482d'
-}
-
 miss_openssh_midstream() { # the beginnings are cut off
     openssh chacha20 typed rsync
     local first
