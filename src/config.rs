@@ -302,7 +302,7 @@ impl Default for Findings {
 impl Default for Relays {
     fn default() -> Self {
         Self {
-            legs: Number::new(1 << 18),
+            legs: Number::new(7 << 15),
             nonces: Number::new(1 << 18),
             joins: Number::new(4_096),
         }
