@@ -104,8 +104,8 @@ impl Channels {
             return false;
         }
         match write.by {
-            Side::Client => self.from_client(write, counts),
-            Side::Server => self.from_server(write, counts),
+            Side::Client => self.take_of_client(write, counts),
+            Side::Server => self.take_of_server(write, counts),
         }
         self.pair(write, counts);
         self.live(write, counts);
@@ -124,7 +124,7 @@ impl Channels {
         opens_nothing && self.writes <= FIRST_WRITES && now - self.opened < OPENING
     }
 
-    fn from_client(&mut self, write: Write, counts: &mut SshCounts) {
+    fn take_of_client(&mut self, write: Write, counts: &mut SshCounts) {
         self.writes = self.writes.saturating_add(1);
         let framing = self.framing.to_server;
         let offered = self
@@ -254,7 +254,7 @@ impl Channels {
         is_certain
     }
 
-    fn from_server(&mut self, write: Write, counts: &mut SshCounts) {
+    fn take_of_server(&mut self, write: Write, counts: &mut SshCounts) {
         self.server_spoke = true;
         let framing = self.framing.to_client;
         let bytes = write.bytes;
