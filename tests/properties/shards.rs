@@ -26,6 +26,7 @@ const TUNING: Tuning = Tuning {
     http_connect_proxy: true,
     http_forward_proxy: true,
     websocket_tunnel: true,
+    ssh_tunnel: true,
     reverse_shell: true,
     bind_shell: true,
     ssh_tunnel: true,

@@ -108,8 +108,8 @@ impl Channels {
             return false;
         }
         match write.by {
-            Side::Client => self.client_wrote(write, counts),
-            Side::Server => self.server_wrote(write, counts),
+            Side::Client => self.take_of_client(write, counts),
+            Side::Server => self.take_of_server(write, counts),
         }
         self.pair(write, counts);
         self.live(write, counts);
@@ -129,7 +129,7 @@ impl Channels {
         opens_nothing && self.writes <= FIRST_WRITES && now - self.opened < OPENING
     }
 
-    fn client_wrote(&mut self, write: Write, counts: &mut SshCounts) {
+    fn take_of_client(&mut self, write: Write, counts: &mut SshCounts) {
         self.writes = self.writes.saturating_add(1);
         let framing = self.framing.to_server;
         let offered = self
@@ -259,7 +259,7 @@ impl Channels {
         is_certain
     }
 
-    fn server_wrote(&mut self, write: Write, counts: &mut SshCounts) {
+    fn take_of_server(&mut self, write: Write, counts: &mut SshCounts) {
         self.server_spoke = true;
         let framing = self.framing.to_client;
         let bytes = write.bytes;
