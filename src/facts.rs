@@ -6,7 +6,8 @@ pub(crate) mod samples;
 
 use crate::decode::{Endpoint, Label, Transport};
 use crate::proto::dns::Named;
-use crate::proto::stack::{Kind, Layer};
+use crate::proto::stack::{Kind, Layer, Protocol};
+use crate::proto::tls::ClientHello;
 use crate::time::{Span, Timestamp};
 
 /// A flow's name within a run: the number of the frame that opened it.
@@ -36,6 +37,17 @@ pub struct FlowFacts {
     pub traffic: Traffic,
     /// How well it was seen.
     pub quality: Quality,
+}
+
+impl FlowFacts {
+    /// The hello of a TLS client that does not say what it will speak.
+    pub fn mute_hello(&self) -> Option<&ClientHello> {
+        let Protocol::Tls(tls) = &self.layers.first()?.protocol else {
+            return None;
+        };
+        let hello = tls.client_hello.as_ref()?;
+        hello.is_mute()?.then_some(hello)
+    }
 }
 
 /// Payload that a flow carried.
