@@ -432,6 +432,11 @@ impl Config {
         }
     }
 
+    /// Whether payload sizes are counted though nobody learns.
+    pub fn measures(&self) -> bool {
+        false
+    }
+
     fn profile_limits(&self) -> learner::Limits {
         learner::Limits {
             hosts: self.baseline.hosts.count(),
@@ -477,7 +482,8 @@ impl Config {
 
     /// What a run that learns needs for that, an upper bound in bytes.
     pub fn learning_bound(&self) -> usize {
-        Learner::memory_bound(self.profile_limits(), Detail::All)
+        let measured = Shard::measured_bound(self.shard_limits());
+        Learner::memory_bound(self.profile_limits(), Detail::All) + measured
     }
 
     /// What memory may be used for, each with an upper bound in bytes. The bound holds for any input.

@@ -5,6 +5,7 @@
 //! depend on the threads.
 
 mod legs;
+mod measuring;
 mod watch;
 
 pub use crate::flow::table::Place;
@@ -14,7 +15,9 @@ use crate::decode::{Segment, Transport};
 use crate::detect;
 use crate::evidence::Evidence;
 use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
-use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, FlowPortrait, Quality, Traffic};
+use crate::facts::{
+    Answers, FlowEnd, FlowFacts, FlowId, FlowPortrait, PayloadSizes, Quality, Traffic,
+};
 use crate::flow::closed::Closed;
 use crate::flow::head::Head;
 use crate::flow::key::{FlowKey, Sender};
@@ -27,6 +30,7 @@ use crate::flow::{Flow, Observed};
 use crate::proto::stack::{self, Kind, Layer, Progress, Protocol, Stack};
 use crate::proto::{Side, dns};
 use crate::time::Timestamp;
+use measuring::Measuring;
 use watch::Watching;
 
 /// How many shards there are. The findings of a run depend on it; it never changes with the number of workers.
@@ -103,6 +107,8 @@ pub enum Report {
     Totals(Totals),
     /// A payload began with a nonce.
     Nonce(Sighting),
+    /// The payload sizes of a flow that was measured and is over.
+    Sizes(Box<PayloadSizes>),
     /// A flow that was reported, or spoke, is over.
     Ended(FlowEnd),
     /// DNS gave names for addresses.
@@ -161,6 +167,7 @@ pub struct Shard {
     tuning: detect::Tuning,
     nonces: NonceKey,
     watching: Watching,
+    measuring: Measuring,
     counts: ShardCounts,
 }
 
@@ -177,6 +184,7 @@ impl Shard {
             tuning,
             nonces,
             watching: Watching::default(),
+            measuring: Measuring::default(),
             counts: ShardCounts::default(),
         }
     }
@@ -185,6 +193,14 @@ impl Shard {
     #[must_use]
     pub fn watching(mut self, watch: Option<Watch>) -> Self {
         self.watching = Watching::new(watch);
+        self
+    }
+
+    /// The same shard; it counts payload sizes, if asked to, in as many flows at once as [`Shard::MEASURED`] allows.
+    #[must_use]
+    pub fn measuring(mut self, measures: bool) -> Self {
+        let room = self.limits.flows.div_ceil(Self::MEASURED);
+        self.measuring = Measuring::new(if measures { room } else { 0 });
         self
     }
 
@@ -249,6 +265,7 @@ impl Shard {
             moment.time,
         );
         flow.watched = self.watching.holds(&flow);
+        flow.measured = self.measuring.begin(flow.id);
         self.table.insert(flow)
     }
 
@@ -272,8 +289,9 @@ impl Shard {
             self.counts.copies += u64::from(observed == Observed::Copy);
             return observed;
         };
-        if flow.watched && payload.new_bytes > 0 {
+        if (flow.watched || flow.measured) && payload.new_bytes > 0 {
             self.watching.note_size(flow, from, payload.new_bytes);
+            self.measuring.note(flow.id, from, payload.new_bytes);
         }
         let turns = flow.flights(from) != flights;
         let answers = flow.is_answered() && !was_answered;
@@ -500,6 +518,11 @@ impl Shard {
             self.head_bytes = self.head_bytes.saturating_sub(held);
         }
         close(flow, &self.tuning, &self.nonces, &mut self.watching, events);
+        if flow.measured
+            && let Some(sizes) = self.measuring.end(flow)
+        {
+            events.push(Report::Sizes(Box::new(sizes)));
+        }
         self.table.remove(place);
     }
 
@@ -523,6 +546,14 @@ impl Shard {
         let flows = limits.flows * (FlowTable::FLOW_BYTES + Rings::NODE_BYTES);
         let overshoot = 2 * Head::CAPACITY;
         usize::from(SHARDS) * (flows + limits.head_bytes + overshoot + Closed::BYTES)
+    }
+
+    /// Of so many flows the payload sizes of one are counted at once, where somebody asks for them.
+    pub const MEASURED: usize = 16;
+
+    /// An upper bound of the bytes of memory that it takes to count payload sizes.
+    pub fn measured_bound(limits: Limits) -> usize {
+        usize::from(SHARDS) * limits.flows.div_ceil(Self::MEASURED) * Measuring::FLOW_BYTES
     }
 
     /// An upper bound of the bytes of memory that the events of these shards hold at once: every flow may end in the
@@ -831,7 +862,10 @@ mod tests {
 
     fn leg_text(report: &Report) -> Option<String> {
         match report {
-            Report::Spoke(spoke) => Some(format!("{} spoke", spoke.id.0)),
+            Report::Spoke(spoke) => {
+                let first = spoke.flight.map(|flight| flight.from);
+                Some(format!("{} spoke, {first:?} first", spoke.id.0))
+            }
             Report::Flight(flight) => Some(format!(
                 "{} {:?} after {} and {}",
                 flight.flow.0, flight.from, flight.client_bytes, flight.server_bytes
@@ -841,7 +875,11 @@ mod tests {
                 Some(format!("{flow} {from:?} {:?} at {offset}", seen.kind))
             }
             Report::Ended(end) => Some(format!("{} ended", end.id.0)),
-            Report::Flow(..) | Report::Totals(_) | Report::Answers(_) | Report::Portrait(_) => None,
+            Report::Flow(..)
+            | Report::Totals(_)
+            | Report::Answers(_)
+            | Report::Sizes(_)
+            | Report::Portrait(_) => None,
         }
     }
 
@@ -854,8 +892,7 @@ mod tests {
         assert!(watch.told_of_legs().is_empty(), "a handshake is no payload");
         watch.talks("10.0.0.1:1", [100, 500], &said).ends();
         let expected = [
-            "1 spoke",
-            "1 Client after 0 and 0",
+            "1 spoke, Some(Client) first",
             "1 Server after 3 and 0",
             "1 Client after 3 and 2",
             "1 Client Text at 3",

@@ -21,7 +21,7 @@ pub mod targets;
 
 use crate::evidence::{Certainty, Evidence, Session};
 use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
-use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId};
+use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, PayloadSizes};
 use crate::finding::Finding;
 use crate::finding::lifecycle::Findings;
 use crate::profile::Profile;
@@ -240,6 +240,11 @@ impl Ordered {
         self.names.learn(answers, now);
     }
 
+    /// Takes the payload sizes of a flow that is about to end.
+    pub fn sizes(&mut self, sizes: &PayloadSizes) {
+        self.new_relays.sizes(sizes);
+    }
+
     /// Takes the end of a flow that was read.
     pub fn ended(&mut self, end: &FlowEnd, now: Timestamp) {
         self.associations.forget(end.id);
@@ -258,6 +263,11 @@ impl Ordered {
     /// Findings that had to make room for newer ones since this was last asked.
     pub fn take_displaced(&mut self) -> Vec<Finding> {
         std::mem::take(&mut self.displaced)
+    }
+
+    /// How often a host came that is not watched because too many are.
+    pub fn hosts_unwatched(&self) -> u64 {
+        self.new_relays.hosts_unwatched()
     }
 
     /// Gives all findings, in the order they were raised, and what was learned of hosts.

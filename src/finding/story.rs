@@ -21,13 +21,13 @@ pub struct Story {
     /// What it is there for, where the configuration says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<&'static str>,
-    /// The worst of its findings, and a step worse where it relays and goes out oddly, too.
+    /// The worst of its findings, and a step worse where two kinds of them come together.
     pub severity: Severity,
     /// How much speaks against it, in nats: detectors add up, each counted once for each part, by how sure it is. What is
-    /// approved counts nothing; where the host relays and goes out oddly, too, all counts half as much again.
+    /// approved counts nothing; where two kinds come together, all counts half as much again.
     #[serde(serialize_with = "one_digit")]
     pub score: f64,
-    /// Whether it relays and goes out oddly, too.
+    /// Whether it does or suffers two of these: it relays, it goes out oddly, somebody commands it.
     pub both: bool,
     /// The detectors that found it relaying.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -35,6 +35,9 @@ pub struct Story {
     /// The detectors that found it going out oddly: through a tunnel or through many relays.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub goes_out: BTreeSet<&'static str>,
+    /// The detectors that found somebody commanding it.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub commanded: BTreeSet<&'static str>,
     /// How many hosts it serves.
     pub clients: usize,
     /// How many sessions its findings sum up; one that several detectors tell of counts for each.
@@ -52,9 +55,10 @@ pub struct Story {
 enum Part {
     Relays,
     GoesOut,
+    Commanded,
 }
 
-/// Tells of each host that relays or goes out oddly; the one that deserves a look first stands first.
+/// Tells of each host that relays, goes out oddly or is commanded; the one that deserves a look first stands first.
 pub fn tell(findings: &[Finding]) -> Vec<Story> {
     let mut scenes: BTreeMap<IpAddr, Vec<(Part, &Finding)>> = BTreeMap::new();
     for finding in findings {
@@ -75,8 +79,12 @@ pub fn tell(findings: &[Finding]) -> Vec<Story> {
     stories
 }
 
-/// Who relays in a finding, and who goes out oddly.
+/// Who relays in a finding, who goes out oddly, and who is commanded.
 fn parts(finding: &Finding) -> BTreeSet<(IpAddr, Part)> {
+    let host = finding.relay.unwrap_or(finding.server.ip);
+    if matches!(finding.evidence, Summary::Shells(_)) {
+        return BTreeSet::from([(host, Part::Commanded)]);
+    }
     let between = finding.chain.get(1..finding.chain.len().saturating_sub(1));
     let mut relays: Vec<IpAddr> = between.unwrap_or_default().to_vec();
     let works_through_many = match &finding.evidence {
@@ -84,7 +92,7 @@ fn parts(finding: &Finding) -> BTreeSet<(IpAddr, Part)> {
         _ => false,
     };
     if relays.is_empty() && !works_through_many {
-        relays.push(finding.relay.unwrap_or(finding.server.ip));
+        relays.push(host);
     }
     let client = finding.client.ip;
     let is_odd = works_through_many || finding.mechanism == Some("tunnel");
@@ -110,6 +118,7 @@ fn of(host: IpAddr, mut scenes: Vec<(Part, &Finding)>) -> Option<Story> {
         both,
         relays: detectors(&scenes, Part::Relays),
         goes_out: detectors(&scenes, Part::GoesOut),
+        commanded: detectors(&scenes, Part::Commanded),
         clients: clients(host, &scenes),
         sessions: findings.iter().map(|one| one.sessions).sum(),
         first_seen: findings.iter().map(|one| one.first_seen).min()?,
@@ -125,11 +134,11 @@ fn findings<'f>(scenes: &[(Part, &'f Finding)]) -> Vec<&'f Finding> {
     each.filter(|finding| seen.insert(&finding.id)).collect()
 }
 
-/// Whether it relays and goes out oddly, and neither is approved.
+/// Whether two kinds of findings come together, and neither is approved.
 fn does_both(scenes: &[(Part, &Finding)]) -> bool {
     let counting = scenes.iter().filter(|(_, finding)| nats(finding) > 0.0);
     let parts: BTreeSet<Part> = counting.map(|(part, _)| *part).collect();
-    parts.len() == 2
+    parts.len() > 1
 }
 
 /// Each detector counts once for each part, by the surest of its findings.
@@ -160,8 +169,8 @@ fn detectors(scenes: &[(Part, &Finding)], part: Part) -> BTreeSet<&'static str> 
 
 /// How many it serves; where it connects out to serve, it serves the one that it calls.
 fn clients(host: IpAddr, scenes: &[(Part, &Finding)]) -> usize {
-    let relaying = scenes.iter().filter(|(part, _)| *part == Part::Relays);
-    let served = relaying.map(|(_, finding)| match finding.client.ip {
+    let serving = scenes.iter().filter(|(part, _)| *part != Part::GoesOut);
+    let served = serving.map(|(_, finding)| match finding.client.ip {
         client if client == host => finding.server.ip,
         client => client,
     });
@@ -265,6 +274,19 @@ mod tests {
             .map(|one| one.host.to_string())
             .collect();
         assert_eq!(hosts, ["10.0.0.2", "10.0.0.4", "192.0.2.1", "10.0.0.3"]);
+    }
+
+    #[test]
+    fn who_is_commanded_relays_nothing() {
+        let shell = Finding {
+            evidence: Summary::Shells(Box::default()),
+            detector: "bind-shell",
+            ..asked("10.0.0.1:4000", Certainty::Proven)
+        };
+        let story = tell(std::slice::from_ref(&shell)).remove(0);
+        assert!(story.relays.is_empty() && story.commanded.contains("bind-shell"));
+        let both = tell(&[shell, asked("10.0.0.1:4000", Certainty::Proven)]).remove(0);
+        assert!(both.both && both.severity > Severity::Medium);
     }
 
     #[test]

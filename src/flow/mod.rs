@@ -60,6 +60,8 @@ pub struct Flow {
     pub reported: bool,
     /// Whether a person asked about it.
     pub watched: bool,
+    /// Whether its payload sizes are counted.
+    pub measured: bool,
 }
 
 /// What one side sent.
@@ -131,6 +133,7 @@ impl Flow {
             spoke: false,
             reported: false,
             watched: false,
+            measured: false,
         }
     }
 

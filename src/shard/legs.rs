@@ -79,7 +79,7 @@ pub(super) fn tell_inside(flow: &Flow, layers: &[Layer], key: &NonceKey, events:
     }
 }
 
-fn spoke(flow: &Flow) -> Spoke {
+pub(super) fn spoke(flow: &Flow) -> Spoke {
     Spoke {
         id: flow.id,
         client: flow.endpoint(Side::Client),

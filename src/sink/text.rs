@@ -199,19 +199,25 @@ pub fn write_hosts(out: &mut impl Write, stories: &[Story]) -> io::Result<()> {
     Ok(())
 }
 
-/// `relays: socks-proxy; goes out: websocket-tunnel, both at once; 1 client and 2 sessions`.
+/// `relays: socks-proxy; goes out: websocket-tunnel; 1 client and 2 sessions; more than one at once`.
 fn told(story: &Story) -> String {
     let listed = |detectors: &BTreeSet<&str>| {
         let detectors: Vec<&str> = detectors.iter().copied().collect();
         detectors.join(", ")
     };
     let relays = (!story.relays.is_empty()).then(|| format!("relays: {}", listed(&story.relays)));
-    let both = if story.both { ", both at once" } else { "" };
     let goes_out = listed(&story.goes_out);
-    let goes_out = (!goes_out.is_empty()).then(|| format!("goes out: {goes_out}{both}"));
+    let goes_out = (!goes_out.is_empty()).then(|| format!("goes out: {goes_out}"));
+    let commanded = listed(&story.commanded);
+    let commanded = (!commanded.is_empty()).then(|| format!("is commanded: {commanded}"));
     let clients = plural(story.clients as u64, "client");
-    let counts = format!("{clients} and {}", plural(story.sessions, "session"));
-    let parts: Vec<String> = [relays, goes_out, Some(counts)]
+    let both = if story.both {
+        "; more than one at once"
+    } else {
+        ""
+    };
+    let counts = format!("{clients} and {}{both}", plural(story.sessions, "session"));
+    let parts: Vec<String> = [relays, goes_out, commanded, Some(counts)]
         .into_iter()
         .flatten()
         .collect();

@@ -79,6 +79,7 @@ fn text(event: &Event) -> String {
         Report::Totals(totals) => format!("{totals:?}"),
         Report::Nonce(seen) => format!("Nonce({:?} at {})", seen.flow, seen.offset),
         Report::Ended(end) => format!("Ended({:?} {:?})", end.id, end.last_seen),
+        Report::Sizes(sizes) => format!("{sizes:?}"),
         Report::Answers(answers) => format!("Answers({answers:?})"),
         Report::Portrait(portrait) => format!("Portrait({portrait:?})"),
     };
