@@ -411,6 +411,7 @@ impl Config {
                 relay: self.detectors.relay.enabled,
                 multi_hop: self.detectors.multi_hop.enabled,
                 fan_out: self.detectors.fan_out.enabled,
+                reverse_shell: self.detectors.reverse_shell.enabled,
             },
         }
     }

@@ -689,7 +689,8 @@ fn report(
     let facts = facts_of(flow, layers);
     let evidence = detect::inspect(&facts, tuning);
     let declares = |layer: &Layer| matches!(layer.protocol, Protocol::Proxy(_));
-    if !evidence.is_empty() || facts.layers.iter().any(declares) {
+    let is_asked_for = facts.layers.iter().any(declares) || facts.mute_hello().is_some();
+    if !evidence.is_empty() || is_asked_for {
         flow.reported = true;
         events.push(Report::Flow(Box::new(facts), evidence));
     }

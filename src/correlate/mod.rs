@@ -6,6 +6,7 @@
 pub mod associations;
 pub mod echoes;
 pub mod fan_out;
+pub mod initiative;
 pub mod legs;
 pub mod measured;
 pub mod multi_hop;
@@ -28,6 +29,7 @@ use crate::proto::target::Target;
 use crate::time::Timestamp;
 use associations::Associations;
 use fan_out::{FanOutLimits, FanOuts};
+use initiative::Initiatives;
 use names::Names;
 use new_relay::{NewRelays, Watch};
 use proxies::Proxies;
@@ -41,6 +43,7 @@ pub struct Ordered {
     names: Names,
     relays: Relays,
     fan_outs: FanOuts,
+    initiatives: Initiatives,
     new_relays: NewRelays,
     speaks: Speaks,
     now: Timestamp,
@@ -76,6 +79,8 @@ pub struct Speaks {
     pub multi_hop: bool,
     /// `fan-out`.
     pub fan_out: bool,
+    /// `reverse-shell`, where it is encrypted.
+    pub reverse_shell: bool,
 }
 
 impl Ordered {
@@ -87,6 +92,7 @@ impl Ordered {
             names: Names::new(limits.names),
             relays: Relays::new(limits.relays),
             fan_outs: FanOuts::new(limits.fan_outs),
+            initiatives: Initiatives::new(limits.remembered, limits.speaks.reverse_shell),
             new_relays: NewRelays::new(watch),
             speaks: limits.speaks,
             now: Timestamp::MIN,
@@ -97,6 +103,7 @@ impl Ordered {
 
     /// Takes a flow that was read, with what detectors say of it.
     pub fn flow(&mut self, facts: &FlowFacts, evidence: Vec<Evidence>, now: Timestamp) {
+        self.initiatives.read(facts, now);
         let joins = self.relays.read(facts, &evidence, &self.names, now);
         for evidence in evidence {
             for known in self.proxies.weigh(evidence) {
@@ -145,6 +152,9 @@ impl Ordered {
 
     /// Takes a flight that a side began.
     pub fn flight(&mut self, flight: &Flight, now: Timestamp) {
+        if let Some(shell) = self.initiatives.flight(flight, now) {
+            self.add(&shell, now);
+        }
         let joins = self.relays.flight(flight, now);
         self.add_measured(&joins, now);
     }
@@ -243,6 +253,9 @@ impl Ordered {
     /// Takes the end of a flow that was read.
     pub fn ended(&mut self, end: &FlowEnd, now: Timestamp) {
         self.associations.forget(end.id);
+        if let Some(shell) = self.initiatives.ended(end, now) {
+            self.add(&shell, now);
+        }
         let (leg, joins) = self.relays.ended(end, now);
         if let Some(leg) = leg {
             self.new_relays.ended(&leg.session, end);
@@ -275,7 +288,10 @@ impl Ordered {
             + limits.flows * Findings::OPEN_BYTES
             + limits.names * Names::ENTRY_BYTES
             + limits.remembered
-                * (Associations::ENTRY_BYTES + Proxies::ENTRY_BYTES + NewRelays::ENTRY_BYTES)
+                * (Associations::ENTRY_BYTES
+                    + Proxies::ENTRY_BYTES
+                    + NewRelays::ENTRY_BYTES
+                    + Initiatives::ENTRY_BYTES)
             + Relays::memory_bound(limits.relays)
             + limits.fan_outs.remembered * FanOuts::ENTRY_BYTES
     }
@@ -319,6 +335,7 @@ mod tests {
                 relay: true,
                 multi_hop: true,
                 fan_out: true,
+                reverse_shell: true,
             },
         };
         let watch = Watch {
