@@ -1,0 +1,183 @@
+//! Whether two shapes of traffic differ by more than chance, how far, and whether something was added to every payload.
+
+use super::shape::{Shape, WHOLE};
+
+/// How a shape differs from the usual one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fit {
+    /// How unlikely it is by chance: the negative decimal logarithm of a bound on the p-value of the G-test, in which each
+    /// flow is one observation.
+    pub level: f64,
+    /// How far sizes moved: Wasserstein distance of the two, in doublings.
+    pub distance: f64,
+    /// The share of votes at sizes that usually have less than a hundredth of them.
+    pub novelty: f64,
+    /// Bytes that every payload is larger by, if one number explains most of the distance.
+    pub shift: Option<i64>,
+}
+
+impl Fit {
+    /// Of what is seen now against what is usual. Flows of one host come in kinds and in runs, so that there is less to learn
+    /// from them than from as many that have nothing to do with each other: only a half of them counts.
+    pub fn of(usual: &Shape, now: &Shape) -> Self {
+        let (old, new) = (spread(usual, 0), spread(now, 0));
+        let (flows, fresh) = (usual.count() / 2.0, now.count() / 2.0);
+        let distance = distance(&old, &new);
+        Self {
+            level: level(&old, &new, flows, fresh),
+            distance,
+            novelty: novelty(&old, &new),
+            shift: shift(usual, now, distance),
+        }
+    }
+}
+
+/// The distance of two shapes in doublings.
+pub fn apart(one: &Shape, other: &Shape) -> f64 {
+    distance(&spread(one, 0), &spread(other, 0))
+}
+
+/// Shares by size, each size larger by so many bytes.
+fn spread(shape: &Shape, more: i64) -> Vec<(i64, f64)> {
+    let votes: u64 = shape.sizes.iter().map(|(_, votes)| votes.0).sum();
+    let share = |count: u64| precise(count) / precise(votes.max(1));
+    let sizes = shape.sizes.iter();
+    sizes.map(|(size, votes)| (i64::from(size.0) + more, share(votes.0))).collect()
+}
+
+/// Every size that one of the two has, with both shares.
+fn side_by_side(old: &[(i64, f64)], new: &[(i64, f64)]) -> Vec<(i64, f64, f64)> {
+    let mut sizes: Vec<i64> = old.iter().chain(new).map(|(size, _)| *size).collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let share = |of: &[(i64, f64)], size| of.iter().find(|(other, _)| *other == size).map_or(0.0, |(_, share)| *share);
+    sizes.into_iter().map(|size| (size, share(old, size), share(new, size))).collect()
+}
+
+/// The G-test of two samples, and Chernoff's bound on the tail of the chi-squared distribution.
+fn level(old: &[(i64, f64)], new: &[(i64, f64)], flows: f64, fresh: f64) -> f64 {
+    let bins = side_by_side(old, new);
+    let term = |seen: f64, expected: f64| if seen > 0.0 { seen * (seen / expected).ln() } else { 0.0 };
+    let of_bin = |&(_, old, new): &(i64, f64, f64)| {
+        let (seen, more) = (old * flows, new * fresh);
+        let each = (seen + more) / (flows + fresh);
+        term(seen, each * flows) + term(more, each * fresh)
+    };
+    let g = 2.0 * bins.iter().map(of_bin).sum::<f64>();
+    let freedom = precise(bins.len().saturating_sub(1).max(1) as u64);
+    let ratio = g / freedom;
+    if ratio <= 1.0 {
+        return 0.0;
+    }
+    freedom / 2.0 * (ratio - 1.0 - ratio.ln()) / std::f64::consts::LN_10
+}
+
+fn distance(old: &[(i64, f64)], new: &[(i64, f64)]) -> f64 {
+    let bins = side_by_side(old, new);
+    let mut ahead = 0.0;
+    let mut sum = 0.0;
+    for pair in bins.windows(2) {
+        if let [(size, old, new), (next, ..)] = pair {
+            ahead += new - old;
+            sum += f64::abs(ahead) * (doublings(*next) - doublings(*size));
+        }
+    }
+    sum
+}
+
+fn novelty(old: &[(i64, f64)], new: &[(i64, f64)]) -> f64 {
+    let bins = side_by_side(old, new);
+    let rare = bins.iter().filter(|(_, old, _)| *old < RARE);
+    rare.map(|(_, _, new)| new).sum()
+}
+
+/// What the mean payload grew by, if moving every size by that leaves less than half of the distance.
+fn shift(usual: &Shape, now: &Shape, distance: f64) -> Option<i64> {
+    let more = now.mean()? - usual.mean()?;
+    let moved = self::distance(&spread(usual, more), &spread(now, 0));
+    (more > 0 && moved < distance / 2.0).then_some(more)
+}
+
+fn doublings(size: i64) -> f64 {
+    precise(u64::try_from(size.max(0)).unwrap_or(0) + 1).log2()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay below 2⁵³")]
+fn precise(count: u64) -> f64 {
+    count as f64
+}
+
+/// A size with less than this share is not usual.
+const RARE: f64 = 0.01;
+
+impl Shape {
+    /// How many flows it is of.
+    pub fn count(&self) -> f64 {
+        precise(self.flows.into())
+    }
+
+    /// The mean of the mean payload sizes of its flows, in bytes.
+    pub fn mean(&self) -> Option<i64> {
+        let tenths = self.means.checked_div(self.flows.into())?;
+        i64::try_from((tenths + 5) / 10).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::{Sent, SizeBin};
+
+    /// So many flows of one payload each, of these sizes in turn.
+    fn shape(flows: usize, sizes: &[u32]) -> Shape {
+        let mut shape = Shape::default();
+        for size in sizes.iter().cycle().take(flows) {
+            shape.add(&Sent {
+                bytes: u64::from(*size),
+                sizes: vec![SizeBin {
+                    lowest: *size,
+                    highest: *size,
+                    count: 1,
+                }],
+            });
+        }
+        shape
+    }
+
+    const USUAL: [u32; 4] = [64, 112, 320, 1_280];
+
+    #[test]
+    fn what_is_usual_fits_and_what_is_not_does_not() {
+        let cases: [(usize, &[u32], bool); 6] = [
+            (40, &USUAL, false),
+            (400, &USUAL, false),
+            (40, &[64, 64, 112, 320], false),
+            (40, &[7_000, 9_000], true),
+            (40, &[16, 20], true),
+            (4, &[7_000, 9_000], false),
+        ];
+        for (flows, sizes, differs) in cases {
+            let fit = Fit::of(&shape(400, &USUAL), &shape(flows, sizes));
+            assert_eq!(fit.level >= 9.0, differs, "{flows} {sizes:?}: {fit:?}");
+        }
+    }
+
+    #[test]
+    fn distance_is_in_doublings() {
+        let fit = Fit::of(&shape(40, &[127]), &shape(40, &[511]));
+        assert!((fit.distance - 2.0).abs() < 1e-9, "{fit:?}");
+        assert!((fit.novelty - 1.0).abs() < 1e-9, "{fit:?}");
+        assert!(apart(&shape(9, &USUAL), &shape(90, &USUAL)).abs() < 0.2);
+    }
+
+    #[test]
+    fn what_is_added_to_every_payload_is_told() {
+        for more in [22, 28, 34] {
+            let wrapped: Vec<u32> = USUAL.iter().map(|size| size + more).collect();
+            let fit = Fit::of(&shape(400, &USUAL), &shape(80, &wrapped));
+            assert_eq!(fit.shift, Some(i64::from(more)), "{fit:?}");
+        }
+        let other = Fit::of(&shape(400, &USUAL), &shape(80, &[2_000, 9_000]));
+        assert_eq!(other.shift, None, "{other:?}");
+    }
+}
