@@ -300,7 +300,7 @@ impl Default for Findings {
 impl Default for Relays {
     fn default() -> Self {
         Self {
-            legs: Number::new(3 << 16),
+            legs: Number::new(1 << 18),
             nonces: Number::new(1 << 18),
             joins: Number::new(4_096),
         }

@@ -21,7 +21,7 @@ pub struct Findings {
     /// Subjects in the order they were raised.
     raised: VecDeque<Subject>,
     /// Reported flows that are not over.
-    open: HashMap<FlowId, Vec<Subject>>,
+    open: HashMap<FlowId, Vec<Subject>, foldhash::fast::RandomState>,
     /// These flows in the order they were reported, and flows that are over until their turn comes.
     opened: VecDeque<FlowId>,
     cap: usize,
@@ -127,7 +127,7 @@ impl Findings {
         Self {
             drafts: HashMap::new(),
             raised: VecDeque::new(),
-            open: HashMap::new(),
+            open: HashMap::default(),
             opened: VecDeque::new(),
             cap: cap.max(1),
             open_cap: open_cap.max(1),

@@ -171,7 +171,7 @@ fn push_label(text: &mut Name, label: &[u8]) -> Option<()> {
     }
     let begins = text.len();
     text.try_extend_from_slice(label).ok()?;
-    for byte in text.iter_mut().skip(begins) {
+    for byte in text.get_mut(begins..)? {
         let plain = if byte.is_ascii_graphic() { *byte } else { b' ' };
         *byte = plain.to_ascii_lowercase();
     }

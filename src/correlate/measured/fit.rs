@@ -96,62 +96,70 @@ fn are_alike(one: &Log, other: &Log) -> bool {
     alike(one.received, other.sent) || alike(one.sent, other.received)
 }
 
-/// The beats of one side that stand apart and have anything of the other side near.
+/// The beats of one side that stand apart and have anything of the other side near. Of a side that is fitted with itself
+/// only the beats of other flows count.
 struct Trials<'a, 'b> {
-    all: Vec<Trial<'a, 'b>>,
+    all: Vec<Trial<'a>>,
+    /// The beats of the other side.
+    partners: &'b [&'a Beat],
     /// Whether the partner of a beat is looked for before it; else behind it.
     backward: bool,
 }
 
-/// A beat, what the other side has around it, and the nearest of that which may be its cause, or effect. Of a side that is
-/// fitted with itself only the beats of other flows count.
-struct Trial<'a, 'b> {
+/// A beat, and the nearest one on the other side that may be its cause, or effect.
+struct Trial<'a> {
     anchor: &'a Beat,
-    near: &'b [&'a Beat],
     partner: Option<&'a Beat>,
 }
 
 impl<'a, 'b> Trials<'a, 'b> {
     /// With `openings`, partners are looked for of openings only.
     fn new(anchors: &[&'a Beat], partners: &'b [&'a Beat], backward: bool, openings: bool) -> Self {
-        let mut all = Vec::new();
-        let (mut from, mut to, mut last) = (0, 0, None::<Timestamp>);
-        for anchor in anchors {
+        let mut all = Vec::with_capacity(if openings { 0 } else { anchors.len() });
+        let (mut earlier, mut last) = (0, None::<Timestamp>);
+        for &anchor in anchors {
             let rests = last.is_some_and(|last| anchor.time - last < REST);
             if rests || (openings && !anchor.opens) {
                 continue;
             }
-            let early = |partner: &&Beat| anchor.time - partner.time > JITTER;
-            let near = |partner: &&Beat| partner.time - anchor.time <= JITTER;
-            from += partners.iter().skip(from).take_while(|p| early(p)).count();
-            to = to.max(from);
-            to += partners.iter().skip(to).take_while(|p| near(p)).count();
-            let near = partners.get(from..to).unwrap_or_default();
-            if near.iter().all(|beat| beat.flow == anchor.flow) {
-                continue;
+            let is_earlier = |beat: &&&Beat| beat.time < anchor.time;
+            let known = partners.iter().skip(earlier);
+            earlier += known.take_while(is_earlier).count();
+            let (before, behind) = around(anchor, partners, earlier);
+            let is_near = |beat: Option<&Beat>| beat.is_some_and(|beat| beat.is_near(anchor));
+            if is_near(before) || is_near(behind) {
+                last = Some(anchor.time);
+                let partner = if backward { before } else { behind };
+                all.push(Trial { anchor, partner });
             }
-            last = Some(anchor.time);
-            all.push(Trial::new(anchor, near, backward));
         }
-        Self { all, backward }
+        Self {
+            all,
+            partners,
+            backward,
+        }
     }
 
     /// How well they fit where a partner counts that is no farther away than `delay`.
     fn fit(&self, delay: Span, turned: bool) -> Option<Fit> {
-        let matched = self.matched(delay);
+        let is_matched = |trial: &&Trial<'_>| trial.partner_within(delay).is_some();
+        let seen = self.all.iter().filter(is_matched).count();
+        if seen < LEAST_MATCHED {
+            return None;
+        }
         let n = self.all.len() as f64;
-        let score =
-            |chance: f64| n * divergence(matched.len() as f64 / n, chance.max(LEAST_CHANCE));
+        let score = |chance: f64| n * divergence(seen as f64 / n, chance.max(LEAST_CHANCE));
         let is_enough = |score: f64| score >= LEAST_EACH + tried();
         // The least chance costs nothing to know, and most sides fail under it.
         if !is_enough(score(LEAST_CHANCE)) {
             return None;
         }
-        let covered = |trial: &Trial<'_, '_>| trial.covered(delay, self.backward);
+        let covered = |trial: &Trial<'_>| self.covered(trial.anchor, delay);
         let timing = score(self.all.iter().map(covered).sum::<f64>() / n);
         if !is_enough(timing) {
             return None;
         }
+        let matched = self.matched(delay);
         let conservation = Conservation::of(&matched);
         let delays = matched
             .iter()
@@ -175,7 +183,7 @@ impl<'a, 'b> Trials<'a, 'b> {
 
     /// Causes and their effects.
     fn matched(&self, delay: Span) -> Vec<(&'a Beat, &'a Beat)> {
-        let pair = |trial: &Trial<'a, 'b>| {
+        let pair = |trial: &Trial<'a>| {
             let partner = trial.partner_within(delay)?;
             Some(match self.backward {
                 true => (partner, trial.anchor),
@@ -184,41 +192,15 @@ impl<'a, 'b> Trials<'a, 'b> {
         };
         self.all.iter().filter_map(pair).collect()
     }
-}
 
-impl<'a, 'b> Trial<'a, 'b> {
-    fn new(anchor: &'a Beat, near: &'b [&'a Beat], backward: bool) -> Self {
-        let is_other = |beat: &&&Beat| beat.flow != anchor.flow;
-        let partner = if backward {
-            let up_to = near.partition_point(|beat| beat.time <= anchor.time);
-            near.iter().take(up_to).rev().find(is_other)
-        } else {
-            let from = near.partition_point(|beat| beat.time < anchor.time);
-            near.iter().skip(from).find(is_other)
-        };
-        Self {
-            anchor,
-            near,
-            partner: partner.copied(),
-        }
-    }
-
-    fn partner_within(&self, delay: Span) -> Option<&'a Beat> {
-        self.partner.filter(|beat| {
-            let distance = beat.time - self.anchor.time;
-            distance <= delay && distance * -1 <= delay
-        })
-    }
-
-    /// The part of the window around the beat in which it would have a partner.
-    fn covered(&self, delay: Span, backward: bool) -> f64 {
+    /// The part of the window around a beat in which it would have a partner.
+    fn covered(&self, anchor: &Beat, delay: Span) -> f64 {
         let (jitter, delay) = (JITTER.nanos(), delay.nanos());
-        let time = self.anchor.time.nanos();
+        let time = anchor.time.nanos();
         let (from, to) = (time - jitter, time + jitter);
         let (mut covered, mut reached) = (0, from);
-        let others = self.near.iter();
-        for partner in others.filter(|beat| beat.flow != self.anchor.flow) {
-            let begins = partner.time.nanos() - if backward { 0 } else { delay };
+        for partner in self.near(anchor) {
+            let begins = partner.time.nanos() - if self.backward { 0 } else { delay };
             let (begins, ends) = (begins.max(reached), (begins + delay).min(to));
             if ends > begins {
                 covered += ends - begins;
@@ -226,6 +208,45 @@ impl<'a, 'b> Trial<'a, 'b> {
             }
         }
         covered as f64 / (2 * jitter) as f64
+    }
+
+    /// What the other side has within the window around a beat.
+    fn near(&self, anchor: &Beat) -> impl Iterator<Item = &'a Beat> {
+        let early = |beat: &&Beat| anchor.time - beat.time > JITTER;
+        let from = self.partners.partition_point(early);
+        let near = self.partners.iter().copied().skip(from);
+        let flow = anchor.flow;
+        near.take_while(|beat| beat.is_near(anchor))
+            .filter(move |beat| beat.flow != flow)
+    }
+}
+
+/// The beats of other flows before and behind a beat, where so many are `earlier`. What stands at the same time is both.
+fn around<'a>(
+    anchor: &Beat,
+    partners: &[&'a Beat],
+    earlier: usize,
+) -> (Option<&'a Beat>, Option<&'a Beat>) {
+    let is_other = |beat: &&&Beat| beat.flow != anchor.flow;
+    let (earlier, later) = partners.split_at_checked(earlier).unwrap_or_default();
+    let at_once = later.iter().filter(is_other);
+    let at_once = at_once.take_while(|beat| beat.time == anchor.time).last();
+    let before = at_once.or_else(|| earlier.iter().rev().find(is_other));
+    (before.copied(), later.iter().find(is_other).copied())
+}
+
+impl<'a> Trial<'a> {
+    fn partner_within(&self, delay: Span) -> Option<&'a Beat> {
+        self.partner.filter(|beat| {
+            let distance = beat.time - self.anchor.time;
+            distance <= delay && distance * -1 <= delay
+        })
+    }
+}
+
+impl Beat {
+    fn is_near(&self, other: &Self) -> bool {
+        self.time - other.time <= JITTER && other.time - self.time <= JITTER
     }
 }
 
@@ -424,6 +445,8 @@ const LEAST_TRIED: u64 = 1_000;
 const LEAST_EACH: f64 = 4.0;
 /// What bytes must bring where fewer rounds than three in five are conserved: a chance of one in eight thousand.
 const BEYOND_CHANCE: f64 = 9.0;
+/// Matched trials without which no timing is enough, however few trials there are: one of one has a chance of one in fifty.
+const LEAST_MATCHED: usize = 2;
 /// No chance is taken for smaller, whatever few trials say.
 const LEAST_CHANCE: f64 = 0.02;
 /// How many times more one side may have carried than the other.
