@@ -12,6 +12,7 @@ pub mod multi_hop;
 pub mod names;
 pub mod new_relay;
 pub mod nonces;
+pub mod payloads;
 pub mod proxies;
 pub mod recent;
 pub mod relay;
@@ -30,6 +31,7 @@ use associations::Associations;
 use fan_out::{FanOutLimits, FanOuts};
 use names::Names;
 use new_relay::{NewRelays, Watch};
+use payloads::Payloads;
 use proxies::Proxies;
 use relay::{RelayLimits, Relays};
 
@@ -42,6 +44,7 @@ pub struct Ordered {
     relays: Relays,
     fan_outs: FanOuts,
     new_relays: NewRelays,
+    payloads: Payloads,
     speaks: Speaks,
     now: Timestamp,
     findings: Findings,
@@ -87,6 +90,7 @@ impl Ordered {
             names: Names::new(limits.names),
             relays: Relays::new(limits.relays),
             fan_outs: FanOuts::new(limits.fan_outs),
+            payloads: Payloads::new(watch.payloads.clone()),
             new_relays: NewRelays::new(watch),
             speaks: limits.speaks,
             now: Timestamp::MIN,
@@ -231,8 +235,10 @@ impl Ordered {
     }
 
     /// Takes the payload sizes of a flow that is about to end.
-    pub fn sizes(&mut self, sizes: &PayloadSizes) {
+    pub fn sizes(&mut self, sizes: &PayloadSizes, now: Timestamp) {
         self.new_relays.sizes(sizes);
+        let moved = self.payloads.sizes(sizes, now);
+        self.add_all(&moved, now);
     }
 
     /// Takes the end of a flow that was read.
@@ -261,6 +267,8 @@ impl Ordered {
     pub fn finish(mut self) -> (Vec<Finding>, Option<Profile>) {
         let ways = self.relays.ways(None);
         self.add_all(&ways, self.now);
+        let moved = self.payloads.close();
+        self.add_all(&moved, self.now);
         (self.findings.finish(), self.new_relays.into_profile())
     }
 
@@ -319,6 +327,7 @@ mod tests {
         let watch = Watch {
             baseline: None,
             learns: false,
+            payloads: None,
             inside: Vec::new(),
             limits: learner::Limits {
                 hosts: 8,

@@ -94,7 +94,7 @@ fn mentioned(evidence: &Evidence) -> Vec<Address> {
         Says::Chain(chain) => chain.hosts.clone(),
         Says::Spread(spread) => vec![spread.target],
         Says::Turn(turn) => turn.target.iter().filter_map(address_of).collect(),
-        Says::Shell(_) => Vec::new(),
+        Says::Shell(_) | Says::Drift(_) => Vec::new(),
     }
 }
 

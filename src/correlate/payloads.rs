@@ -11,9 +11,9 @@
 //! ## Means
 //!
 //! Sizes differ by more than chance: the G-test reaches level 9 (a p-value below 10⁻⁹; half of the flows count, for
-//! flows of one host resemble each other), sizes moved by more than half a doubling, and a quarter of them has a size that
-//! was hardly ever used. How far they moved is told in doublings. Where every payload grew by the same number of bytes,
-//! that is told, with the framing that adds so much. It is *probable* that something changed, and no more: a tunnel, other
+//! flows of one host resemble each other), a quarter of sizes was hardly ever used, and sizes moved by more than half a doubling
+//! or are all larger by one number of bytes. How far they moved is told in doublings; a number of bytes that was added to each payload is told with the framing
+//! that adds so much. It is *probable* that something changed, and no more: a tunnel, other
 //! software, or other work. MITRE ATT&CK calls it Junk Data (AN0031).
 //!
 //! ## Quiet when
@@ -29,7 +29,6 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::decode::Transport;
 use crate::evidence::{Certainty, Drift, Evidence, Says, Session};
 use crate::facts::PayloadSizes;
 use crate::profile::Profile;
@@ -82,8 +81,11 @@ impl Payloads {
         let windows: Vec<_> = std::mem::take(&mut self.windows).into_iter().collect();
         let moved = windows.iter().filter_map(|(key, window)| {
             let (drift, now) = self.drift(*key, window)?;
-            let others = windows.iter().filter(|((port, ip), _)| *port == key.0 && *ip != key.1);
-            let mut others = others.filter_map(|(key, window)| self.moved(*key, window, drift.sent));
+            let others = windows
+                .iter()
+                .filter(|((port, ip), _)| *port == key.0 && *ip != key.1);
+            let mut others =
+                others.filter_map(|(key, window)| self.moved(*key, window, drift.sent));
             let is_update = others.any(|other| fit::apart(now, other) < ALIKE);
             (!is_update).then(|| evidence(drift, window))
         });
@@ -113,13 +115,27 @@ impl Payloads {
     /// How a host moved away from what it used to send or be sent, if it did; and what it sends or is sent now.
     fn drift<'w>(&self, key: (Port, IpAddr), window: &'w Window) -> Option<(Drift, &'w Shape)> {
         let usual = self.usual_of(key)?;
-        let ways = [(true, &usual.sent, &window.call.sent), (false, &usual.received, &window.call.received)];
-        let known = ways.into_iter().filter(|(_, usual, now)| usual.count() >= FLOWS && now.count() >= FLOWS);
+        let ways = [
+            (true, &usual.sent, &window.call.sent),
+            (false, &usual.received, &window.call.received),
+        ];
+        let known = ways
+            .into_iter()
+            .filter(|(_, usual, now)| usual.count() >= FLOWS && now.count() >= FLOWS);
         let fits = known.map(|(sent, usual, now)| (sent, Fit::of(usual, now), now));
-        let odd = fits.filter(|(_, fit, _)| fit.level >= LEVEL && fit.distance > FAR && fit.novelty >= NOVEL);
-        let (sent, fit, now) = odd.max_by(|(_, one, _), (_, other, _)| one.level.total_cmp(&other.level))?;
+        let odd = fits.filter(|(_, fit, _)| is_odd(fit));
+        let (sent, fit, now) =
+            odd.max_by(|(_, one, _), (_, other, _)| one.level.total_cmp(&other.level))?;
         let (port, flows) = (key.0, now.flows.into());
-        Some((Drift { port: port.number, udp: port.transport == Transport::UDP, sent, flows, fit }, now))
+        Some((
+            Drift {
+                port: port.number,
+                sent,
+                flows,
+                fit,
+            },
+            now,
+        ))
     }
 
     /// What another host sends or is sent now, if that is far from what is usual for it.
@@ -136,8 +152,14 @@ impl Payloads {
     pub const WINDOW_BYTES: usize = 2 * size_of::<((Port, IpAddr), Window)>() + Call::BYTES;
 }
 
+/// Small payloads move far by what is added to them, large ones hardly at all: it is enough that all are larger by as much.
+fn is_odd(fit: &Fit) -> bool {
+    let is_far = fit.distance > FAR || fit.shift.is_some();
+    fit.level >= LEVEL && fit.novelty >= NOVEL && is_far
+}
+
 fn evidence(drift: Drift, window: &Window) -> Evidence {
-    let session = window.session.clone();
+    let session = window.session;
     Evidence {
         detector: "payload-anomaly",
         certainty: Certainty::Probable,
@@ -167,3 +189,124 @@ const NOVEL: f64 = 0.25;
 
 /// How near the sizes of two hosts are that were updated alike, in doublings.
 const ALIKE: f64 = 0.25;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::Transport;
+    use crate::facts::legs::Spoke;
+    use crate::facts::samples::endpoint;
+    use crate::facts::{FlowId, Quality, Sent, SizeBin};
+    use crate::profile::learner::{Detail, Learner, Limits};
+
+    const USUAL: [u32; 4] = [64, 112, 320, 1_280];
+
+    /// A flow of a host to port 443 that sends one payload and is sent a thousand bytes.
+    fn flow(host: u8, bytes: u32) -> PayloadSizes {
+        let sent = |bytes: u32| Sent {
+            bytes: bytes.into(),
+            sizes: vec![SizeBin {
+                lowest: bytes >> (bytes.ilog2() - 2) << (bytes.ilog2() - 2),
+                highest: bytes,
+                count: 1,
+            }],
+        };
+        PayloadSizes {
+            flow: Spoke {
+                id: FlowId(u64::from(bytes)),
+                client: endpoint(&format!("10.0.0.{host}:4000")),
+                server: endpoint("192.0.2.1:443"),
+                transport: Transport::TCP,
+                opened: Timestamp::MIN,
+                vlan: None,
+                flight: None,
+                nonce: None,
+                quality: Quality::default(),
+            },
+            last_seen: Timestamp::MIN,
+            client: sent(bytes),
+            server: sent(1_000),
+        }
+    }
+
+    /// What was learned of three hosts that did the usual.
+    fn learned() -> Profile {
+        let everywhere = endpoint("0.0.0.0:0").address..=endpoint("255.255.255.255:0").address;
+        let limits = Limits {
+            hosts: 8,
+            relays: 8,
+        };
+        let mut learner = Learner::new(vec![everywhere], limits, Detail::All);
+        for host in 1..=3 {
+            let sizes = USUAL.iter().cycle().take(200);
+            sizes.for_each(|size| learner.sizes(&flow(host, *size)));
+        }
+        learner.into_profile().payloads().unwrap()
+    }
+
+    /// A host, its flows, and the payload sizes of them in turn.
+    type Hour<'a> = (u8, usize, &'a [u32]);
+
+    /// What is told of an hour in which hosts send payloads of these sizes, so many each.
+    fn told(hosts: &[Hour<'_>]) -> Vec<Drift> {
+        let mut payloads = Payloads::new(Some(learned()));
+        for (host, flows, sizes) in hosts {
+            for size in sizes.iter().cycle().take(*flows) {
+                assert!(
+                    payloads
+                        .sizes(&flow(*host, *size), Timestamp::MIN)
+                        .is_empty()
+                );
+            }
+        }
+        let evidence = payloads.close().into_iter();
+        let drifts = evidence.map(|evidence| match evidence.says {
+            Says::Drift(drift) => drift,
+            other => panic!("{other:?}"),
+        });
+        drifts.collect()
+    }
+
+    #[test]
+    fn a_host_that_moved_alone_is_told() {
+        const NEW: &[u32] = &[5_000, 9_000];
+        const MIX: &[u32] = &[64, 64, 64, 112, 320];
+        let cases: [(&[Hour<'_>], usize, &str); 7] = [
+            (&[(1, 100, &USUAL)], 0, "the usual"),
+            (&[(1, 100, NEW)], 1, "new sizes"),
+            (&[(1, 29, NEW)], 0, "too few"),
+            (&[(1, 100, MIX)], 0, "a burst of what is known"),
+            (&[(1, 100, NEW), (2, 100, &USUAL)], 1, "a peer that stays"),
+            (&[(1, 100, NEW), (2, 100, NEW)], 0, "an update"),
+            (&[(9, 100, NEW)], 0, "a host that was not learned"),
+        ];
+        for (hosts, count, what) in cases {
+            assert_eq!(told(hosts).len(), count, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_wraps_every_payload_is_named() {
+        for (more, framing) in [
+            (22, "TLS records"),
+            (28, "SSH packets or TLS 1.2 records"),
+            (34, "a VPN"),
+        ] {
+            let wrapped = USUAL.map(|size| size + more);
+            let drifts = told(&[(1, 120, &wrapped)]);
+            let framings: Vec<_> = drifts.iter().map(Drift::framing).collect();
+            assert_eq!(framings, [Some(framing)], "{drifts:?}");
+        }
+    }
+
+    #[test]
+    fn each_hour_is_judged_when_the_next_begins() {
+        let mut payloads = Payloads::new(Some(learned()));
+        let hour = |hour: i64| Timestamp::from_parts(hour * HOUR, 0);
+        for _ in 0..40 {
+            assert!(payloads.sizes(&flow(1, 9_000), hour(5)).is_empty());
+        }
+        assert_eq!(payloads.sizes(&flow(1, 64), hour(6)).len(), 1);
+        assert!(payloads.close().is_empty());
+    }
+}

@@ -1,9 +1,11 @@
 //! The evidence of a finding: what many sessions say, summed up under a cap.
 
+mod drifts;
 mod joins;
 mod shells;
 mod turns;
 
+pub use drifts::DriftSummary;
 pub use joins::{ChainSummary, JoinSummary, SpreadSummary};
 pub use shells::ShellSummary;
 pub use turns::TurnSummary;
@@ -28,6 +30,8 @@ pub enum Summary {
     Spreads(Box<SpreadSummary>),
     /// A host that never relayed does.
     Turns(Box<TurnSummary>),
+    /// Payload sizes of a host moved.
+    Drifts(Box<DriftSummary>),
     /// Command shells.
     Shells(Box<ShellSummary>),
 }
@@ -44,6 +48,7 @@ impl Summary {
             Says::Chain(_) => Self::Chains(Box::default()),
             Says::Spread(_) => Self::Spreads(Box::default()),
             Says::Turn(_) => Self::Turns(Box::default()),
+            Says::Drift(_) => Self::Drifts(Box::default()),
             Says::Shell(_) => Self::Shells(Box::default()),
         }
     }
@@ -56,6 +61,7 @@ impl Summary {
             (Self::Chains(summary), Says::Chain(chain)) => summary.add(chain),
             (Self::Spreads(summary), Says::Spread(spread)) => summary.add(*spread),
             (Self::Turns(summary), Says::Turn(turn)) => summary.add(turn),
+            (Self::Drifts(summary), Says::Drift(drift)) => summary.add(drift),
             (Self::Shells(summary), Says::Shell(shell)) => summary.add(*shell),
             _ => {}
         }
@@ -69,6 +75,7 @@ impl Summary {
             Self::Chains(summary) => summary.add_traffic(traffic),
             Self::Spreads(summary) => summary.add_traffic(traffic),
             Self::Turns(summary) => summary.add_traffic(traffic),
+            Self::Drifts(summary) => summary.add_traffic(traffic),
             Self::Shells(summary) => summary.add_traffic(traffic),
         }
     }
@@ -81,6 +88,7 @@ impl Summary {
             | Self::Chains(_)
             | Self::Spreads(_)
             | Self::Turns(_)
+            | Self::Drifts(_)
             | Self::Shells(_) => None,
         }
     }
@@ -93,6 +101,7 @@ impl Summary {
             Self::Chains(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Spreads(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Turns(summary) => (summary.client_bytes, summary.server_bytes),
+            Self::Drifts(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Shells(summary) => (summary.client_bytes, summary.server_bytes),
         }
     }

@@ -1,6 +1,6 @@
 //! Whether two shapes of traffic differ by more than chance, how far, and whether something was added to every payload.
 
-use super::shape::{Shape, WHOLE};
+use super::shape::Shape;
 
 /// How a shape differs from the usual one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,12 +37,27 @@ pub fn apart(one: &Shape, other: &Shape) -> f64 {
     distance(&spread(one, 0), &spread(other, 0))
 }
 
-/// Shares by size, each size larger by so many bytes.
+/// Shares by size, each size larger by so many bytes and then again the smallest of its bin.
 fn spread(shape: &Shape, more: i64) -> Vec<(i64, f64)> {
     let votes: u64 = shape.sizes.iter().map(|(_, votes)| votes.0).sum();
     let share = |count: u64| precise(count) / precise(votes.max(1));
-    let sizes = shape.sizes.iter();
-    sizes.map(|(size, votes)| (i64::from(size.0) + more, share(votes.0))).collect()
+    let mut spread: Vec<(i64, f64)> = Vec::new();
+    for (size, votes) in shape.sizes.iter() {
+        let (size, share) = (bin_of(i64::from(size.0) + more), share(votes.0));
+        match spread.last_mut().filter(|(last, _)| *last == size) {
+            Some((_, sum)) => *sum += share,
+            None => spread.push((size, share)),
+        }
+    }
+    spread
+}
+
+/// The smallest size of the bin of a size: there are four to each doubling.
+fn bin_of(size: i64) -> i64 {
+    match size.checked_ilog2() {
+        Some(octave) if octave > 2 => size >> (octave - 2) << (octave - 2),
+        _ => size,
+    }
 }
 
 /// Every size that one of the two has, with both shares.
@@ -50,14 +65,27 @@ fn side_by_side(old: &[(i64, f64)], new: &[(i64, f64)]) -> Vec<(i64, f64, f64)> 
     let mut sizes: Vec<i64> = old.iter().chain(new).map(|(size, _)| *size).collect();
     sizes.sort_unstable();
     sizes.dedup();
-    let share = |of: &[(i64, f64)], size| of.iter().find(|(other, _)| *other == size).map_or(0.0, |(_, share)| *share);
-    sizes.into_iter().map(|size| (size, share(old, size), share(new, size))).collect()
+    let share = |of: &[(i64, f64)], size| {
+        of.iter()
+            .find(|(other, _)| *other == size)
+            .map_or(0.0, |(_, share)| *share)
+    };
+    sizes
+        .into_iter()
+        .map(|size| (size, share(old, size), share(new, size)))
+        .collect()
 }
 
 /// The G-test of two samples, and Chernoff's bound on the tail of the chi-squared distribution.
 fn level(old: &[(i64, f64)], new: &[(i64, f64)], flows: f64, fresh: f64) -> f64 {
     let bins = side_by_side(old, new);
-    let term = |seen: f64, expected: f64| if seen > 0.0 { seen * (seen / expected).ln() } else { 0.0 };
+    let term = |seen: f64, expected: f64| {
+        if seen > 0.0 {
+            seen * (seen / expected).ln()
+        } else {
+            0.0
+        }
+    };
     let of_bin = |&(_, old, new): &(i64, f64, f64)| {
         let (seen, more) = (old * flows, new * fresh);
         let each = (seen + more) / (flows + fresh);
@@ -95,7 +123,7 @@ fn novelty(old: &[(i64, f64)], new: &[(i64, f64)]) -> f64 {
 fn shift(usual: &Shape, now: &Shape, distance: f64) -> Option<i64> {
     let more = now.mean()? - usual.mean()?;
     let moved = self::distance(&spread(usual, more), &spread(now, 0));
-    (more > 0 && moved < distance / 2.0).then_some(more)
+    ((1..=MOST_ADDED).contains(&more) && moved < distance / 2.0).then_some(more)
 }
 
 fn doublings(size: i64) -> f64 {
@@ -106,6 +134,9 @@ fn doublings(size: i64) -> f64 {
 fn precise(count: u64) -> f64 {
     count as f64
 }
+
+/// No framing adds more bytes to a payload.
+const MOST_ADDED: i64 = 64;
 
 /// A size with less than this share is not usual.
 const RARE: f64 = 0.01;
@@ -135,7 +166,7 @@ mod tests {
             shape.add(&Sent {
                 bytes: u64::from(*size),
                 sizes: vec![SizeBin {
-                    lowest: *size,
+                    lowest: u32::try_from(bin_of((*size).into())).unwrap(),
                     highest: *size,
                     count: 1,
                 }],
@@ -164,8 +195,11 @@ mod tests {
 
     #[test]
     fn distance_is_in_doublings() {
-        let fit = Fit::of(&shape(40, &[127]), &shape(40, &[511]));
-        assert!((fit.distance - 2.0).abs() < 1e-9, "{fit:?}");
+        let fit = Fit::of(&shape(40, &[31]), &shape(40, &[127]));
+        assert!(
+            (fit.distance - (113.0_f64 / 29.0).log2()).abs() < 1e-9,
+            "{fit:?}"
+        );
         assert!((fit.novelty - 1.0).abs() < 1e-9, "{fit:?}");
         assert!(apart(&shape(9, &USUAL), &shape(90, &USUAL)).abs() < 0.2);
     }

@@ -195,7 +195,7 @@ impl Call {
     }
 
     /// Bytes of memory for one, an upper bound: full lists.
-    const BYTES: usize = size_of::<(Port, Self)>() + 2 * Shape::BYTES;
+    pub const BYTES: usize = size_of::<(Port, Self)>() + 2 * Shape::BYTES;
 }
 
 impl Merge for Call {
@@ -246,6 +246,12 @@ impl Sessions {
 impl Merge for Sessions {
     fn merge(&mut self, other: Self) {
         *self = self.0.saturating_add(other.0).into();
+    }
+}
+
+impl From<Sessions> for u64 {
+    fn from(sessions: Sessions) -> Self {
+        sessions.0
     }
 }
 

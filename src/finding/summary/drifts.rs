@@ -57,7 +57,10 @@ impl DriftSummary {
             ("flows", vec![self.flows.to_string()]),
             ("level", vec![format!("{:.1}", self.level)]),
             ("moved", vec![format!("{:.1} doublings", self.doublings)]),
-            ("added", self.added_bytes.show(|bytes| format!("{bytes} bytes"))),
+            (
+                "added",
+                self.added_bytes.show(|bytes| format!("{bytes} bytes")),
+            ),
             ("as by", self.framings.show(ToString::to_string)),
         ]
     }
