@@ -6,7 +6,6 @@ pub(crate) mod samples;
 use crate::decode::{Address, Endpoint, Transport};
 use crate::facts::legs::Spoke;
 use crate::facts::{FlowFacts, FlowId, Quality};
-use crate::profile::fit::Fit;
 use crate::proto::nonce::Kind;
 use crate::proto::target::Target;
 use crate::time::{Span, Timestamp};
@@ -236,6 +235,20 @@ pub struct Drift {
     pub flows: u64,
     /// How they differ.
     pub fit: Fit,
+}
+
+/// How payload sizes differ from the usual ones.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fit {
+    /// How unlikely it is by chance: the negative decimal logarithm of a bound on the p-value of the G-test, in which each
+    /// flow is one observation.
+    pub level: f64,
+    /// How far sizes moved: Wasserstein distance of the two, in doublings.
+    pub distance: f64,
+    /// The share of votes at sizes that usually have less than a hundredth of them.
+    pub novelty: f64,
+    /// Bytes that every payload is larger by, if one number explains most of the distance.
+    pub shift: Option<i64>,
 }
 
 impl Drift {

@@ -19,7 +19,7 @@
 //! ## Quiet when
 //!
 //! There are less than 30 flows in the hour or in the profile; known kinds of sessions come in another mix; another host
-//! that calls the port moved the same way in the same hour, which is an update.
+//! that calls the port has much of the same new sizes in the same hour, which is an update.
 //!
 //! ## Misses
 //!
@@ -29,13 +29,12 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::evidence::{Certainty, Drift, Evidence, Says, Session};
+use crate::evidence::{Certainty, Drift, Evidence, Fit, Says, Session};
 use crate::facts::PayloadSizes;
 use crate::profile::Profile;
 use crate::profile::few::Merge;
-use crate::profile::fit::{self, Fit};
+use crate::profile::fit::News;
 use crate::profile::host::{Call, Port};
-use crate::profile::shape::Shape;
 use crate::time::Timestamp;
 
 /// Holds the payload sizes of each hour against what was learned.
@@ -80,13 +79,12 @@ impl Payloads {
     pub fn close(&mut self) -> Vec<Evidence> {
         let windows: Vec<_> = std::mem::take(&mut self.windows).into_iter().collect();
         let moved = windows.iter().filter_map(|(key, window)| {
-            let (drift, now) = self.drift(*key, window)?;
-            let others = windows
-                .iter()
-                .filter(|((port, ip), _)| *port == key.0 && *ip != key.1);
-            let mut others =
-                others.filter_map(|(key, window)| self.moved(*key, window, drift.sent));
-            let is_update = others.any(|other| fit::apart(now, other) < ALIKE);
+            let (drift, news) = self.drift(*key, window)?;
+            let is_peer = |(port, ip): &(Port, IpAddr)| *port == key.0 && *ip != key.1;
+            let peers = windows.iter().filter(|(other, _)| is_peer(other));
+            let mut peers =
+                peers.filter_map(|(other, window)| self.news(*other, window, drift.sent));
+            let is_update = peers.any(|peer| peer.common(&news) >= news.share() * ALIKE);
             (!is_update).then(|| evidence(drift, window))
         });
         moved.collect()
@@ -112,40 +110,29 @@ impl Payloads {
         host.calls.get(&port)
     }
 
-    /// How a host moved away from what it used to send or be sent, if it did; and what it sends or is sent now.
-    fn drift<'w>(&self, key: (Port, IpAddr), window: &'w Window) -> Option<(Drift, &'w Shape)> {
+    /// How a host moved away from what it used to send or be sent, if it did, and what of that is new.
+    fn drift(&self, key: (Port, IpAddr), window: &Window) -> Option<(Drift, News)> {
         let usual = self.usual_of(key)?;
-        let ways = [
-            (true, &usual.sent, &window.call.sent),
-            (false, &usual.received, &window.call.received),
-        ];
-        let known = ways
-            .into_iter()
-            .filter(|(_, usual, now)| usual.count() >= FLOWS && now.count() >= FLOWS);
-        let fits = known.map(|(sent, usual, now)| (sent, Fit::of(usual, now), now));
-        let odd = fits.filter(|(_, fit, _)| is_odd(fit));
-        let (sent, fit, now) =
-            odd.max_by(|(_, one, _), (_, other, _)| one.level.total_cmp(&other.level))?;
-        let (port, flows) = (key.0, now.flows.into());
-        Some((
-            Drift {
-                port: port.number,
+        let drifts = [true, false].into_iter().filter_map(|sent| {
+            let (usual, now) = (usual.way(sent), window.call.way(sent));
+            let is_known = usual.count() >= FLOWS && now.count() >= FLOWS;
+            let fit = is_known.then(|| Fit::of(usual, now)).filter(is_odd)?;
+            let drift = Drift {
+                port: key.0.number,
                 sent,
-                flows,
+                flows: now.flows.into(),
                 fit,
-            },
-            now,
-        ))
+            };
+            Some((drift, News::of(usual, now)))
+        });
+        drifts.max_by(|(one, _), (other, _)| one.fit.level.total_cmp(&other.fit.level))
     }
 
-    /// What another host sends or is sent now, if that is far from what is usual for it.
-    fn moved<'w>(&self, key: (Port, IpAddr), window: &'w Window, sent: bool) -> Option<&'w Shape> {
+    /// What is new of another host that calls the same port, if there is enough to say so.
+    fn news(&self, key: (Port, IpAddr), window: &Window, sent: bool) -> Option<News> {
         let usual = self.usual_of(key)?;
-        let (usual, now) = match sent {
-            true => (&usual.sent, &window.call.sent),
-            false => (&usual.received, &window.call.received),
-        };
-        (now.count() >= PEER_FLOWS && fit::apart(usual, now) > FAR).then_some(now)
+        let now = window.call.way(sent);
+        (now.count() >= PEER_FLOWS).then(|| News::of(usual.way(sent), now))
     }
 
     /// Bytes of memory for what a host and port did in an hour, an upper bound.
@@ -187,8 +174,8 @@ const FAR: f64 = 0.5;
 /// The share of sizes that must be new.
 const NOVEL: f64 = 0.25;
 
-/// How near the sizes of two hosts are that were updated alike, in doublings.
-const ALIKE: f64 = 0.25;
+/// The share of what is new that another host must have, too, for it to be an update.
+const ALIKE: f64 = 0.4;
 
 #[cfg(test)]
 mod tests {

@@ -1,20 +1,7 @@
 //! Whether two shapes of traffic differ by more than chance, how far, and whether something was added to every payload.
 
 use super::shape::Shape;
-
-/// How a shape differs from the usual one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Fit {
-    /// How unlikely it is by chance: the negative decimal logarithm of a bound on the p-value of the G-test, in which each
-    /// flow is one observation.
-    pub level: f64,
-    /// How far sizes moved: Wasserstein distance of the two, in doublings.
-    pub distance: f64,
-    /// The share of votes at sizes that usually have less than a hundredth of them.
-    pub novelty: f64,
-    /// Bytes that every payload is larger by, if one number explains most of the distance.
-    pub shift: Option<i64>,
-}
+use crate::evidence::Fit;
 
 impl Fit {
     /// Of what is seen now against what is usual. Flows of one host come in kinds and in runs, so that there is less to learn
@@ -26,15 +13,34 @@ impl Fit {
         Self {
             level: level(&old, &new, flows, fresh),
             distance,
-            novelty: novelty(&old, &new),
+            novelty: News::of(usual, now).share(),
             shift: shift(usual, now, distance),
         }
     }
 }
 
-/// The distance of two shapes in doublings.
-pub fn apart(one: &Shape, other: &Shape) -> f64 {
-    distance(&spread(one, 0), &spread(other, 0))
+/// The votes at sizes that usually have less than a hundredth of them: their shares of all, by size.
+#[derive(Clone, Debug)]
+pub struct News(Vec<(i64, f64)>);
+
+impl News {
+    /// Of what is seen now against what is usual.
+    pub fn of(usual: &Shape, now: &Shape) -> Self {
+        let bins = side_by_side(&spread(usual, 0), &spread(now, 0));
+        let rare = bins.into_iter().filter(|(_, old, _)| *old < RARE);
+        Self(rare.map(|(size, _, new)| (size, new)).collect())
+    }
+
+    /// Their share of all votes.
+    pub fn share(&self) -> f64 {
+        self.0.iter().map(|(_, share)| share).sum()
+    }
+
+    /// The share that another has, too.
+    pub fn common(&self, other: &Self) -> f64 {
+        let bins = side_by_side(&self.0, &other.0);
+        bins.iter().map(|(_, one, other)| one.min(*other)).sum()
+    }
 }
 
 /// Shares by size, each size larger by so many bytes and then again the smallest of its bin.
@@ -111,12 +117,6 @@ fn distance(old: &[(i64, f64)], new: &[(i64, f64)]) -> f64 {
         }
     }
     sum
-}
-
-fn novelty(old: &[(i64, f64)], new: &[(i64, f64)]) -> f64 {
-    let bins = side_by_side(old, new);
-    let rare = bins.iter().filter(|(_, old, _)| *old < RARE);
-    rare.map(|(_, _, new)| new).sum()
 }
 
 /// What the mean payload grew by, if moving every size by that leaves less than half of the distance.
@@ -201,7 +201,9 @@ mod tests {
             "{fit:?}"
         );
         assert!((fit.novelty - 1.0).abs() < 1e-9, "{fit:?}");
-        assert!(apart(&shape(9, &USUAL), &shape(90, &USUAL)).abs() < 0.2);
+        let news = |sizes: &[u32]| News::of(&shape(40, &USUAL), &shape(40, sizes));
+        let (one, other) = (news(&[64, 5_000]), news(&[5_000, 9_000]));
+        assert!((one.common(&other) - 0.5).abs() < 1e-9 && (one.share() - 0.5).abs() < 1e-9);
     }
 
     #[test]

@@ -194,6 +194,11 @@ impl Call {
         call
     }
 
+    /// What it sends, or what it is sent.
+    pub fn way(&self, sent: bool) -> &Shape {
+        if sent { &self.sent } else { &self.received }
+    }
+
     /// Bytes of memory for one, an upper bound: full lists.
     pub const BYTES: usize = size_of::<(Port, Self)>() + 2 * Shape::BYTES;
 }
