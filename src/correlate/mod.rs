@@ -13,6 +13,7 @@ pub mod multi_hop;
 pub mod names;
 pub mod new_relay;
 pub mod nonces;
+pub mod payloads;
 pub mod proxies;
 pub mod recent;
 pub mod relay;
@@ -32,6 +33,7 @@ use fan_out::{FanOutLimits, FanOuts};
 use initiative::Initiatives;
 use names::Names;
 use new_relay::{NewRelays, Watch};
+use payloads::Payloads;
 use proxies::Proxies;
 use relay::{RelayLimits, Relays};
 
@@ -45,6 +47,7 @@ pub struct Ordered {
     fan_outs: FanOuts,
     initiatives: Initiatives,
     new_relays: NewRelays,
+    payloads: Payloads,
     speaks: Speaks,
     now: Timestamp,
     findings: Findings,
@@ -93,6 +96,7 @@ impl Ordered {
             relays: Relays::new(limits.relays),
             fan_outs: FanOuts::new(limits.fan_outs),
             initiatives: Initiatives::new(limits.remembered, limits.speaks.reverse_shell),
+            payloads: Payloads::new(watch.payloads.clone()),
             new_relays: NewRelays::new(watch),
             speaks: limits.speaks,
             now: Timestamp::MIN,
@@ -246,8 +250,10 @@ impl Ordered {
     }
 
     /// Takes the payload sizes of a flow that is about to end.
-    pub fn sizes(&mut self, sizes: &PayloadSizes) {
+    pub fn sizes(&mut self, sizes: &PayloadSizes, now: Timestamp) {
         self.new_relays.sizes(sizes);
+        let moved = self.payloads.sizes(sizes, now);
+        self.add_all(&moved, now);
     }
 
     /// Takes the end of a flow that was read.
@@ -279,6 +285,8 @@ impl Ordered {
     pub fn finish(mut self) -> (Vec<Finding>, Option<Profile>) {
         let ways = self.relays.ways(None);
         self.add_all(&ways, self.now);
+        let moved = self.payloads.close();
+        self.add_all(&moved, self.now);
         (self.findings.finish(), self.new_relays.into_profile())
     }
 
@@ -341,6 +349,7 @@ mod tests {
         let watch = Watch {
             baseline: None,
             learns: false,
+            payloads: None,
             inside: Vec::new(),
             limits: learner::Limits {
                 hosts: 8,

@@ -29,7 +29,6 @@ const TUNING: Tuning = Tuning {
     ssh_tunnel: true,
     reverse_shell: true,
     bind_shell: true,
-    ssh_tunnel: true,
 };
 
 /// A relayed SOCKS datagram: the shard reports its flow, and later that it is over.
