@@ -11,9 +11,9 @@ sessions_in() { tshark -r "$1" -Y 'tcp.dstport == 22 && tcp.flags.syn == 1 && tc
 round() { # CIPHER SEED
     local use
     cipher "$1"; ssh_net_up >/dev/null
-    SSH+=("${CIPHER[@]}"); RSH="${SSH[*]}"; export SEED=$2 RANDOM_LINES=$2
+    SSH+=("${CIPHER[@]}"); RSH="${SSH[*]}"; export SEED=$2
     PCAP=$(mktemp --suffix=.pcap); record
-    for use in commands files rsync git agent commands piped controlled typed commands; do "openssh_$use" >/dev/null 2>&1 || true; done
+    for use in files rsync git agent piped controlled typed $(printf 'commands %.0s' {1..20}); do "openssh_$use" >/dev/null 2>&1 || true; done
     save
     made=$(sessions_in "$PCAP")
     alarms=$("$hopscope" replay --format json "$PCAP" 2>/dev/null | grep -c '"detector":"ssh-tunnel"' || true)
