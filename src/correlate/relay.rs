@@ -11,8 +11,10 @@
 //! second leg names the first. **Timing and bytes**: where the legs share no bytes (TLS, SSH, Shadowsocks, WebSocket or
 //! ICMP on either), flights of one follow flights of the other, *and* as many bytes leave as came, in both directions and
 //! in each round, framing apart. That holds for tunnels with many sessions in one flow, for sessions one by one, and for
-//! two legs that others opened (reverse tunnels). `chance` bounds the chance of an accident, corrected for the pairs of
-//! sides that the run has tried; such a join is probable, never proven.
+//! two legs that others opened (reverse tunnels). What one side of an SSH session asks the other to open is held against
+//! the connections that the host opens or takes in. `chance` bounds the chance of an accident, corrected for the pairs of
+//! sides that the run has tried; such a join is probable, never proven. Two legs that can both be read are joined that way
+//! only if each round is as long on one as on the other.
 //!
 //! ## Means
 //!
