@@ -1,6 +1,6 @@
 //! Profiles: what was learned of hosts, from captures of their ordinary days.
 //!
-//! A [`Profile`] grows in the ordered stage, is written to a file ([`file`]) and read again. Two of them merge to the same
+//! A [`Profile`] grows in the ordered stage, is written to a file ([`mod@file`]) and read again. Two of them merge to the same
 //! whichever comes first, and three whichever two come first: lists keep their smallest entries ([`few`]), times their
 //! extremes, counts their sum.
 

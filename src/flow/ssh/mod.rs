@@ -1,6 +1,6 @@
 //! Reading an SSH session behind its key exchange: by sizes, directions and order alone.
 //!
-//! The lengths of what is encrypted follow from what is said ([`message`](crate::proto::ssh::message)) and from the
+//! The lengths of what is encrypted follow from what is said ([`message`]) and from the
 //! algorithms that both sides agreed on in the clear ([`Framing`]). Nothing is kept but counters and the last few sizes,
 //! and nothing is compared with any other session.
 
