@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::correlate::fan_out::FanOutLimits;
 use crate::correlate::new_relay::{self, Watch};
+use crate::correlate::payloads::Payloads;
 use crate::correlate::relay::RelayLimits;
 use crate::correlate::{self, Ordered, Speaks};
 use crate::decode::FragmentLimits;
@@ -20,6 +21,7 @@ use crate::policy::groups::Group;
 use crate::policy::networks::Networks;
 use crate::policy::prefix::Prefix;
 use crate::profile::Profile;
+use crate::profile::host::{Call, Host};
 use crate::profile::learner::{self, Detail, Learner};
 use crate::shard::{self, SHARDS, Shard};
 use crate::time::Span;
@@ -56,6 +58,9 @@ pub struct Config {
     /// The profile that `baseline.profile` names, once it is loaded.
     #[serde(skip)]
     known: Option<Profile>,
+    /// What it says of payload sizes, where it is asked.
+    #[serde(skip)]
+    payloads: Option<Profile>,
 }
 
 /// Threads.
@@ -167,6 +172,8 @@ pub struct Detectors {
     pub fan_out: FanOut,
     /// Hosts that never relayed and do.
     pub new_relay: Switch,
+    /// Payload sizes that are not those of the profile.
+    pub payload_anomaly: Switch,
 }
 
 /// Sessions to many in short succession.
@@ -302,7 +309,7 @@ impl Default for Findings {
 impl Default for Relays {
     fn default() -> Self {
         Self {
-            legs: Number::new(1 << 18),
+            legs: Number::new(7 << 15),
             nonces: Number::new(1 << 18),
             joins: Number::new(4_096),
         }
@@ -359,6 +366,8 @@ impl Config {
         if let Some(profile) = &config.baseline.profile {
             let beside = path.parent().unwrap_or(Path::new(""));
             let known = Profile::load(&beside.join(profile), config.baseline.hosts.count())?;
+            let asked = config.detectors.payload_anomaly.enabled;
+            config.payloads = known.payloads().filter(|_| asked);
             config.known = Some(known.without_details());
         }
         Ok(config)
@@ -411,6 +420,7 @@ impl Config {
                 relay: self.detectors.relay.enabled,
                 multi_hop: self.detectors.multi_hop.enabled,
                 fan_out: self.detectors.fan_out.enabled,
+                reverse_shell: self.detectors.reverse_shell.enabled,
             },
         }
     }
@@ -426,6 +436,7 @@ impl Config {
         let inside = self.networks.inside.iter();
         Watch {
             baseline: speaks.then_some(baseline),
+            payloads: self.payloads.clone(),
             learns,
             inside: inside.map(Prefix::addresses).collect(),
             limits: self.profile_limits(),
@@ -435,7 +446,7 @@ impl Config {
 
     /// Whether payload sizes are counted though nobody learns.
     pub fn measures(&self) -> bool {
-        false
+        self.payloads.is_some()
     }
 
     fn profile_limits(&self) -> learner::Limits {
@@ -459,6 +470,7 @@ impl Config {
             multi_hop: _,
             fan_out: _,
             new_relay: _,
+            payload_anomaly: _,
         } = &self.detectors;
         Tuning {
             socks_proxy: socks_proxy.enabled,
@@ -480,7 +492,18 @@ impl Config {
     /// What is watched in a run; or the profile that is loaded, here and in the run.
     fn profiles_bound(&self) -> usize {
         let copies = 1 + usize::from(self.baseline.profile.is_some());
-        copies * Learner::memory_bound(self.profile_limits(), Detail::Least)
+        let least = copies * Learner::memory_bound(self.profile_limits(), Detail::Least);
+        least + self.payloads_bound()
+    }
+
+    /// The payload sizes of the profile, here and in the run, those of an hour, and those of the flows that are measured.
+    fn payloads_bound(&self) -> usize {
+        let Some(known) = &self.payloads else {
+            return 0;
+        };
+        let windows = known.len() * Host::CALLS;
+        windows * (2 * Call::BYTES + Payloads::WINDOW_BYTES)
+            + Shard::measured_bound(self.shard_limits())
     }
 
     /// What a run that learns needs for that, an upper bound in bytes.

@@ -15,7 +15,7 @@ pub use watch::{Watch, WatchError};
 use crate::decode::{Segment, Transport};
 use crate::detect;
 use crate::evidence::Evidence;
-use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
+use crate::facts::legs::{Asked, Flight, Sighting, Spoke, Totals};
 use crate::facts::{
     Answers, FlowEnd, FlowFacts, FlowId, FlowPortrait, PayloadSizes, Quality, Traffic,
 };
@@ -105,6 +105,8 @@ pub enum Report {
     Spoke(Box<Spoke>),
     /// A side of a flow that spoke began a flight.
     Flight(Flight),
+    /// A side of a multiplexed tunnel had the other one open a connection.
+    Asked(Asked),
     /// TCP ended a flow that spoke and is kept for a while.
     Totals(Totals),
     /// A payload began with a nonce.
@@ -687,7 +689,8 @@ fn report(
     let facts = facts_of(flow, layers);
     let evidence = detect::inspect(&facts, tuning);
     let declares = |layer: &Layer| matches!(layer.protocol, Protocol::Proxy(_));
-    if !evidence.is_empty() || facts.layers.iter().any(declares) {
+    let is_asked_for = facts.layers.iter().any(declares) || facts.mute_hello().is_some();
+    if !evidence.is_empty() || is_asked_for {
         flow.reported = true;
         events.push(Report::Flow(Box::new(facts), evidence));
     }
@@ -887,7 +890,11 @@ mod tests {
             }
             match report {
                 Report::Ended(end) if !self.reported.contains(&end.id) => None,
-                Report::Spoke(_) | Report::Flight(_) | Report::Totals(_) | Report::Nonce(_) => None,
+                Report::Spoke(_)
+                | Report::Flight(_)
+                | Report::Asked(_)
+                | Report::Totals(_)
+                | Report::Nonce(_) => None,
                 report => Some(text(report)),
             }
         }
@@ -933,6 +940,7 @@ mod tests {
             Report::Ended(end) => Some(format!("{} ended", end.id.0)),
             Report::Flow(..)
             | Report::Totals(_)
+            | Report::Asked(_)
             | Report::Answers(_)
             | Report::Sizes(_)
             | Report::Portrait(_) => None,

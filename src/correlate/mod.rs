@@ -6,12 +6,14 @@
 pub mod associations;
 pub mod echoes;
 pub mod fan_out;
+pub mod initiative;
 pub mod legs;
 pub mod measured;
 pub mod multi_hop;
 pub mod names;
 pub mod new_relay;
 pub mod nonces;
+pub mod payloads;
 pub mod proxies;
 pub mod recent;
 pub mod relay;
@@ -19,7 +21,7 @@ pub mod slab;
 pub mod targets;
 
 use crate::evidence::{Certainty, Evidence, Session};
-use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
+use crate::facts::legs::{Asked, Flight, Sighting, Spoke, Totals};
 use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, PayloadSizes};
 use crate::finding::Finding;
 use crate::finding::lifecycle::Findings;
@@ -28,8 +30,10 @@ use crate::proto::target::Target;
 use crate::time::Timestamp;
 use associations::Associations;
 use fan_out::{FanOutLimits, FanOuts};
+use initiative::Initiatives;
 use names::Names;
 use new_relay::{NewRelays, Watch};
+use payloads::Payloads;
 use proxies::Proxies;
 use relay::{RelayLimits, Relays};
 
@@ -41,7 +45,9 @@ pub struct Ordered {
     names: Names,
     relays: Relays,
     fan_outs: FanOuts,
+    initiatives: Initiatives,
     new_relays: NewRelays,
+    payloads: Payloads,
     speaks: Speaks,
     now: Timestamp,
     findings: Findings,
@@ -76,6 +82,8 @@ pub struct Speaks {
     pub multi_hop: bool,
     /// `fan-out`.
     pub fan_out: bool,
+    /// `reverse-shell`, where it is encrypted.
+    pub reverse_shell: bool,
 }
 
 impl Ordered {
@@ -87,6 +95,8 @@ impl Ordered {
             names: Names::new(limits.names),
             relays: Relays::new(limits.relays),
             fan_outs: FanOuts::new(limits.fan_outs),
+            initiatives: Initiatives::new(limits.remembered, limits.speaks.reverse_shell),
+            payloads: Payloads::new(watch.payloads.clone()),
             new_relays: NewRelays::new(watch),
             speaks: limits.speaks,
             now: Timestamp::MIN,
@@ -97,6 +107,7 @@ impl Ordered {
 
     /// Takes a flow that was read, with what detectors say of it.
     pub fn flow(&mut self, facts: &FlowFacts, evidence: Vec<Evidence>, now: Timestamp) {
+        self.initiatives.read(facts, now);
         let joins = self.relays.read(facts, &evidence, &self.names, now);
         for evidence in evidence {
             for known in self.proxies.weigh(evidence) {
@@ -145,8 +156,16 @@ impl Ordered {
 
     /// Takes a flight that a side began.
     pub fn flight(&mut self, flight: &Flight, now: Timestamp) {
+        if let Some(shell) = self.initiatives.flight(flight, now) {
+            self.add(&shell, now);
+        }
         let joins = self.relays.flight(flight, now);
         self.add_measured(&joins, now);
+    }
+
+    /// Takes a connection that a side of a multiplexed tunnel asked for.
+    pub fn asked(&mut self, asked: &Asked) {
+        self.relays.asked(asked);
     }
 
     /// Takes what a flow carried that TCP ended.
@@ -231,13 +250,18 @@ impl Ordered {
     }
 
     /// Takes the payload sizes of a flow that is about to end.
-    pub fn sizes(&mut self, sizes: &PayloadSizes) {
+    pub fn sizes(&mut self, sizes: &PayloadSizes, now: Timestamp) {
         self.new_relays.sizes(sizes);
+        let moved = self.payloads.sizes(sizes, now);
+        self.add_all(&moved, now);
     }
 
     /// Takes the end of a flow that was read.
     pub fn ended(&mut self, end: &FlowEnd, now: Timestamp) {
         self.associations.forget(end.id);
+        if let Some(shell) = self.initiatives.ended(end, now) {
+            self.add(&shell, now);
+        }
         let (leg, joins) = self.relays.ended(end, now);
         if let Some(leg) = leg {
             self.new_relays.ended(&leg.session, end);
@@ -261,6 +285,8 @@ impl Ordered {
     pub fn finish(mut self) -> (Vec<Finding>, Option<Profile>) {
         let ways = self.relays.ways(None);
         self.add_all(&ways, self.now);
+        let moved = self.payloads.close();
+        self.add_all(&moved, self.now);
         (self.findings.finish(), self.new_relays.into_profile())
     }
 
@@ -270,7 +296,10 @@ impl Ordered {
             + limits.flows * Findings::OPEN_BYTES
             + limits.names * Names::ENTRY_BYTES
             + limits.remembered
-                * (Associations::ENTRY_BYTES + Proxies::ENTRY_BYTES + NewRelays::ENTRY_BYTES)
+                * (Associations::ENTRY_BYTES
+                    + Proxies::ENTRY_BYTES
+                    + NewRelays::ENTRY_BYTES
+                    + Initiatives::ENTRY_BYTES)
             + Relays::memory_bound(limits.relays)
             + limits.fan_outs.remembered * FanOuts::ENTRY_BYTES
     }
@@ -314,11 +343,13 @@ mod tests {
                 relay: true,
                 multi_hop: true,
                 fan_out: true,
+                reverse_shell: true,
             },
         };
         let watch = Watch {
             baseline: None,
             learns: false,
+            payloads: None,
             inside: Vec::new(),
             limits: learner::Limits {
                 hosts: 8,

@@ -95,7 +95,7 @@ fn mentioned(evidence: &Evidence) -> Vec<Address> {
         Says::Spread(spread) => vec![spread.target],
         Says::Ssh(_) => Vec::new(),
         Says::Turn(turn) => turn.target.iter().filter_map(address_of).collect(),
-        Says::Shell(_) => Vec::new(),
+        Says::Shell(_) | Says::Drift(_) => Vec::new(),
     }
 }
 

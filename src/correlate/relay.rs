@@ -45,7 +45,7 @@ use super::recent::Recent;
 use super::targets::{Request, Requests};
 use crate::decode::{Address, Endpoint};
 use crate::evidence::{Certainty, Evidence, Join, Mechanism, Proof, Says, Session};
-use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
+use crate::facts::legs::{Asked, Flight, Sighting, Spoke, Totals};
 use crate::facts::{FlowEnd, FlowFacts, FlowId};
 use crate::proto::Side;
 use crate::proto::nonce::Kind;
@@ -138,6 +138,11 @@ impl Relays {
     pub fn flight(&mut self, flight: &Flight, now: Timestamp) -> Vec<Evidence> {
         let joins = self.measures.flight(flight, now);
         self.measured(joins, now)
+    }
+
+    /// Takes a connection that a side of a multiplexed tunnel asked for.
+    pub fn asked(&mut self, asked: &Asked) {
+        self.measures.asked(asked);
     }
 
     /// Takes what a flow carried that TCP ended.

@@ -54,7 +54,7 @@ pub struct Detector {
 }
 
 /// Every detector, in the order they are asked and documented.
-pub static DETECTORS: [Detector; 11] = [
+pub static DETECTORS: [Detector; 12] = [
     Detector {
         name: socks_proxy::NAME,
         mechanism: Some("proxy"),
@@ -170,6 +170,14 @@ pub static DETECTORS: [Detector; 11] = [
         inspect: nothing,
         enabled: |_| false,
         source: include_str!("../correlate/new_relay.rs"),
+    },
+    Detector {
+        name: "payload-anomaly",
+        mechanism: None,
+        attack: &[attack::JUNK_DATA],
+        inspect: nothing,
+        enabled: |_| false,
+        source: include_str!("../correlate/payloads.rs"),
     },
 ];
 

@@ -65,6 +65,17 @@ pub struct SshCounts {
     pub server_bytes: u64,
 }
 
+impl SshCounts {
+    /// Whether connections are, or may be, forwarded.
+    pub fn forwards(&self) -> bool {
+        self.direct > 0
+            || self.reverse > 0
+            || self.listens > 0
+            || self.bars_sessions
+            || self.midstream
+    }
+}
+
 /// How a client proved who it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Authentication {

@@ -64,7 +64,11 @@ pub const UNIX_SHELL: Attack = Attack::technique("T1059.004");
 /// T1059.003, Windows Command Shell.
 pub const WINDOWS_SHELL: Attack = Attack::technique("T1059.003");
 
-const NAMES: [(&str, &str); 10] = [
+/// T1001.001, Junk Data: anomalous payload sizes.
+pub const JUNK_DATA: Attack = Attack::new("T1001.001", "DET0011", "AN0031");
+
+const NAMES: [(&str, &str); 11] = [
+    ("T1001.001", "Data Obfuscation: Junk Data"),
     ("T1021.004", "Remote Services: SSH"),
     (
         "T1059.003",

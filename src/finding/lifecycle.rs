@@ -68,6 +68,11 @@ impl Subject {
             Says::Join(join) if join.client == evidence.session.client => {
                 Self::Service { detector, server }
             }
+            Says::Drift(_) => Self::Path {
+                detector,
+                client,
+                hosts: digest_of(&[]),
+            },
             Says::Turn(turn) if !turn.calls_out => Self::Service { detector, server },
             Says::Join(_) | Says::Turn(_) => Self::Pair {
                 detector,
@@ -330,6 +335,7 @@ impl Draft {
             Summary::Exchanges(_)
             | Summary::Chains(_)
             | Summary::Spreads(_)
+            | Summary::Drifts(_)
             | Summary::Shells(_)
             | Summary::Ssh(_) => detect::by_name(subject.detector())?.mechanism,
         }
@@ -421,7 +427,9 @@ fn is_again(says: &Says) -> bool {
         Says::Join(join) => join.again,
         Says::Turn(turn) => turn.again,
         Says::Ssh(used) => used.conduct.told.is_some(),
-        Says::Exchange(_) | Says::Chain(_) | Says::Spread(_) | Says::Shell(_) => false,
+        Says::Exchange(_) | Says::Chain(_) | Says::Spread(_) | Says::Drift(_) | Says::Shell(_) => {
+            false
+        }
     }
 }
 
@@ -434,7 +442,7 @@ fn target_of(says: &Says) -> Option<Target> {
             port: join.target.port,
         }),
         Says::Turn(turn) => turn.target.clone(),
-        Says::Chain(_) | Says::Spread(_) | Says::Shell(_) | Says::Ssh(_) => None,
+        Says::Chain(_) | Says::Spread(_) | Says::Drift(_) | Says::Shell(_) | Says::Ssh(_) => None,
     }
 }
 

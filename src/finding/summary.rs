@@ -1,10 +1,12 @@
 //! The evidence of a finding: what many sessions say, summed up under a cap.
 
+mod drifts;
 mod joins;
 mod shells;
 mod ssh;
 mod turns;
 
+pub use drifts::DriftSummary;
 pub use joins::{ChainSummary, JoinSummary, SpreadSummary};
 pub use shells::ShellSummary;
 pub use ssh::SshSummary;
@@ -32,6 +34,8 @@ pub enum Summary {
     Ssh(Box<SshSummary>),
     /// A host that never relayed does.
     Turns(Box<TurnSummary>),
+    /// Payload sizes of a host moved.
+    Drifts(Box<DriftSummary>),
     /// Command shells.
     Shells(Box<ShellSummary>),
 }
@@ -49,6 +53,7 @@ impl Summary {
             Says::Spread(_) => Self::Spreads(Box::default()),
             Says::Ssh(_) => Self::Ssh(Box::default()),
             Says::Turn(_) => Self::Turns(Box::default()),
+            Says::Drift(_) => Self::Drifts(Box::default()),
             Says::Shell(_) => Self::Shells(Box::default()),
         }
     }
@@ -62,6 +67,7 @@ impl Summary {
             (Self::Spreads(summary), Says::Spread(spread)) => summary.add(*spread),
             (Self::Ssh(summary), Says::Ssh(used)) => summary.add(used),
             (Self::Turns(summary), Says::Turn(turn)) => summary.add(turn),
+            (Self::Drifts(summary), Says::Drift(drift)) => summary.add(drift),
             (Self::Shells(summary), Says::Shell(shell)) => summary.add(*shell),
             _ => {}
         }
@@ -76,6 +82,7 @@ impl Summary {
             Self::Spreads(summary) => summary.add_traffic(traffic),
             Self::Ssh(summary) => summary.add_traffic(traffic),
             Self::Turns(summary) => summary.add_traffic(traffic),
+            Self::Drifts(summary) => summary.add_traffic(traffic),
             Self::Shells(summary) => summary.add_traffic(traffic),
         }
     }
@@ -88,6 +95,7 @@ impl Summary {
             | Self::Chains(_)
             | Self::Spreads(_)
             | Self::Turns(_)
+            | Self::Drifts(_)
             | Self::Shells(_)
             | Self::Ssh(_) => None,
         }
@@ -102,6 +110,7 @@ impl Summary {
             Self::Spreads(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Ssh(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Turns(summary) => (summary.client_bytes, summary.server_bytes),
+            Self::Drifts(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Shells(summary) => (summary.client_bytes, summary.server_bytes),
         }
     }

@@ -3,6 +3,7 @@
 use super::{Outbox, Report, facts_of};
 use crate::decode::{Segment, Transport};
 use crate::detect;
+use crate::facts::legs::Asked;
 use crate::facts::ssh::SshConduct;
 use crate::flow::Flow;
 use crate::flow::probing::Piece;
@@ -124,8 +125,17 @@ pub(super) fn take(
     }
 }
 
-/// Tells what came to be known of how a session is used.
+/// Tells what came to be known of how a session is used, and which connections were asked for.
 pub(super) fn tell(flow: &mut Flow, tuning: &detect::Tuning, events: &mut Outbox<'_>) {
+    let id = flow.id;
+    let requests = flow.ssh.iter_mut().flat_map(|reader| reader.requests());
+    requests.for_each(|request| {
+        events.push(Report::Asked(Asked {
+            flow: id,
+            by: request.by,
+            time: request.time,
+        }));
+    });
     if let Some(conduct) = flow.ssh.as_mut().and_then(|reader| reader.news()) {
         say(flow, conduct, tuning, events);
     }

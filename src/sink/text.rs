@@ -59,6 +59,7 @@ fn evidence(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
         Summary::Chains(chains) => lines(out, chains.lines())?,
         Summary::Spreads(spreads) => lines(out, spreads.lines())?,
         Summary::Ssh(ssh) => lines(out, ssh.lines())?,
+        Summary::Drifts(drifts) => lines(out, drifts.lines())?,
         Summary::Turns(turns) => lines(out, turns.lines(&finding.names))?,
         Summary::Shells(shells) => lines(out, shells.lines())?,
     }

@@ -77,6 +77,7 @@ fn text(event: &Event) -> String {
         Report::Flow(facts, _) => format!("Flow({:?})", facts.id),
         Report::Spoke(spoke) => format!("{spoke:?}"),
         Report::Flight(flight) => format!("{flight:?}"),
+        Report::Asked(asked) => format!("{asked:?}"),
         Report::Totals(totals) => format!("{totals:?}"),
         Report::Nonce(seen) => format!("Nonce({:?} at {})", seen.flow, seen.offset),
         Report::Ended(end) => format!("Ended({:?} {:?})", end.id, end.last_seen),

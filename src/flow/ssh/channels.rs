@@ -5,6 +5,7 @@ use arrayvec::ArrayVec;
 use super::Write;
 use super::cycles::Cycles;
 use super::opening::{self, Asked, Channel};
+use super::requests::{self, Request, Requests};
 use crate::facts::ssh::SshCounts;
 use crate::proto::Side;
 use crate::proto::ssh::framing::Framing;
@@ -31,6 +32,7 @@ pub(super) struct Channels {
     before: [Option<Write>; 2],
     by_client: Cycles,
     by_server: Cycles,
+    requests: Requests,
     sizes: u64,
     server_spoke: bool,
     unanswered: bool,
@@ -67,6 +69,7 @@ impl Channels {
             before: [None; 2],
             by_client: Cycles::of(Side::Client),
             by_server: Cycles::of(Side::Server),
+            requests: Requests::default(),
             sizes: 0,
             server_spoke: false,
             unanswered: false,
@@ -94,6 +97,7 @@ impl Channels {
         self.before = [None; 2];
         self.asked.clear();
         self.offered = None;
+        self.requests.miss();
         self.by_client.miss();
         self.by_server.miss();
     }
@@ -109,6 +113,7 @@ impl Channels {
         }
         self.pair(write, counts);
         self.live(write, counts);
+        self.requests.take(write, self.framing);
         self.before = [Some(write), self.before[0]];
         true
     }
@@ -416,6 +421,11 @@ impl Channels {
         if self.by_server.whole >= SURE && (is_told_apart || counts.listens > 0) {
             counts.reverse = counts.reverse.max(self.by_server.opened);
         }
+    }
+
+    /// The connections that were asked for and opened since this was last asked.
+    pub(super) fn requests(&mut self) -> ArrayVec<Request, { requests::MOST }> {
+        self.requests.news()
     }
 
     /// Nothing more comes.

@@ -8,9 +8,12 @@ mod auth;
 mod channels;
 mod cycles;
 mod opening;
+mod requests;
 mod stream;
 #[cfg(test)]
 mod tests;
+
+use arrayvec::ArrayVec;
 
 use crate::facts::ssh::{Authentication, SshConduct, SshCounts, SshGreeting};
 use crate::proto::Side;
@@ -21,6 +24,7 @@ use crate::proto::ssh::message;
 use crate::time::Timestamp;
 use auth::Auth;
 use channels::Channels;
+pub use requests::Request;
 pub use stream::NewPayload;
 use stream::{Seen, Stream, Wrote};
 
@@ -180,6 +184,24 @@ impl Reader {
         }
         self.last = tells;
         Some(self.conduct())
+    }
+
+    /// The connections that were asked for and opened since this was last asked, with the sides of the flow; none as long
+    /// as nothing says that connections are forwarded.
+    pub fn requests(&mut self) -> impl Iterator<Item = Request> {
+        let client = self.client;
+        let forwards = self.counts.forwards();
+        let confirmed = match &mut self.stage {
+            Stage::Open(channels) if forwards => channels.requests(),
+            _ => ArrayVec::new(),
+        };
+        confirmed.into_iter().map(move |request| Request {
+            by: match request.by {
+                Side::Client => client,
+                Side::Server => client.other(),
+            },
+            ..request
+        })
     }
 
     /// What is known now, where evidence was given of less.
