@@ -12,11 +12,13 @@ use crate::correlate::relay::RelayLimits;
 use crate::correlate::{self, Ordered, Speaks};
 use crate::decode::FragmentLimits;
 use crate::detect::Tuning;
+use crate::flow::lasting::Schedule;
 use crate::flow::table::Timeouts;
 use crate::pipeline::memory_bound;
 use crate::policy::Policy;
 use crate::policy::approvals::Approval;
 use crate::policy::groups::Group;
+use crate::policy::list::List;
 use crate::policy::networks::Networks;
 use crate::policy::prefix::Prefix;
 use crate::profile::Profile;
@@ -161,6 +163,18 @@ pub struct Detectors {
     pub fan_out: FanOut,
     /// Hosts that never relayed and do.
     pub new_relay: Switch,
+    /// Sessions that do not end.
+    pub long_lived_session: LongLivedSession,
+}
+
+/// Sessions that do not end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LongLivedSession {
+    /// Whether it speaks.
+    pub enabled: bool,
+    /// The ages in minutes at which a session that is still open is told.
+    pub minutes: List<Number<1, 1_000_000>>,
 }
 
 /// Sessions to many in short succession.
@@ -324,6 +338,27 @@ impl Default for FanOut {
     }
 }
 
+impl Default for LongLivedSession {
+    fn default() -> Self {
+        let minutes = [10, 30, 60, 240, 720, 1_440, 4_320];
+        Self {
+            enabled: true,
+            minutes: List::from(minutes.map(Number::new).to_vec()),
+        }
+    }
+}
+
+impl LongLivedSession {
+    fn schedule(&self) -> Schedule {
+        let ages = self.minutes.iter().map(|minutes| minutes.seconds() * 60);
+        if self.enabled {
+            Schedule::new(ages)
+        } else {
+            Schedule::NEVER
+        }
+    }
+}
+
 impl Default for MultiHop {
     fn default() -> Self {
         Self {
@@ -369,6 +404,7 @@ impl Config {
                 datagram: self.flows.datagram_seconds.seconds(),
                 closed: self.flows.closed_seconds.seconds(),
             },
+            lasting: self.detectors.long_lived_session.schedule(),
         }
     }
 
@@ -389,6 +425,7 @@ impl Config {
             remembered: self.findings.remembered.count(),
             flows: self.findings.sessions.count(),
             names: self.findings.names.count(),
+            destinations: self.findings.names.count(),
             relays: RelayLimits {
                 legs: self.relays.legs.count(),
                 nonces: self.relays.nonces.count(),
@@ -445,6 +482,7 @@ impl Config {
             multi_hop: _,
             fan_out: _,
             new_relay: _,
+            long_lived_session: _,
         } = &self.detectors;
         Tuning {
             socks_proxy: socks_proxy.enabled,

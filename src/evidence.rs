@@ -1,7 +1,9 @@
 //! Evidence: what a detector or correlator concludes from facts, with the facts it stood on.
 
+pub mod lasting;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod weighed;
 
 use crate::decode::{Address, Endpoint, Transport};
 use crate::facts::legs::Spoke;
@@ -9,6 +11,7 @@ use crate::facts::{FlowFacts, FlowId, Quality};
 use crate::proto::nonce::Kind;
 use crate::proto::target::Target;
 use crate::time::{Span, Timestamp};
+use lasting::Lasting;
 
 /// What one flow, or a few that belong together, contribute to a finding.
 #[derive(Clone, Debug)]
@@ -37,7 +40,7 @@ impl Evidence {
     pub fn exchange(&self) -> Option<&RelayExchange> {
         match &self.says {
             Says::Exchange(exchange) => Some(exchange),
-            Says::Join(_) | Says::Chain(_) | Says::Spread(_) | Says::Turn(_) => None,
+            _ => None,
         }
     }
 }
@@ -55,6 +58,8 @@ pub enum Says {
     Spread(Spread),
     /// A host that never relayed does.
     Turn(Box<Turn>),
+    /// A session does not end.
+    Lasting(Box<Lasting>),
 }
 
 /// Two flows as the legs of one relayed session: [`Evidence::session`] comes in, the first of [`Evidence::further`] goes

@@ -4,6 +4,7 @@
 //! many threads there are, and each has its own caps and its own order of forgetting, so that what is found does not
 //! depend on the threads.
 
+mod lasting;
 mod legs;
 mod watch;
 
@@ -13,15 +14,17 @@ pub use watch::{Watch, WatchError};
 use crate::decode::{Segment, Transport};
 use crate::detect;
 use crate::evidence::Evidence;
+use crate::facts::lasting::Lasted;
 use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
 use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, FlowPortrait, Quality, Traffic};
 use crate::flow::closed::Closed;
 use crate::flow::head::Head;
 use crate::flow::key::{FlowKey, Sender};
+use crate::flow::lasting::Schedule;
 use crate::flow::nonces::NonceKey;
 use crate::flow::probing::{FirstPiece, Piece, Probe, Probing};
 use crate::flow::rings::Rings;
-use crate::flow::table::{FlowTable, Timeouts};
+use crate::flow::table::{Due, FlowTable, Timeouts};
 use crate::flow::tcp::{self, Payload};
 use crate::flow::{Flow, Observed};
 use crate::proto::stack::{self, Kind, Layer, Progress, Protocol, Stack};
@@ -105,6 +108,8 @@ pub enum Report {
     Nonce(Sighting),
     /// A flow that was reported, or spoke, is over.
     Ended(FlowEnd),
+    /// A flow has come to an age at which it is told of.
+    Lasted(Box<Lasted>),
     /// DNS gave names for addresses.
     Answers(Box<Answers>),
     /// A flow that a person asked about is over.
@@ -120,6 +125,8 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Patience with silent flows.
     pub timeouts: Timeouts,
+    /// The ages at which flows are told of while they are open.
+    pub lasting: Schedule,
 }
 
 /// What a shard counted.
@@ -169,7 +176,7 @@ impl Shard {
     pub fn new(number: u16, limits: Limits, tuning: detect::Tuning, nonces: NonceKey) -> Self {
         Self {
             number,
-            table: FlowTable::new(limits.flows, limits.timeouts),
+            table: FlowTable::new(limits.flows, limits.timeouts).telling_at(limits.lasting),
             closed: Closed::new(limits.timeouts.closed),
             asking: Rings::new(1),
             head_bytes: 0,
@@ -472,10 +479,22 @@ impl Shard {
     /// Lets time pass: flows that were silent for too long are over.
     #[inline]
     pub fn advance(&mut self, now: Timestamp, out: &mut Vec<Event>) {
-        while let Some((place, moment)) = self.table.overdue(now) {
+        while let Some((place, moment, due)) = self.table.overdue(now) {
             let id = self.table.flow(place).map_or(FlowId(0), |flow| flow.id);
             let order = self.order(moment, Cause::Expiry, id.0);
-            self.close(place, &mut Outbox::new(order, out));
+            let mut events = Outbox::new(order, out);
+            match due {
+                Due::Over => self.close(place, &mut events),
+                Due::Lasted { again } => self.lasts(place, again, &mut events),
+            }
+        }
+    }
+
+    /// Tells of a flow that has come to an age.
+    fn lasts(&mut self, place: Place, again: bool, events: &mut Outbox<'_>) {
+        let schedule = self.limits.lasting;
+        if let Some(flow) = self.table.flow_mut(place) {
+            lasting::tell(flow, &schedule, again, events);
         }
     }
 
@@ -499,6 +518,7 @@ impl Shard {
             self.asking.remove(place);
             self.head_bytes = self.head_bytes.saturating_sub(held);
         }
+        lasting::tell_last(flow, &self.limits.lasting, events);
         close(flow, &self.tuning, &self.nonces, &mut self.watching, events);
         self.table.remove(place);
     }
@@ -718,6 +738,7 @@ mod tests {
                 flows,
                 head_bytes,
                 timeouts,
+                lasting: Schedule::new([Span::from_seconds(600)]),
             };
             let tuning = detect::Tuning {
                 socks_proxy: true,

@@ -4,14 +4,17 @@
 //! order whatever the number of workers.
 
 pub mod associations;
+pub mod destinations;
 pub mod echoes;
 pub mod fan_out;
 pub mod legs;
+pub mod long_lived;
 pub mod measured;
 pub mod multi_hop;
 pub mod names;
 pub mod new_relay;
 pub mod nonces;
+pub mod ports;
 pub mod proxies;
 pub mod recent;
 pub mod relay;
@@ -19,6 +22,7 @@ pub mod slab;
 pub mod targets;
 
 use crate::evidence::{Certainty, Evidence, Session};
+use crate::facts::lasting::Lasted;
 use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
 use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId};
 use crate::finding::Finding;
@@ -27,6 +31,7 @@ use crate::profile::Profile;
 use crate::proto::target::Target;
 use crate::time::Timestamp;
 use associations::Associations;
+use destinations::{Destinations, Inside};
 use fan_out::{FanOutLimits, FanOuts};
 use names::Names;
 use new_relay::{NewRelays, Watch};
@@ -42,6 +47,7 @@ pub struct Ordered {
     relays: Relays,
     fan_outs: FanOuts,
     new_relays: NewRelays,
+    destinations: Destinations,
     speaks: Speaks,
     now: Timestamp,
     findings: Findings,
@@ -59,6 +65,8 @@ pub struct Limits {
     pub remembered: usize,
     /// Addresses whose names are remembered.
     pub names: usize,
+    /// Addresses of which it is remembered who goes there.
+    pub destinations: usize,
     /// What joins the legs of relays.
     pub relays: RelayLimits,
     /// From how many on sessions in short succession are told.
@@ -81,12 +89,14 @@ pub struct Speaks {
 impl Ordered {
     /// Nothing seen yet; hosts are known and learned of as `watch` says.
     pub fn new(limits: Limits, watch: Watch) -> Self {
+        let inside = Inside::new(watch.inside.clone());
         Self {
             associations: Associations::new(limits.remembered),
             proxies: Proxies::new(limits.remembered),
             names: Names::new(limits.names),
             relays: Relays::new(limits.relays),
             fan_outs: FanOuts::new(limits.fan_outs),
+            destinations: Destinations::new(inside, limits.destinations),
             new_relays: NewRelays::new(watch),
             speaks: limits.speaks,
             now: Timestamp::MIN,
@@ -133,6 +143,7 @@ impl Ordered {
     /// Takes a flow that carried its first payload.
     pub fn spoke(&mut self, spoke: &Spoke, now: Timestamp) {
         self.new_relays.spoke(spoke);
+        self.destinations.spoke(spoke);
         let joins = self.relays.spoke(spoke, &self.names, now);
         self.add_all(&joins, now);
     }
@@ -219,6 +230,12 @@ impl Ordered {
         self.findings.name(facts.id, named);
     }
 
+    /// Takes a flow that has come to an age at which it is told of.
+    pub fn lasted(&mut self, lasted: &Lasted, now: Timestamp) {
+        let evidence = long_lived::weigh(lasted, &self.destinations, &self.names);
+        self.add(&evidence, now);
+    }
+
     /// Takes a DNS response.
     pub fn answered(&mut self, answers: &Answers, now: Timestamp) {
         self.names.learn(answers, now);
@@ -253,6 +270,7 @@ impl Ordered {
         limits.findings * Findings::FINDING_BYTES
             + limits.flows * Findings::OPEN_BYTES
             + limits.names * Names::ENTRY_BYTES
+            + limits.destinations * Destinations::ENTRY_BYTES
             + limits.remembered
                 * (Associations::ENTRY_BYTES + Proxies::ENTRY_BYTES + NewRelays::ENTRY_BYTES)
             + Relays::memory_bound(limits.relays)
@@ -282,6 +300,7 @@ mod tests {
             flows: 8,
             remembered: 8,
             names: 8,
+            destinations: 8,
             relays: RelayLimits {
                 legs: 8,
                 nonces: 8,

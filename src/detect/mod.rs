@@ -44,7 +44,7 @@ pub struct Detector {
 }
 
 /// Every detector, in the order they are asked and documented.
-pub static DETECTORS: [Detector; 8] = [
+pub static DETECTORS: [Detector; 9] = [
     Detector {
         name: socks_proxy::NAME,
         mechanism: Some("proxy"),
@@ -132,6 +132,14 @@ pub static DETECTORS: [Detector; 8] = [
         inspect: nothing,
         enabled: |_| false,
         source: include_str!("../correlate/new_relay.rs"),
+    },
+    Detector {
+        name: "long-lived-session",
+        mechanism: None,
+        attack: &[attack::PROTOCOL_TUNNELING, attack::WEB_PROTOCOLS],
+        inspect: nothing,
+        enabled: |_| false,
+        source: include_str!("../correlate/long_lived.rs"),
     },
 ];
 

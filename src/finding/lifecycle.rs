@@ -60,7 +60,7 @@ impl Subject {
                 client,
                 hosts: digest_of(&[]),
             },
-            Says::Exchange(_) | Says::Spread(_) => Self::Pair {
+            Says::Exchange(_) | Says::Spread(_) | Says::Lasting(_) => Self::Pair {
                 detector,
                 client,
                 server,
@@ -265,6 +265,7 @@ impl Draft {
         if let (true, Says::Chain(chain)) = (self.chain.is_empty(), &evidence.says) {
             self.chain.clone_from(&chain.hosts);
         }
+        self.last_seen = self.last_seen.max(evidence.session.last_seen);
         self.sessions += u64::from(!is_again(&evidence.says));
     }
 
@@ -325,9 +326,10 @@ impl Draft {
         match &self.evidence {
             Summary::Joins(summary) => Some(summary.mechanism().name()),
             Summary::Turns(summary) => Some(summary.mechanism().name()),
-            Summary::Exchanges(_) | Summary::Chains(_) | Summary::Spreads(_) => {
-                detect::by_name(subject.detector())?.mechanism
-            }
+            Summary::Exchanges(_)
+            | Summary::Chains(_)
+            | Summary::Spreads(_)
+            | Summary::Lasting(_) => detect::by_name(subject.detector())?.mechanism,
         }
     }
 
@@ -375,7 +377,7 @@ impl Draft {
             community_id: community_id(&self.first),
             sessions: self.sessions,
             flows: self.flows,
-            relay: Some(self.relay.ip()),
+            relay: self.evidence.tells_of_a_relay().then(|| self.relay.ip()),
             mechanism,
             chain: self.chain.iter().map(|host| host.ip()).collect(),
             target: self.target,
@@ -416,6 +418,7 @@ fn is_again(says: &Says) -> bool {
     match says {
         Says::Join(join) => join.again,
         Says::Turn(turn) => turn.again,
+        Says::Lasting(lasting) => lasting.again,
         Says::Exchange(_) | Says::Chain(_) | Says::Spread(_) => false,
     }
 }
@@ -429,7 +432,7 @@ fn target_of(says: &Says) -> Option<Target> {
             port: join.target.port,
         }),
         Says::Turn(turn) => turn.target.clone(),
-        Says::Chain(_) | Says::Spread(_) => None,
+        Says::Chain(_) | Says::Spread(_) | Says::Lasting(_) => None,
     }
 }
 

@@ -1,9 +1,11 @@
 //! The evidence of a finding: what many sessions say, summed up under a cap.
 
 mod joins;
+pub mod lasting;
 mod turns;
 
 pub use joins::{ChainSummary, JoinSummary, SpreadSummary};
+pub use lasting::LastingSummary;
 pub use turns::TurnSummary;
 
 use serde::Serialize;
@@ -26,6 +28,8 @@ pub enum Summary {
     Spreads(Box<SpreadSummary>),
     /// A host that never relayed does.
     Turns(Box<TurnSummary>),
+    /// Sessions that do not end.
+    Lasting(Box<LastingSummary>),
 }
 
 /// What stands before a line of evidence.
@@ -40,6 +44,7 @@ impl Summary {
             Says::Chain(_) => Self::Chains(Box::default()),
             Says::Spread(_) => Self::Spreads(Box::default()),
             Says::Turn(_) => Self::Turns(Box::default()),
+            Says::Lasting(_) => Self::Lasting(Box::default()),
         }
     }
 
@@ -51,8 +56,14 @@ impl Summary {
             (Self::Chains(summary), Says::Chain(chain)) => summary.add(chain),
             (Self::Spreads(summary), Says::Spread(spread)) => summary.add(*spread),
             (Self::Turns(summary), Says::Turn(turn)) => summary.add(turn),
+            (Self::Lasting(summary), Says::Lasting(lasting)) => summary.add(lasting),
             _ => {}
         }
+    }
+
+    /// Whether it says of a host that it relays.
+    pub fn tells_of_a_relay(&self) -> bool {
+        !matches!(self, Self::Lasting(_))
     }
 
     /// Adds what a session carried, once it is over.
@@ -63,6 +74,7 @@ impl Summary {
             Self::Chains(summary) => summary.add_traffic(traffic),
             Self::Spreads(summary) => summary.add_traffic(traffic),
             Self::Turns(summary) => summary.add_traffic(traffic),
+            Self::Lasting(summary) => summary.add_traffic(traffic),
         }
     }
 
@@ -70,7 +82,7 @@ impl Summary {
     pub fn exchanges(&self) -> Option<&RelaySummary> {
         match self {
             Self::Exchanges(summary) => Some(summary),
-            Self::Joins(_) | Self::Chains(_) | Self::Spreads(_) | Self::Turns(_) => None,
+            _ => None,
         }
     }
 
@@ -82,6 +94,7 @@ impl Summary {
             Self::Chains(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Spreads(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Turns(summary) => (summary.client_bytes, summary.server_bytes),
+            Self::Lasting(summary) => (summary.client_bytes, summary.server_bytes),
         }
     }
 }

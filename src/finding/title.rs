@@ -3,6 +3,7 @@
 use crate::decode::Address;
 use crate::evidence::{Mechanism, Session, UNSEEN};
 use crate::finding::names::Names;
+use crate::finding::summary::lasting::{self, LastingSummary};
 use crate::finding::summary::{JoinSummary, RelaySummary, SpreadSummary, Summary, TurnSummary};
 use crate::proto::target::{Host, Target};
 
@@ -21,7 +22,19 @@ pub(super) fn of(
         Summary::Chains(summary) => path(chain, summary.relays),
         Summary::Spreads(summary) => spread(first, relay, summary),
         Summary::Turns(summary) => turn(first, relay, summary, target, names),
+        Summary::Lasting(summary) => lasts(first, summary, names),
     }
+}
+
+/// `10.0.0.1 has a session with 192.0.2.80:443 (www.example.test) for 1 h 42 min`
+fn lasts(first: &Session, summary: &LastingSummary, names: &Names) -> String {
+    let client = first.client.address.ip();
+    let server = names.show(&Target {
+        host: Host::from_ip(first.server.address.ip()),
+        port: first.server.port,
+    });
+    let lasted = lasting::words(summary.longest_s);
+    format!("{client} has a session with {server} for {lasted}")
 }
 
 /// `10.0.0.2 begins sessions to 30 hosts within a minute for 10.0.0.1`

@@ -199,6 +199,7 @@ impl Stage {
                 Report::Totals(totals) => self.ordered.totals(&totals),
                 Report::Nonce(sighting) => self.ordered.sighted(&sighting, event.order.time),
                 Report::Ended(end) => self.ordered.ended(&end, event.order.time),
+                Report::Lasted(lasted) => self.ordered.lasted(&lasted, event.order.time),
                 Report::Answers(answers) => self.ordered.answered(&answers, event.order.time),
                 Report::Portrait(portrait) => self.found.portraits.add(*portrait),
             }

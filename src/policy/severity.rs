@@ -26,15 +26,18 @@ pub enum Class {
     Joined,
     /// Flows were joined, and the relay spreads them over servers, or says for whom it speaks.
     Balanced,
+    /// A session or a rhythm stands out by what it weighs, whoever keeps it.
+    Weighed,
 }
 
 impl Class {
     /// Each of them.
-    pub const ALL: [Self; 3] = [Self::Asked, Self::Joined, Self::Balanced];
+    pub const ALL: [Self; 4] = [Self::Asked, Self::Joined, Self::Balanced, Self::Weighed];
 
     /// How a detector finds what relays by a mechanism.
     pub fn of(detector: &str, mechanism: Option<&str>) -> Self {
         match mechanism {
+            _ if WEIGHING.contains(&detector) => Self::Weighed,
             _ if !JOINING.contains(&detector) => Self::Asked,
             Some("balancer") => Self::Balanced,
             _ => Self::Joined,
@@ -47,6 +50,7 @@ impl Class {
             Self::Asked => "asked",
             Self::Joined => "joined",
             Self::Balanced => "balanced",
+            Self::Weighed => "weighed",
         }
     }
 }
@@ -78,7 +82,11 @@ impl Scene {
         match (verdict, self.certainty) {
             (Verdict::Approved, _) | (_, Certainty::Hint) => Severity::Info,
             (_, Certainty::Possible) => step_down(sure).min(Severity::Low),
-            (Verdict::Unapproved, _) if standing == Standing::OutOfRole => step_up(sure),
+            (Verdict::Unapproved, _)
+                if standing == Standing::OutOfRole && self.class != Class::Weighed =>
+            {
+                step_up(sure)
+            }
             _ => sure,
         }
     }
@@ -87,6 +95,7 @@ impl Scene {
 /// The severity of a use that is probable or proven, and that nobody said anything about.
 fn base(class: Class, way: Way) -> Severity {
     match (class, way) {
+        (Class::Weighed, _) => Severity::Medium,
         (_, Way::BackConnect) => Severity::High,
         (Class::Balanced, _) | (Class::Joined, Way::Inward) => Severity::Low,
         (Class::Joined, Way::Through | Way::OddOutward) => Severity::High,
@@ -143,6 +152,9 @@ const HEAD: &str = "\
 /// The detectors that join flows.
 const JOINING: [&str; 3] = ["relay", "multi-hop", "fan-out"];
 
+/// The detectors that weigh what a session or a rhythm does. A role says nothing about that.
+const WEIGHING: [&str; 1] = ["long-lived-session"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,7 +173,7 @@ mod tests {
 
     #[test]
     fn severity_follows_from_verdict_way_and_certainty() {
-        use Class::{Asked, Balanced, Joined};
+        use Class::{Asked, Balanced, Joined, Weighed};
         use Verdict::{CannotJudge, Expired, Unapproved, Undeclared};
         let cases = [
             (Undeclared, InRole, Asked, Way::Outward, Proven, Medium),
@@ -204,6 +216,15 @@ mod tests {
             ),
             (Undeclared, InRole, Joined, Way::BackIn, Proven, High),
             (Undeclared, InRole, Balanced, Way::Internal, Proven, Low),
+            (
+                Unapproved,
+                OutOfRole,
+                Weighed,
+                Way::External,
+                Probable,
+                Medium,
+            ),
+            (Undeclared, InRole, Weighed, Way::Internal, Possible, Low),
             (Unapproved, OutOfRole, Joined, Way::Inward, Proven, Medium),
         ];
         for (verdict, standing, class, way, certainty, severity) in cases {
@@ -244,6 +265,7 @@ mod tests {
             ("relay", Some("dnat"), Class::Joined),
             ("relay", Some("balancer"), Class::Balanced),
             ("multi-hop", None, Class::Joined),
+            ("long-lived-session", None, Class::Weighed),
         ];
         for (detector, mechanism, class) in cases {
             assert_eq!(
@@ -286,7 +308,7 @@ mod tests {
 
     #[test]
     fn the_table_has_a_row_for_each_way() {
-        assert_eq!(table().lines().count(), 2 + 8 + 10 + 8);
+        assert_eq!(table().lines().count(), 2 + 8 + 10 + 8 + 8);
         assert!(table().contains("| joined | outward, odd |"), "{}", table());
     }
 }

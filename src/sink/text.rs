@@ -59,6 +59,7 @@ fn evidence(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
         Summary::Chains(chains) => lines(out, chains.lines())?,
         Summary::Spreads(spreads) => lines(out, spreads.lines())?,
         Summary::Turns(turns) => lines(out, turns.lines(&finding.names))?,
+        Summary::Lasting(lasting) => lines(out, lasting.lines())?,
     }
     line(out, "quality", &quality(finding))
 }

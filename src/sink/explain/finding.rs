@@ -42,6 +42,7 @@ pub fn finding(
         Summary::Chains(chains) => lines(&mut page, chains.lines())?,
         Summary::Spreads(spreads) => lines(&mut page, spreads.lines())?,
         Summary::Turns(turns) => lines(&mut page, turns.lines(&finding.names))?,
+        Summary::Lasting(lasting) => lines(&mut page, lasting.lines())?,
     }
     page.gap()?;
     limits(&mut page, finding, detector)
@@ -100,6 +101,9 @@ fn proof(finding: &Finding) -> String {
             format!("two flows are the legs of one session: {proofs}")
         }
         Summary::Spreads(_) => "the relayed sessions are in the findings of its relays".to_owned(),
+        Summary::Lasting(_) => {
+            "the session was seen at that age, by the clock of the packets".to_owned()
+        }
         Summary::Turns(turns) => {
             let causes = turns.causes.show(ToString::to_string).join(", ");
             format!("the host never relayed; that it does now is in findings of {causes}")

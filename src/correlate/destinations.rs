@@ -1,0 +1,150 @@
+//! Who goes where: how many hosts inside speak with each address.
+
+use super::recent::Recent;
+use crate::decode::Address;
+use crate::facts::legs::Spoke;
+
+/// The clients of each address, as far as they are inside; the address seen first gives way.
+#[derive(Debug)]
+pub struct Destinations {
+    inside: Inside,
+    clients: Recent<Address, Few>,
+    hosts: Recent<Address, ()>,
+}
+
+/// The addresses of whoever listens.
+#[derive(Clone, Debug, Default)]
+pub struct Inside(Vec<std::ops::RangeInclusive<Address>>);
+
+/// Some distinct hosts, and whether there are more.
+#[derive(Clone, Copy, Debug, Default)]
+struct Few {
+    hosts: [Option<Address>; MOST_CLIENTS],
+}
+
+impl Inside {
+    /// These ranges of addresses.
+    pub fn new(ranges: Vec<std::ops::RangeInclusive<Address>>) -> Self {
+        Self(ranges)
+    }
+
+    /// Whether an address is inside.
+    pub fn has(&self, address: Address) -> bool {
+        self.0.iter().any(|range| range.contains(&address))
+    }
+}
+
+impl Few {
+    fn add(&mut self, host: Address) {
+        for known in &mut self.hosts {
+            match known {
+                Some(known) if *known == host => return,
+                Some(_) => {}
+                None => {
+                    *known = Some(host);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.hosts.iter().flatten().count()
+    }
+}
+
+impl Destinations {
+    /// Nobody went anywhere; at most `cap` addresses and hosts are remembered.
+    pub fn new(inside: Inside, cap: usize) -> Self {
+        Self {
+            inside,
+            clients: Recent::new(cap),
+            hosts: Recent::new(cap),
+        }
+    }
+
+    /// Takes a flow that speaks.
+    pub fn spoke(&mut self, spoke: &Spoke) {
+        let (client, server) = (spoke.client.address, spoke.server.address);
+        if !self.inside.has(client) {
+            return;
+        }
+        if !self.hosts.contains(&client) {
+            self.hosts.insert(client, ());
+        }
+        if !self.clients.contains(&server) {
+            self.clients.insert(server, Few::default());
+        }
+        if let Some(few) = self.clients.get_mut(&server) {
+            few.add(client);
+        }
+    }
+
+    /// Whether an address is inside.
+    pub fn is_inside(&self, address: Address) -> bool {
+        self.inside.has(address)
+    }
+
+    /// How many hosts inside speak with an address; no more than [`MOST_CLIENTS`] are told apart.
+    pub fn clients_of(&self, address: Address) -> usize {
+        self.clients.get(&address).map_or(0, Few::count)
+    }
+
+    /// How rare it is to speak with an address, in nats: the logarithm of how many hosts were seen for each that does.
+    #[expect(clippy::cast_precision_loss, reason = "counts of hosts")]
+    pub fn rarity(&self, address: Address) -> f64 {
+        let clients = self.clients_of(address).max(1);
+        let hosts = self.hosts.len().max(clients);
+        ((hosts as f64 + 1.0) / (clients as f64 + 1.0))
+            .ln()
+            .min(MOST_RARITY)
+    }
+
+    /// Bytes of memory for one address, an upper bound.
+    pub const ENTRY_BYTES: usize =
+        4 * size_of::<(Address, Few, u64)>() + 4 * size_of::<(Address, u64)>();
+}
+
+/// Clients of one address that are told apart.
+pub const MOST_CLIENTS: usize = 8;
+
+/// No destination is rarer than this says, in nats: who is seen for the first time may be anybody.
+const MOST_RARITY: f64 = 2.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::Transport;
+    use crate::facts::samples::endpoint;
+    use crate::facts::{FlowId, Quality};
+    use crate::time::Timestamp;
+
+    fn spoke(client: &str, server: &str) -> Spoke {
+        Spoke {
+            id: FlowId(1),
+            client: endpoint(client),
+            server: endpoint(server),
+            transport: Transport::TCP,
+            opened: Timestamp::from_parts(0, 0),
+            vlan: None,
+            quality: Quality::default(),
+        }
+    }
+
+    #[test]
+    fn what_few_hosts_do_is_rare() {
+        let ten = endpoint("10.0.0.0:0").address..=endpoint("10.255.255.255:0").address;
+        let mut seen = Destinations::new(Inside::new(vec![ten]), 64);
+        for host in 1..=20 {
+            seen.spoke(&spoke(&format!("10.0.0.{host}:5"), "192.0.2.80:443"));
+        }
+        seen.spoke(&spoke("10.0.0.7:5", "192.0.2.66:443"));
+        seen.spoke(&spoke("198.51.100.7:5", "192.0.2.66:443"));
+        let address = |text| endpoint(text).address;
+        assert_eq!(seen.clients_of(address("192.0.2.66:0")), 1);
+        assert_eq!(seen.clients_of(address("192.0.2.80:0")), MOST_CLIENTS);
+        assert!(seen.rarity(address("192.0.2.66:0")) > 1.9);
+        assert!(seen.rarity(address("192.0.2.80:0")) < 1.0);
+        assert!(seen.is_inside(address("10.0.0.7:0")) && !seen.is_inside(address("192.0.2.80:0")));
+    }
+}
