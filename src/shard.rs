@@ -738,7 +738,7 @@ mod tests {
                 flows,
                 head_bytes,
                 timeouts,
-                lasting: Schedule::new([Span::from_seconds(600)]),
+                lasting: Schedule::new([40, 80].map(Span::from_seconds)),
             };
             let tuning = detect::Tuning {
                 socks_proxy: true,
@@ -834,6 +834,10 @@ mod tests {
             Report::Ended(end) => format!("{} ended", end.id.0),
             Report::Answers(answers) => format!("{} names", answers.named.len()),
             Report::Portrait(portrait) => format!("{} portrayed", portrait.facts.id.0),
+            Report::Lasted(lasted) => {
+                let age = lasted.age.nanos() / 1_000_000_000;
+                format!("{} lasts {age} again {}", lasted.id.0, lasted.again)
+            }
             Report::Flow(facts, evidence) => {
                 let certainty = evidence.first().map(|evidence| evidence.certainty);
                 let loss = if facts.quality.loss {
@@ -859,7 +863,7 @@ mod tests {
                 Some(format!("{flow} {from:?} {:?} at {offset}", seen.kind))
             }
             Report::Ended(end) => Some(format!("{} ended", end.id.0)),
-            Report::Flow(..) | Report::Totals(_) | Report::Answers(_) | Report::Portrait(_) => None,
+            _ => None,
         }
     }
 
@@ -904,6 +908,29 @@ mod tests {
             .talks("10.0.0.1:1", [100, 500], &said)
             .ends();
         assert!(watch.told().is_empty());
+    }
+
+    /// A frame takes a second, and time is told after the last one only.
+    #[test]
+    fn a_flow_that_lasts_is_told_while_it_is_open() {
+        let cases: [(u64, u64, &[&str]); 5] = [
+            (38, 0, &[]),
+            (39, 0, &["1 lasts 40 again false"]),
+            (39, 10, &["1 lasts 40 again false"]),
+            (85, 0, &["1 lasts 40 again false", "1 lasts 80 again true"]),
+            (20, 100, &[]),
+        ];
+        for (packets, silence, told) in cases {
+            let mut watch = Watch::ample();
+            watch.opens("10.0.0.1:1", [100, 500]);
+            for _ in 0..packets {
+                watch.sees(&tcp("10.0.0.1:1", SERVER, ACK, 101, b""));
+            }
+            watch.frame += silence;
+            watch.shard.advance(watch.now(), &mut watch.events);
+            watch.ends();
+            assert_eq!(watch.told(), told, "{packets} {silence}");
+        }
     }
 
     #[test]

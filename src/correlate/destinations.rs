@@ -19,7 +19,8 @@ pub struct Inside(Vec<std::ops::RangeInclusive<Address>>);
 /// Some distinct hosts, and whether there are more.
 #[derive(Clone, Copy, Debug, Default)]
 struct Few {
-    hosts: [Option<Address>; MOST_CLIENTS],
+    /// Each host by a digest, 0 where there is none: two that share one count once.
+    digests: [u32; MOST_CLIENTS],
 }
 
 impl Inside {
@@ -36,21 +37,25 @@ impl Inside {
 
 impl Few {
     fn add(&mut self, host: Address) {
-        for known in &mut self.hosts {
-            match known {
-                Some(known) if *known == host => return,
-                Some(_) => {}
-                None => {
-                    *known = Some(host);
-                    return;
-                }
-            }
+        let digest = digest_of(host);
+        let mut places = self.digests.iter_mut();
+        let place = places.find(|known| **known == digest || **known == 0);
+        if let Some(place) = place {
+            *place = digest;
         }
     }
 
     fn count(&self) -> usize {
-        self.hosts.iter().flatten().count()
+        self.digests.iter().filter(|digest| **digest != 0).count()
     }
+}
+
+/// An address folded to 32 bits; IPv4 addresses keep all of theirs.
+#[expect(clippy::cast_possible_truncation, reason = "folding")]
+fn digest_of(host: Address) -> u32 {
+    let bits = host.bits();
+    let folded = (bits >> 96) ^ (bits >> 64) ^ (bits >> 32) ^ bits;
+    (folded as u32).max(1)
 }
 
 impl Destinations {
@@ -101,8 +106,9 @@ impl Destinations {
     }
 
     /// Bytes of memory for one address, an upper bound.
-    pub const ENTRY_BYTES: usize =
-        4 * size_of::<(Address, Few, u64)>() + 4 * size_of::<(Address, u64)>();
+    pub const ENTRY_BYTES: usize = 2 * size_of::<(Address, (u64, Few))>()
+        + 2 * size_of::<(Address, u64)>()
+        + 8 * size_of::<(u64, Address)>();
 }
 
 /// Clients of one address that are told apart.

@@ -52,19 +52,21 @@ impl Schedule {
     }
 
     /// When a flow is to be looked at next: when it comes to its next age, or a while after `now` where it has been
-    /// silent since before that.
+    /// silent since before that: the longer it was, the later.
     pub fn looks_at(&self, flow: &Flow, now: Timestamp) -> Option<Timestamp> {
         let age = self.ages.get(usize::from(flow.ages_told));
         let age = age.copied().filter(|&age| age != FOREVER)?;
         let mark = flow.opened + age;
-        Some(if mark > now { mark } else { now + LOOKS_AGAIN })
+        let silence = (now - flow.last_seen).clamp(SOON, LATER);
+        Some(if mark > now { mark } else { now + silence })
     }
 }
 
 const FOREVER: Span = Span::from_seconds(i64::MAX);
 
-/// How long a flow that was silent at its mark waits for the next look.
-const LOOKS_AGAIN: Span = Span::from_seconds(60);
+/// A flow that was silent at its mark is looked at again after as long a silence, within these bounds.
+const SOON: Span = Span::from_seconds(1);
+const LATER: Span = Span::from_seconds(60);
 
 #[cfg(test)]
 mod tests {
@@ -109,7 +111,8 @@ mod tests {
         let schedule = Schedule::new([10, 600].map(Span::from_seconds));
         for (told, now, next) in [
             (0, 3, Some(10)),
-            (0, 10, Some(70)),
+            (0, 10, Some(20)),
+            (0, 500, Some(560)),
             (1, 10, Some(600)),
             (2, 600, None),
         ] {
