@@ -82,6 +82,9 @@ def exchange(out, client, server):
         if asks in client:
             server_at = max(server.find(answers), 0)
             both_ways(out, target, client[client.find(asks) :], server[server_at:])
+    if b"uid=0" in client or b"uid=0" in server:
+        both_ways(out, "shell", client, server)
+        both_ways(out, "shell", server, client)
     if b"\r\nUpgrade: websocket\r\n" in client:
         both_ways(out, "websocket", *(stream.partition(b"\r\n\r\n")[2] for stream in (client, server)))
 

@@ -43,6 +43,8 @@ pub struct Config {
     pub findings: Findings,
     /// What joins the two legs of a relay.
     pub relays: Relays,
+    /// Who goes where.
+    pub rhythms: Rhythms,
     /// What relays are held against.
     pub baseline: Baseline,
     /// Each detector by name.
@@ -130,6 +132,14 @@ pub struct Relays {
     pub joins: Number<64, 10_000_000>,
 }
 
+/// Who goes where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rhythms {
+    /// Addresses of which it is remembered which hosts inside go there; the one seen first gives way.
+    pub destinations: Number<64, 10_000_000>,
+}
+
 /// What is known of hosts before they relay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -155,6 +165,10 @@ pub struct Detectors {
     pub http_forward_proxy: Switch,
     /// Tunnels in WebSockets.
     pub websocket_tunnel: Switch,
+    /// Command shells shown by the side that opened the connection.
+    pub reverse_shell: Switch,
+    /// Command shells shown by the side that was called.
+    pub bind_shell: Switch,
     /// Hosts that pass on what they are sent.
     pub relay: Switch,
     /// Ways through several relays.
@@ -317,6 +331,14 @@ impl Default for Relays {
     }
 }
 
+impl Default for Rhythms {
+    fn default() -> Self {
+        Self {
+            destinations: Number::new(16_384),
+        }
+    }
+}
+
 impl Default for Baseline {
     fn default() -> Self {
         Self {
@@ -425,7 +447,7 @@ impl Config {
             remembered: self.findings.remembered.count(),
             flows: self.findings.sessions.count(),
             names: self.findings.names.count(),
-            destinations: self.findings.names.count(),
+            destinations: self.rhythms.destinations.count(),
             relays: RelayLimits {
                 legs: self.relays.legs.count(),
                 nonces: self.relays.nonces.count(),
@@ -464,6 +486,11 @@ impl Config {
         }
     }
 
+    /// Whether payload sizes are counted though nobody learns.
+    pub fn measures(&self) -> bool {
+        false
+    }
+
     fn profile_limits(&self) -> learner::Limits {
         learner::Limits {
             hosts: self.baseline.hosts.count(),
@@ -478,6 +505,8 @@ impl Config {
             http_connect_proxy,
             http_forward_proxy,
             websocket_tunnel,
+            reverse_shell,
+            bind_shell,
             relay: _,
             multi_hop: _,
             fan_out: _,
@@ -489,6 +518,8 @@ impl Config {
             http_connect_proxy: http_connect_proxy.enabled,
             http_forward_proxy: http_forward_proxy.enabled,
             websocket_tunnel: websocket_tunnel.enabled,
+            reverse_shell: reverse_shell.enabled,
+            bind_shell: bind_shell.enabled,
         }
     }
 
@@ -506,7 +537,8 @@ impl Config {
 
     /// What a run that learns needs for that, an upper bound in bytes.
     pub fn learning_bound(&self) -> usize {
-        Learner::memory_bound(self.profile_limits(), Detail::All)
+        let measured = Shard::measured_bound(self.shard_limits());
+        Learner::memory_bound(self.profile_limits(), Detail::All) + measured
     }
 
     /// What memory may be used for, each with an upper bound in bytes. The bound holds for any input.

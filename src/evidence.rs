@@ -58,6 +58,8 @@ pub enum Says {
     Spread(Spread),
     /// A host that never relayed does.
     Turn(Box<Turn>),
+    /// One side gave the other a command shell.
+    Shell(ShellSession),
     /// A session does not end.
     Lasting(Box<Lasting>),
 }
@@ -257,6 +259,21 @@ impl Chain {
     pub fn relaying(&self) -> &[Address] {
         self.hosts.get(1..=self.relays).unwrap_or_default()
     }
+}
+
+/// What was seen of a command shell. What was typed and answered in it is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShellSession {
+    /// The family of shells, where it showed one.
+    pub family: Option<&'static str>,
+    /// By what it is known.
+    pub mark: &'static str,
+    /// How far commands and answers were seen, in words.
+    pub spoken: &'static str,
+    /// What it was spoken through, if not with the other end itself.
+    pub through: Option<&'static str>,
+    /// Whether the side that opened the connection is the one that shows the shell.
+    pub reverse: bool,
 }
 
 /// The flow that evidence speaks of.

@@ -6,6 +6,7 @@ pub mod legs;
 pub(crate) mod samples;
 
 use crate::decode::{Endpoint, Label, Transport};
+use crate::facts::legs::Spoke;
 use crate::proto::dns::Named;
 use crate::proto::stack::{Kind, Layer};
 use crate::time::{Span, Timestamp};
@@ -83,6 +84,28 @@ pub struct FlowPortrait {
 pub struct Sending {
     /// Segments, copies left out.
     pub segments: u32,
+    /// Sizes of the payloads that brought something new, smallest first.
+    pub sizes: Vec<SizeBin>,
+}
+
+/// The payload sizes of a flow that is over and was seen whole.
+#[derive(Clone, Debug)]
+pub struct PayloadSizes {
+    /// The flow.
+    pub flow: Spoke,
+    /// Its newest segment.
+    pub last_seen: Timestamp,
+    /// What the client sent.
+    pub client: Sent,
+    /// What the server sent.
+    pub server: Sent,
+}
+
+/// How much a side sent, and in payloads of which sizes.
+#[derive(Clone, Debug, Default)]
+pub struct Sent {
+    /// Payload bytes, retransmissions left out.
+    pub bytes: u64,
     /// Sizes of the payloads that brought something new, smallest first.
     pub sizes: Vec<SizeBin>,
 }

@@ -6,6 +6,7 @@
 
 mod lasting;
 mod legs;
+mod measuring;
 mod watch;
 
 pub use crate::flow::table::Place;
@@ -16,7 +17,9 @@ use crate::detect;
 use crate::evidence::Evidence;
 use crate::facts::lasting::Lasted;
 use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
-use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, FlowPortrait, Quality, Traffic};
+use crate::facts::{
+    Answers, FlowEnd, FlowFacts, FlowId, FlowPortrait, PayloadSizes, Quality, Traffic,
+};
 use crate::flow::closed::Closed;
 use crate::flow::head::Head;
 use crate::flow::key::{FlowKey, Sender};
@@ -30,6 +33,7 @@ use crate::flow::{Flow, Observed};
 use crate::proto::stack::{self, Kind, Layer, Progress, Protocol, Stack};
 use crate::proto::{Side, dns};
 use crate::time::Timestamp;
+use measuring::Measuring;
 use watch::Watching;
 
 /// How many shards there are. The findings of a run depend on it; it never changes with the number of workers.
@@ -106,6 +110,8 @@ pub enum Report {
     Totals(Totals),
     /// A payload began with a nonce.
     Nonce(Sighting),
+    /// The payload sizes of a flow that was measured and is over.
+    Sizes(Box<PayloadSizes>),
     /// A flow that was reported, or spoke, is over.
     Ended(FlowEnd),
     /// A flow has come to an age at which it is told of.
@@ -168,6 +174,7 @@ pub struct Shard {
     tuning: detect::Tuning,
     nonces: NonceKey,
     watching: Watching,
+    measuring: Measuring,
     counts: ShardCounts,
 }
 
@@ -184,6 +191,7 @@ impl Shard {
             tuning,
             nonces,
             watching: Watching::default(),
+            measuring: Measuring::default(),
             counts: ShardCounts::default(),
         }
     }
@@ -192,6 +200,14 @@ impl Shard {
     #[must_use]
     pub fn watching(mut self, watch: Option<Watch>) -> Self {
         self.watching = Watching::new(watch);
+        self
+    }
+
+    /// The same shard; it counts payload sizes, if asked to, in as many flows at once as [`Shard::MEASURED`] allows.
+    #[must_use]
+    pub fn measuring(mut self, measures: bool) -> Self {
+        let room = self.limits.flows.div_ceil(Self::MEASURED);
+        self.measuring = Measuring::new(if measures { room } else { 0 });
         self
     }
 
@@ -256,6 +272,7 @@ impl Shard {
             moment.time,
         );
         flow.watched = self.watching.holds(&flow);
+        flow.measured = self.measuring.begin(flow.id);
         self.table.insert(flow)
     }
 
@@ -279,8 +296,9 @@ impl Shard {
             self.counts.copies += u64::from(observed == Observed::Copy);
             return observed;
         };
-        if flow.watched && payload.new_bytes > 0 {
+        if (flow.watched || flow.measured) && payload.new_bytes > 0 {
             self.watching.note_size(flow, from, payload.new_bytes);
+            self.measuring.note(flow.id, from, payload.new_bytes);
         }
         let turns = flow.flights(from) != flights;
         let answers = flow.is_answered() && !was_answered;
@@ -520,6 +538,11 @@ impl Shard {
         }
         lasting::tell_last(flow, &self.limits.lasting, events);
         close(flow, &self.tuning, &self.nonces, &mut self.watching, events);
+        if flow.measured
+            && let Some(sizes) = self.measuring.end(flow)
+        {
+            events.push(Report::Sizes(Box::new(sizes)));
+        }
         self.table.remove(place);
     }
 
@@ -543,6 +566,14 @@ impl Shard {
         let flows = limits.flows * (FlowTable::FLOW_BYTES + Rings::NODE_BYTES);
         let overshoot = 2 * Head::CAPACITY;
         usize::from(SHARDS) * (flows + limits.head_bytes + overshoot + Closed::BYTES)
+    }
+
+    /// Of so many flows the payload sizes of one are counted at once, where somebody asks for them.
+    pub const MEASURED: usize = 16;
+
+    /// An upper bound of the bytes of memory that it takes to count payload sizes.
+    pub fn measured_bound(limits: Limits) -> usize {
+        usize::from(SHARDS) * limits.flows.div_ceil(Self::MEASURED) * Measuring::FLOW_BYTES
     }
 
     /// An upper bound of the bytes of memory that the events of these shards hold at once: every flow may end in the
@@ -745,6 +776,8 @@ mod tests {
                 http_connect_proxy: true,
                 http_forward_proxy: true,
                 websocket_tunnel: true,
+                reverse_shell: true,
+                bind_shell: true,
             };
             Self {
                 shard: Shard::new(0, limits, tuning, NonceKey::default()),
@@ -853,7 +886,10 @@ mod tests {
 
     fn leg_text(report: &Report) -> Option<String> {
         match report {
-            Report::Spoke(spoke) => Some(format!("{} spoke", spoke.id.0)),
+            Report::Spoke(spoke) => {
+                let first = spoke.flight.map(|flight| flight.from);
+                Some(format!("{} spoke, {first:?} first", spoke.id.0))
+            }
             Report::Flight(flight) => Some(format!(
                 "{} {:?} after {} and {}",
                 flight.flow.0, flight.from, flight.client_bytes, flight.server_bytes
@@ -876,8 +912,7 @@ mod tests {
         assert!(watch.told_of_legs().is_empty(), "a handshake is no payload");
         watch.talks("10.0.0.1:1", [100, 500], &said).ends();
         let expected = [
-            "1 spoke",
-            "1 Client after 0 and 0",
+            "1 spoke, Some(Client) first",
             "1 Server after 3 and 0",
             "1 Client after 3 and 2",
             "1 Client Text at 3",
@@ -980,7 +1015,8 @@ mod tests {
     #[test]
     fn a_full_table_ends_what_it_forgets() {
         let mut watch = Watch::new(2, 1 << 20);
-        let said = [GREETING, METHOD, REQUEST, REPLY, b"\xff\xff", b"\xff\xff"];
+        let noise = b"\xff\xff\xff\xff";
+        let said = [GREETING, METHOD, REQUEST, REPLY, noise, noise];
         watch
             .opens("10.0.0.1:1", [100, 500])
             .talks("10.0.0.1:1", [100, 500], &said);

@@ -249,6 +249,25 @@ fn text_is_a_story_and_an_account() {
 }
 
 #[test]
+fn hosts_are_told_instead_of_findings() {
+    let told = replay(&["--hosts"], &capture(MEDIUM));
+    let host: serde_json::Value = serde_json::from_str(told.output.trim_end()).unwrap();
+    assert_eq!((told.code, host["host"].as_str()), (0, Some("10.9.2.20")));
+    assert_eq!(host["severity"], "medium");
+    assert_eq!(host["findings"].as_array().unwrap().len(), 1);
+    let text = replay(
+        &["--hosts", "--format", "text", "--quiet"],
+        &capture(MEDIUM),
+    );
+    let story =
+        "medium   10.9.2.20 relays: socks-proxy; 1 client and 2 sessions\n         score     4.6\n";
+    assert!(text.output.starts_with(story), "{}", text.output);
+    let failing = replay(&["--hosts", "--fail-on", "medium"], &capture(MEDIUM));
+    assert_eq!(failing.code, 1);
+    assert_eq!(replay(&["--hosts"], &capture(QUIET)), Told::new(0, "", ""));
+}
+
+#[test]
 fn a_pipe_gets_no_colour_unless_it_is_asked_for() {
     let coloured = |variables: &[(&str, &str)]| {
         let mut command = command(&["replay", "--format", "text"]);

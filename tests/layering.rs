@@ -60,7 +60,7 @@ const ONLY_IN: &str = "
     crossbeam_channel      pipeline
     etherparse             decode
     flate2                 source
-    foldhash               flow correlate
+    foldhash               flow correlate finding
     hashbrown              flow correlate
     httparse               proto
     memchr                 proto

@@ -255,6 +255,16 @@ fn a_profile_of_more_hosts_than_are_watched_is_refused() {
 }
 
 #[test]
+fn hosts_that_there_was_no_room_for_are_told() {
+    let scratch = Scratch::new("learn-room");
+    let config = scratch.file("c.toml", "[baseline]\nhosts = 1\n");
+    let config = config.display().to_string();
+    let (code, _, messages) = hopscope(&["replay", ORDINARY, "--config", &config]);
+    assert_eq!(code, Some(0));
+    assert!(messages.contains("raise baseline.hosts"), "{messages}");
+}
+
+#[test]
 fn a_profile_is_written_whole_or_not_at_all() {
     let scratch = Scratch::new("learn-write");
     let (profile, _) = learn(&scratch, "d/p.toml", &[ORDINARY]);

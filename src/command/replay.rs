@@ -14,7 +14,7 @@ use signal_hook::{flag, low_level};
 
 use super::{Exit, Failure, written};
 use crate::config::Config;
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Severity, story};
 use crate::pipeline::{self, Outcome, Run, RunError};
 use crate::sink::{account, jsonl, text};
 use crate::source::{Captures, Inputs, SourceAccount, SourceError};
@@ -44,6 +44,10 @@ pub(super) struct Replay {
     /// Configuration file
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
+
+    /// Print what each host did instead of findings; the host that deserves a look first stands first
+    #[arg(long)]
+    hosts: bool,
 
     /// Print findings only: no summary, no account of what was read
     #[arg(long, short)]
@@ -97,6 +101,9 @@ impl Replay {
     fn print(&self, source: &SourceAccount, outcome: &Outcome) -> io::Result<()> {
         let findings = &outcome.findings;
         match self.format() {
+            Format::Json if self.hosts => {
+                jsonl::write_hosts(&mut io::stdout().lock(), &story::tell(findings))?;
+            }
             Format::Json => jsonl::write(&mut io::stdout().lock(), findings)?,
             Format::Text => self.print_text(&mut anstream::stdout().lock(), findings)?,
         }
@@ -108,12 +115,17 @@ impl Replay {
     }
 
     fn print_text(&self, out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
-        text::write(out, findings)?;
-        if !self.quiet {
-            text::write_hosts(out, findings)?;
-            if findings.is_empty() {
-                writeln!(out, "no relay found")?;
-            }
+        let stories = story::tell(findings);
+        if self.hosts {
+            text::write_stories(out, &stories)?;
+        } else {
+            text::write(out, findings)?;
+        }
+        if !self.hosts && !self.quiet {
+            text::write_hosts(out, &stories)?;
+        }
+        if findings.is_empty() && !self.quiet {
+            writeln!(out, "no relay found")?;
         }
         out.flush()
     }

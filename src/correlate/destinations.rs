@@ -134,6 +134,8 @@ mod tests {
             opened: Timestamp::from_parts(0, 0),
             vlan: None,
             quality: Quality::default(),
+            flight: None,
+            nonce: None,
         }
     }
 

@@ -280,6 +280,8 @@ pub(crate) mod samples {
             opened: Timestamp::from_parts(100, 0),
             vlan: None,
             quality: Quality::default(),
+            flight: None,
+            nonce: None,
         }
     }
 

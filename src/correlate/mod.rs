@@ -24,7 +24,7 @@ pub mod targets;
 use crate::evidence::{Certainty, Evidence, Session};
 use crate::facts::lasting::Lasted;
 use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
-use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId};
+use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, PayloadSizes};
 use crate::finding::Finding;
 use crate::finding::lifecycle::Findings;
 use crate::profile::Profile;
@@ -140,12 +140,18 @@ impl Ordered {
         }
     }
 
-    /// Takes a flow that carried its first payload.
+    /// Takes a flow that carried its first payload, and what that payload was.
     pub fn spoke(&mut self, spoke: &Spoke, now: Timestamp) {
         self.new_relays.spoke(spoke);
         self.destinations.spoke(spoke);
         let joins = self.relays.spoke(spoke, &self.names, now);
         self.add_all(&joins, now);
+        if let Some(flight) = &spoke.flight {
+            self.flight(flight, now);
+        }
+        if let Some(nonce) = &spoke.nonce {
+            self.sighted(nonce, now);
+        }
     }
 
     /// Takes a flight that a side began.
@@ -241,6 +247,11 @@ impl Ordered {
         self.names.learn(answers, now);
     }
 
+    /// Takes the payload sizes of a flow that is about to end.
+    pub fn sizes(&mut self, sizes: &PayloadSizes) {
+        self.new_relays.sizes(sizes);
+    }
+
     /// Takes the end of a flow that was read.
     pub fn ended(&mut self, end: &FlowEnd, now: Timestamp) {
         self.associations.forget(end.id);
@@ -256,6 +267,11 @@ impl Ordered {
     /// Findings that had to make room for newer ones since this was last asked.
     pub fn take_displaced(&mut self) -> Vec<Finding> {
         std::mem::take(&mut self.displaced)
+    }
+
+    /// How often a host came that is not watched because too many are.
+    pub fn hosts_unwatched(&self) -> u64 {
+        self.new_relays.hosts_unwatched()
     }
 
     /// Gives all findings, in the order they were raised, and what was learned of hosts.

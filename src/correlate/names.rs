@@ -100,6 +100,7 @@ fn mentioned(evidence: &Evidence) -> Vec<Address> {
         Says::Spread(spread) => vec![spread.target],
         Says::Lasting(_) => Vec::new(),
         Says::Turn(turn) => turn.target.iter().filter_map(address_of).collect(),
+        Says::Shell(_) => Vec::new(),
     }
 }
 

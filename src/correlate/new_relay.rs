@@ -33,7 +33,7 @@ use crate::decode::Address;
 use crate::evidence::Session;
 use crate::evidence::{Certainty, Evidence, First, Mechanism, Says, Turn, Watched};
 use crate::facts::legs::Spoke;
-use crate::facts::{FlowEnd, FlowId};
+use crate::facts::{FlowEnd, FlowId, PayloadSizes};
 use crate::profile::Profile;
 use crate::profile::host::{Host, Listener};
 use crate::profile::learner::{Detail, Learner, Limits, Told};
@@ -99,6 +99,13 @@ impl NewRelays {
     pub fn ended(&mut self, session: &Session, end: &FlowEnd) {
         if let Some(learner) = &mut self.learner {
             learner.ended(session, end);
+        }
+    }
+
+    /// Takes the payload sizes of a flow.
+    pub fn sizes(&mut self, sizes: &PayloadSizes) {
+        if let Some(learner) = &mut self.learner {
+            learner.sizes(sizes);
         }
     }
 
@@ -170,6 +177,12 @@ impl NewRelays {
             Some(Baseline::Run(warm_up)) => Some(warm_up),
             _ => None,
         }
+    }
+
+    /// How often a host came that is not watched because too many are.
+    pub fn hosts_unwatched(&self) -> u64 {
+        let learner = self.learner.as_ref();
+        learner.map_or(0, Learner::hosts_refused)
     }
 
     /// What was learned, if a profile is wanted or was needed.

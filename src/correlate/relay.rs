@@ -123,12 +123,15 @@ impl Relays {
     /// Takes a flow that speaks. It may be the leg that somebody asked for.
     pub fn spoke(&mut self, spoke: &Spoke, names: &Names, now: Timestamp) -> Vec<Evidence> {
         self.counts.legs_forgotten += self.legs.insert(spoke);
-        let Some(leg) = self.legs.get(spoke.id).copied() else {
+        let Some(leg) = self.legs.get(spoke.id) else {
             return Vec::new();
         };
-        self.measures.spoke(&leg, &self.legs);
-        let request = self.requests.spoke(&leg, names, now);
-        request.map_or_else(Vec::new, |request| self.reached(&request, leg.session, now))
+        self.measures.spoke(leg, &self.legs);
+        let Some(request) = self.requests.spoke(leg, names, now) else {
+            return Vec::new();
+        };
+        let session = leg.session;
+        self.reached(&request, session, now)
     }
 
     /// Takes a flight that a side began.

@@ -4,8 +4,11 @@
 //! Each file begins with the detector's page under four headings (Sees, Means, Quiet when, Misses), which is its
 //! documentation wherever it is shown, and is listed in [`DETECTORS`].
 
+pub mod bind_shell;
 pub mod http_connect_proxy;
 pub mod http_forward_proxy;
+pub mod reverse_shell;
+mod shell;
 pub mod socks_proxy;
 mod tunnel;
 pub mod websocket_tunnel;
@@ -25,6 +28,10 @@ pub struct Tuning {
     pub http_forward_proxy: bool,
     /// `websocket-tunnel`.
     pub websocket_tunnel: bool,
+    /// `reverse-shell`.
+    pub reverse_shell: bool,
+    /// `bind-shell`.
+    pub bind_shell: bool,
 }
 
 /// Whoever speaks in findings: a detector of single flows, or a correlator.
@@ -44,7 +51,7 @@ pub struct Detector {
 }
 
 /// Every detector, in the order they are asked and documented.
-pub static DETECTORS: [Detector; 9] = [
+pub static DETECTORS: [Detector; 11] = [
     Detector {
         name: socks_proxy::NAME,
         mechanism: Some("proxy"),
@@ -92,6 +99,22 @@ pub static DETECTORS: [Detector; 9] = [
         inspect: websocket_tunnel::inspect,
         enabled: |tuning| tuning.websocket_tunnel,
         source: include_str!("websocket_tunnel.rs"),
+    },
+    Detector {
+        name: reverse_shell::NAME,
+        mechanism: None,
+        attack: shell::ATTACK,
+        inspect: reverse_shell::inspect,
+        enabled: |tuning| tuning.reverse_shell,
+        source: include_str!("reverse_shell.rs"),
+    },
+    Detector {
+        name: bind_shell::NAME,
+        mechanism: None,
+        attack: shell::ATTACK,
+        inspect: bind_shell::inspect,
+        enabled: |tuning| tuning.bind_shell,
+        source: include_str!("bind_shell.rs"),
     },
     Detector {
         name: "relay",

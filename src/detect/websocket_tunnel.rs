@@ -23,7 +23,7 @@
 //! ## Quiet when
 //!
 //! A web application speaks with its page: text, JSON, images, remote screens (RFB), uploads, STOMP, MQTT, GraphQL,
-//! whatever is compressed, and whatever a server sends back as it came. That is a fact, not a finding.
+//! whatever is compressed, a terminal, and whatever a server sends back as it came. That is a fact, not a finding.
 //!
 //! ## Misses
 //!
@@ -137,6 +137,8 @@ impl<'a> Socket<'a> {
             }
             Protocol::Socks5(socks) if socks.stage == Stage::Chosen => Certainty::Possible,
             Protocol::Http(http) if http.response.is_none() => return None,
+            // A terminal of a web application, or what reverse-shell tells.
+            Protocol::Shell(_) | Protocol::Stage(_) => return None,
             _ => Certainty::Proven,
         })
     }
@@ -370,7 +372,7 @@ mod tests {
         const SSH: &[u8] = b"SSH-2.0-Go\r\n";
         const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: b.test\r\n\r\n";
         const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-        let cases: [(&[u8], &[u8], &str); 9] = [
+        let cases: [(&[u8], &[u8], &str); 10] = [
             (SSH, SSH, "proven; ssh"),
             (GET, OK, "proven; http"),
             (GET, b"{}", "nothing"),
@@ -400,6 +402,7 @@ mod tests {
                 "proven; c.test:80",
             ),
             (b"RFB 003.008\n", b"RFB 003.008\n", "nothing"),
+            (b"id\n", b"me@vm:/$ uid=0(root)\nme@vm:/$ ", "nothing"),
         ];
         for (said, answered, expected) in cases {
             let evidence = session("/", "", &client(said), &server(answered));

@@ -23,6 +23,10 @@ pub struct Spoke {
     pub vlan: Option<u16>,
     /// How well it was seen so far.
     pub quality: Quality,
+    /// The flight that the payload began; none of a flow that asks a resolver for names.
+    pub flight: Option<Flight>,
+    /// The nonce that the payload began with.
+    pub nonce: Option<Sighting>,
 }
 
 /// A side began a flight: a run of payload in one direction.

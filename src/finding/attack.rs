@@ -22,6 +22,14 @@ impl Attack {
         }
     }
 
+    const fn technique(technique: &'static str) -> Self {
+        Self {
+            technique,
+            strategy: None,
+            analytic: None,
+        }
+    }
+
     /// What ATT&CK calls the technique; a sub-technique stands behind its technique.
     pub fn name(&self) -> Option<&'static str> {
         let known = |(technique, _): &&(&str, &str)| *technique == self.technique;
@@ -42,12 +50,25 @@ pub const PROTOCOL_TUNNELING: Attack = Attack::new("T1572", "DET0538", "AN1484")
 /// T1071.001, Web Protocols, on Linux.
 pub const WEB_PROTOCOLS: Attack = Attack::new("T1071.001", "DET0027", "AN0076");
 
-const NAMES: [(&str, &str); 6] = [
+/// T1095, Non-Application Layer Protocol, on Linux.
+pub const NON_APPLICATION_LAYER: Attack = Attack::new("T1095", "DET0457", "AN1255");
+/// T1059.004, Unix Shell.
+pub const UNIX_SHELL: Attack = Attack::technique("T1059.004");
+/// T1059.003, Windows Command Shell.
+pub const WINDOWS_SHELL: Attack = Attack::technique("T1059.003");
+
+const NAMES: [(&str, &str); 9] = [
+    (
+        "T1059.003",
+        "Command and Scripting Interpreter: Windows Command Shell",
+    ),
+    ("T1059.004", "Command and Scripting Interpreter: Unix Shell"),
     ("T1071.001", "Application Layer Protocol: Web Protocols"),
     ("T1090", "Proxy"),
     ("T1090.001", "Proxy: Internal Proxy"),
     ("T1090.002", "Proxy: External Proxy"),
     ("T1090.003", "Proxy: Multi-hop Proxy"),
+    ("T1095", "Non-Application Layer Protocol"),
     ("T1572", "Protocol Tunneling"),
 ];
 

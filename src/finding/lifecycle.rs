@@ -21,7 +21,7 @@ pub struct Findings {
     /// Subjects in the order they were raised.
     raised: VecDeque<Subject>,
     /// Reported flows that are not over.
-    open: HashMap<FlowId, Vec<Subject>>,
+    open: HashMap<FlowId, Vec<Subject>, foldhash::fast::RandomState>,
     /// These flows in the order they were reported, and flows that are over until their turn comes.
     opened: VecDeque<FlowId>,
     cap: usize,
@@ -60,7 +60,7 @@ impl Subject {
                 client,
                 hosts: digest_of(&[]),
             },
-            Says::Exchange(_) | Says::Spread(_) | Says::Lasting(_) => Self::Pair {
+            Says::Exchange(_) | Says::Spread(_) | Says::Shell(_) | Says::Lasting(_) => Self::Pair {
                 detector,
                 client,
                 server,
@@ -127,7 +127,7 @@ impl Findings {
         Self {
             drafts: HashMap::new(),
             raised: VecDeque::new(),
-            open: HashMap::new(),
+            open: HashMap::default(),
             opened: VecDeque::new(),
             cap: cap.max(1),
             open_cap: open_cap.max(1),
@@ -317,6 +317,7 @@ impl Draft {
     fn severity_if_so(&self) -> Severity {
         match &self.evidence {
             Summary::Exchanges(summary) if summary.reverse => Severity::High,
+            Summary::Shells(_) => Severity::High,
             Summary::Joins(summary) if summary.mechanism() == Mechanism::Balancer => Severity::Low,
             _ => Severity::Medium,
         }
@@ -329,6 +330,7 @@ impl Draft {
             Summary::Exchanges(_)
             | Summary::Chains(_)
             | Summary::Spreads(_)
+            | Summary::Shells(_)
             | Summary::Lasting(_) => detect::by_name(subject.detector())?.mechanism,
         }
     }
@@ -419,7 +421,7 @@ fn is_again(says: &Says) -> bool {
         Says::Join(join) => join.again,
         Says::Turn(turn) => turn.again,
         Says::Lasting(lasting) => lasting.again,
-        Says::Exchange(_) | Says::Chain(_) | Says::Spread(_) => false,
+        Says::Exchange(_) | Says::Chain(_) | Says::Spread(_) | Says::Shell(_) => false,
     }
 }
 
@@ -432,7 +434,7 @@ fn target_of(says: &Says) -> Option<Target> {
             port: join.target.port,
         }),
         Says::Turn(turn) => turn.target.clone(),
-        Says::Chain(_) | Says::Spread(_) | Says::Lasting(_) => None,
+        Says::Chain(_) | Says::Spread(_) | Says::Shell(_) | Says::Lasting(_) => None,
     }
 }
 

@@ -4,6 +4,7 @@ pub mod attack;
 pub mod keys;
 pub mod lifecycle;
 pub mod names;
+pub mod story;
 pub mod summary;
 mod title;
 
@@ -122,6 +123,20 @@ impl Severity {
         Self::High,
         Self::Critical,
     ];
+
+    /// The next one above, if there is one.
+    #[must_use]
+    pub fn step_up(self) -> Self {
+        let mut all = Self::ALL.into_iter();
+        all.find(|other| *other > self).unwrap_or(self)
+    }
+
+    /// The next one below, if there is one.
+    #[must_use]
+    pub fn step_down(self) -> Self {
+        let mut all = Self::ALL.into_iter().rev();
+        all.find(|other| *other < self).unwrap_or(self)
+    }
 
     /// Its name, as in the JSON.
     pub const fn name(self) -> &'static str {

@@ -2,10 +2,12 @@
 
 mod joins;
 pub mod lasting;
+mod shells;
 mod turns;
 
 pub use joins::{ChainSummary, JoinSummary, SpreadSummary};
 pub use lasting::LastingSummary;
+pub use shells::ShellSummary;
 pub use turns::TurnSummary;
 
 use serde::Serialize;
@@ -28,6 +30,8 @@ pub enum Summary {
     Spreads(Box<SpreadSummary>),
     /// A host that never relayed does.
     Turns(Box<TurnSummary>),
+    /// Command shells.
+    Shells(Box<ShellSummary>),
     /// Sessions that do not end.
     Lasting(Box<LastingSummary>),
 }
@@ -44,6 +48,7 @@ impl Summary {
             Says::Chain(_) => Self::Chains(Box::default()),
             Says::Spread(_) => Self::Spreads(Box::default()),
             Says::Turn(_) => Self::Turns(Box::default()),
+            Says::Shell(_) => Self::Shells(Box::default()),
             Says::Lasting(_) => Self::Lasting(Box::default()),
         }
     }
@@ -56,6 +61,7 @@ impl Summary {
             (Self::Chains(summary), Says::Chain(chain)) => summary.add(chain),
             (Self::Spreads(summary), Says::Spread(spread)) => summary.add(*spread),
             (Self::Turns(summary), Says::Turn(turn)) => summary.add(turn),
+            (Self::Shells(summary), Says::Shell(shell)) => summary.add(*shell),
             (Self::Lasting(summary), Says::Lasting(lasting)) => summary.add(lasting),
             _ => {}
         }
@@ -74,6 +80,7 @@ impl Summary {
             Self::Chains(summary) => summary.add_traffic(traffic),
             Self::Spreads(summary) => summary.add_traffic(traffic),
             Self::Turns(summary) => summary.add_traffic(traffic),
+            Self::Shells(summary) => summary.add_traffic(traffic),
             Self::Lasting(summary) => summary.add_traffic(traffic),
         }
     }
@@ -94,6 +101,7 @@ impl Summary {
             Self::Chains(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Spreads(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Turns(summary) => (summary.client_bytes, summary.server_bytes),
+            Self::Shells(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Lasting(summary) => (summary.client_bytes, summary.server_bytes),
         }
     }

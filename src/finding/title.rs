@@ -4,7 +4,9 @@ use crate::decode::Address;
 use crate::evidence::{Mechanism, Session, UNSEEN};
 use crate::finding::names::Names;
 use crate::finding::summary::lasting::{self, LastingSummary};
-use crate::finding::summary::{JoinSummary, RelaySummary, SpreadSummary, Summary, TurnSummary};
+use crate::finding::summary::{
+    JoinSummary, RelaySummary, ShellSummary, SpreadSummary, Summary, TurnSummary,
+};
 use crate::proto::target::{Host, Target};
 
 /// Who relays for whom, by what, and to where.
@@ -22,6 +24,7 @@ pub(super) fn of(
         Summary::Chains(summary) => path(chain, summary.relays),
         Summary::Spreads(summary) => spread(first, relay, summary),
         Summary::Turns(summary) => turn(first, relay, summary, target, names),
+        Summary::Shells(summary) => shell(first, summary),
         Summary::Lasting(summary) => lasts(first, summary, names),
     }
 }
@@ -46,6 +49,30 @@ fn spread(first: &Session, relay: Address, summary: &SpreadSummary) -> String {
     }
     let targets = summary.most_targets;
     format!("{relay} begins sessions to {targets} hosts within a minute for {client}")
+}
+
+/// `10.0.0.1 connects out and gives 192.0.2.80 on port 4444 a command shell`, `10.0.0.2:4444 gives …`; where all that was
+/// seen is the program, `… is sent a program to run by …`.
+fn shell(first: &Session, summary: &ShellSummary) -> String {
+    let (client, server) = (first.client.address.ip(), first.server.address.ip());
+    let port = first.server.port;
+    let is_program = |mark: &&str| mark.starts_with(STAGED);
+    let mut marks = summary.marks.iter().filter_map(|counted| counted.value);
+    let is_staged = marks.all(|mark| is_program(&mark));
+    let called = Target {
+        host: Host::from_ip(server),
+        port,
+    };
+    match (summary.reverse, is_staged) {
+        (true, false) => {
+            format!("{client} connects out and gives {server} on port {port} a command shell")
+        }
+        (true, true) => {
+            format!("{client} connects out and is sent a program to run by {server} on port {port}")
+        }
+        (false, false) => format!("{called} gives {client} a command shell"),
+        (false, true) => format!("{called} is sent a program to run by {client}"),
+    }
 }
 
 /// `10.0.0.2 begins to relay at port 1080, as a proxy for 10.0.0.1 to www.example.test:443`
@@ -197,6 +224,9 @@ fn destinations(evidence: &RelaySummary, target: Option<String>) -> String {
     }
 }
 
+/// What the mark of a program that was sent begins with.
+const STAGED: &str = "stage: ";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,6 +250,44 @@ mod tests {
         let target = asked.iter().find_map(|exchange| exchange.target.as_ref());
         let names = Names::default();
         exchanges(&evidence.session, evidence.relay, &summary, target, &names)
+    }
+
+    #[test]
+    fn says_who_gives_a_shell_to_whom() {
+        let cases = [
+            (
+                true,
+                "unix-prompt",
+                "10.0.0.1 connects out and gives 10.0.0.2 on port 1080 a command shell",
+            ),
+            (
+                false,
+                "cmd-banner",
+                "10.0.0.2:1080 gives 10.0.0.1 a command shell",
+            ),
+            (
+                true,
+                "stage: shellcode",
+                "10.0.0.1 connects out and is sent a program to run by 10.0.0.2 on port 1080",
+            ),
+            (
+                false,
+                "stage: shellcode",
+                "10.0.0.2:1080 is sent a program to run by 10.0.0.1",
+            ),
+        ];
+        for (reverse, mark, title) in cases {
+            let mut summary = ShellSummary::default();
+            summary.add(crate::evidence::ShellSession {
+                family: None,
+                mark,
+                spoken: "commands",
+                through: None,
+                reverse,
+            });
+            let session = evidence(1, Certainty::Proven).session;
+            assert_eq!(shell(&session, &summary), title);
+        }
     }
 
     #[test]

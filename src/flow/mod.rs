@@ -63,6 +63,8 @@ pub struct Flow {
     pub reported: bool,
     /// Whether a person asked about it.
     pub watched: bool,
+    /// Whether its payload sizes are counted.
+    pub measured: bool,
 }
 
 /// What one side sent.
@@ -135,6 +137,7 @@ impl Flow {
             spoke: false,
             reported: false,
             watched: false,
+            measured: false,
         }
     }
 

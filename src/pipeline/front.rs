@@ -129,6 +129,7 @@ impl<'a> Front<'a> {
             waiting_datagrams: self.decoder.waiting_datagrams() as u64,
             shards,
             late_frames: self.late_frames,
+            hosts_unwatched: 0,
             interrupted: self.interrupted,
         }
     }

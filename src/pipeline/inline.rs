@@ -37,8 +37,12 @@ impl Shards {
     fn new(run: &Run<'_>) -> Self {
         let (limits, tuning) = (run.config.shard_limits(), run.config.tuning());
         let nonces = NonceKey::default();
-        let new =
-            |number| Shard::new(number, limits, tuning, nonces.clone()).watching(run.watch.clone());
+        let measures = run.learn || run.config.measures();
+        let new = |number| {
+            Shard::new(number, limits, tuning, nonces.clone())
+                .watching(run.watch.clone())
+                .measuring(measures)
+        };
         Self {
             shards: (0..SHARDS).map(new).collect(),
             events: Vec::new(),

@@ -94,6 +94,8 @@ pub struct Account {
     pub shards: ShardCounts,
     /// Frames that were older than a frame before them, and taken at the newer time.
     pub late_frames: u64,
+    /// How often a host came that was not watched because too many were.
+    pub hosts_unwatched: u64,
     /// The run was ended from outside before its captures were read.
     pub interrupted: bool,
 }
@@ -135,7 +137,8 @@ pub fn run(captures: &mut Captures, run: Run<'_>) -> Result<Outcome, RunError> {
     } else {
         workers::run(&mut front, stage, run)?
     };
-    let account = front.account(shards);
+    let mut account = front.account(shards);
+    account.hosts_unwatched = found.hosts_unwatched;
     let read = captures.account().frames;
     if !account.frames.holds() || account.frames.frames != read {
         return Err(RunError::Unbalanced {
@@ -157,6 +160,7 @@ struct Found {
     findings: Vec<Finding>,
     portraits: Portraits,
     profile: Option<Profile>,
+    hosts_unwatched: u64,
 }
 
 impl Found {
@@ -187,7 +191,8 @@ impl Stage {
 
     /// Takes all events between two moments, from all shards and in any order, and leaves the vector empty.
     fn take(&mut self, events: &mut Vec<Event>) {
-        events.sort_unstable_by_key(|event| event.order);
+        // The events of a shard come in runs that are in order, which a stable sort makes use of.
+        events.sort_by_key(|event| event.order);
         for event in events.drain(..) {
             self.ordered.advance(event.order.time);
             match event.report {
@@ -198,6 +203,7 @@ impl Stage {
                 Report::Flight(flight) => self.ordered.flight(&flight, event.order.time),
                 Report::Totals(totals) => self.ordered.totals(&totals),
                 Report::Nonce(sighting) => self.ordered.sighted(&sighting, event.order.time),
+                Report::Sizes(sizes) => self.ordered.sizes(&sizes),
                 Report::Ended(end) => self.ordered.ended(&end, event.order.time),
                 Report::Lasted(lasted) => self.ordered.lasted(&lasted, event.order.time),
                 Report::Answers(answers) => self.ordered.answered(&answers, event.order.time),
@@ -209,6 +215,7 @@ impl Stage {
     }
 
     fn finish(mut self) -> Found {
+        self.found.hosts_unwatched = self.ordered.hosts_unwatched();
         let (findings, profile) = self.ordered.finish();
         self.found.judge(findings, &self.policy);
         self.found.profile = profile;

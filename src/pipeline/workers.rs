@@ -23,7 +23,12 @@ pub(super) fn run(
     let (limits, tuning) = (run.config.shard_limits(), run.config.tuning());
     let watch = run.watch.take();
     let nonces = NonceKey::default();
-    let lane = |number| Shard::new(number, limits, tuning, nonces.clone()).watching(watch.clone());
+    let measures = run.learn || run.config.measures();
+    let lane = |number| {
+        Shard::new(number, limits, tuning, nonces.clone())
+            .watching(watch.clone())
+            .measuring(measures)
+    };
     pump(front, stage, &mut run, lane)
 }
 

@@ -26,13 +26,15 @@ pub enum Means {
     Balancer,
     /// Another protocol in any other.
     Tunnel,
+    /// A command shell.
+    Shell,
     /// The relay connects out to the one it serves.
     BackConnect,
 }
 
 impl Means {
     /// Every means.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Socks,
         Self::Connect,
         Self::Forward,
@@ -42,6 +44,7 @@ impl Means {
         Self::Dnat,
         Self::Balancer,
         Self::Tunnel,
+        Self::Shell,
         Self::BackConnect,
     ];
 
@@ -57,6 +60,7 @@ impl Means {
             Self::Dnat => "dnat",
             Self::Balancer => "balancer",
             Self::Tunnel => "tunnel",
+            Self::Shell => "shell",
             Self::BackConnect => "back-connect",
         }
     }
@@ -73,6 +77,7 @@ impl Means {
             Self::Dnat => "addresses are translated, payload is not touched",
             Self::Balancer => "a balancer or reverse proxy",
             Self::Tunnel => "another protocol in any other",
+            Self::Shell => "a command shell in the clear, or a program sent to be run",
             Self::BackConnect => {
                 "the relay connects out to the one it serves; said together with what is spoken then"
             }
@@ -87,6 +92,7 @@ impl Means {
             "http-forward" => &[Self::Forward],
             "websocket" => &[Self::Websocket],
             "ssh" | "ssh-forward" => &[Self::SshForward],
+            "shell" => &[Self::Shell],
             other => return Err(other),
         })
     }

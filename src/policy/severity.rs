@@ -26,17 +26,26 @@ pub enum Class {
     Joined,
     /// Flows were joined, and the relay spreads them over servers, or says for whom it speaks.
     Balanced,
+    /// A host gives another a command shell.
+    Shell,
     /// A session or a rhythm stands out by what it weighs, whoever keeps it.
     Weighed,
 }
 
 impl Class {
     /// Each of them.
-    pub const ALL: [Self; 4] = [Self::Asked, Self::Joined, Self::Balanced, Self::Weighed];
+    pub const ALL: [Self; 5] = [
+        Self::Asked,
+        Self::Joined,
+        Self::Balanced,
+        Self::Shell,
+        Self::Weighed,
+    ];
 
     /// How a detector finds what relays by a mechanism.
     pub fn of(detector: &str, mechanism: Option<&str>) -> Self {
         match mechanism {
+            _ if SHELLS.contains(&detector) => Self::Shell,
             _ if WEIGHING.contains(&detector) => Self::Weighed,
             _ if !JOINING.contains(&detector) => Self::Asked,
             Some("balancer") => Self::Balanced,
@@ -50,6 +59,7 @@ impl Class {
             Self::Asked => "asked",
             Self::Joined => "joined",
             Self::Balanced => "balanced",
+            Self::Shell => "shell",
             Self::Weighed => "weighed",
         }
     }
@@ -68,7 +78,7 @@ impl Scene {
     /// How bad it is before anybody has said anything about it, for the worst of several ways to be chosen.
     pub fn base(self) -> Severity {
         match base(self.class, self.way) {
-            usual if self.turned => step_up(usual),
+            usual if self.turned => usual.step_up(),
             usual => usual,
         }
     }
@@ -81,11 +91,11 @@ impl Scene {
         let sure = self.base();
         match (verdict, self.certainty) {
             (Verdict::Approved, _) | (_, Certainty::Hint) => Severity::Info,
-            (_, Certainty::Possible) => step_down(sure).min(Severity::Low),
+            (_, Certainty::Possible) => sure.step_down().min(Severity::Low),
             (Verdict::Unapproved, _)
                 if standing == Standing::OutOfRole && self.class != Class::Weighed =>
             {
-                step_up(sure)
+                sure.step_up()
             }
             _ => sure,
         }
@@ -96,22 +106,12 @@ impl Scene {
 fn base(class: Class, way: Way) -> Severity {
     match (class, way) {
         (Class::Weighed, _) => Severity::Medium,
-        (_, Way::BackConnect) => Severity::High,
+        (_, Way::BackConnect) | (Class::Shell, _) => Severity::High,
         (Class::Balanced, _) | (Class::Joined, Way::Inward) => Severity::Low,
         (Class::Joined, Way::Through | Way::OddOutward) => Severity::High,
         (Class::Joined, Way::DirectedInward | Way::BackIn) => Severity::High,
         (Class::Asked | Class::Joined, _) => Severity::Medium,
     }
-}
-
-fn step_up(severity: Severity) -> Severity {
-    let mut all = Severity::ALL.into_iter();
-    all.find(|other| *other > severity).unwrap_or(severity)
-}
-
-fn step_down(severity: Severity) -> Severity {
-    let mut all = Severity::ALL.into_iter().rev();
-    all.find(|other| *other < severity).unwrap_or(severity)
 }
 
 /// The table in Markdown, as it is printed in `docs/policy.md`.
@@ -152,6 +152,8 @@ const HEAD: &str = "\
 /// The detectors that join flows.
 const JOINING: [&str; 3] = ["relay", "multi-hop", "fan-out"];
 
+/// The detectors of command shells.
+const SHELLS: [&str; 2] = ["reverse-shell", "bind-shell"];
 /// The detectors that weigh what a session or a rhythm does. A role says nothing about that.
 const WEIGHING: [&str; 1] = ["long-lived-session"];
 
@@ -173,7 +175,7 @@ mod tests {
 
     #[test]
     fn severity_follows_from_verdict_way_and_certainty() {
-        use Class::{Asked, Balanced, Joined, Weighed};
+        use Class::{Asked, Balanced, Joined, Shell, Weighed};
         use Verdict::{CannotJudge, Expired, Unapproved, Undeclared};
         let cases = [
             (Undeclared, InRole, Asked, Way::Outward, Proven, Medium),
@@ -216,6 +218,9 @@ mod tests {
             ),
             (Undeclared, InRole, Joined, Way::BackIn, Proven, High),
             (Undeclared, InRole, Balanced, Way::Internal, Proven, Low),
+            (Undeclared, InRole, Shell, Way::BackConnect, Proven, High),
+            (Undeclared, InRole, Shell, Way::Inward, Probable, High),
+            (Undeclared, InRole, Shell, Way::Internal, Possible, Low),
             (
                 Unapproved,
                 OutOfRole,
@@ -265,6 +270,8 @@ mod tests {
             ("relay", Some("dnat"), Class::Joined),
             ("relay", Some("balancer"), Class::Balanced),
             ("multi-hop", None, Class::Joined),
+            ("reverse-shell", None, Class::Shell),
+            ("bind-shell", None, Class::Shell),
             ("long-lived-session", None, Class::Weighed),
         ];
         for (detector, mechanism, class) in cases {
@@ -308,7 +315,7 @@ mod tests {
 
     #[test]
     fn the_table_has_a_row_for_each_way() {
-        assert_eq!(table().lines().count(), 2 + 8 + 10 + 8 + 8);
+        assert_eq!(table().lines().count(), 2 + 8 + 10 + 8 + 8 + 8);
         assert!(table().contains("| joined | outward, odd |"), "{}", table());
     }
 }

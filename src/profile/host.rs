@@ -6,8 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use super::few::{Few, FewOf, Merge};
+use super::shape::Shape;
 use super::words::Words;
 use crate::decode::{Endpoint, Transport};
+use crate::facts::PayloadSizes;
 use crate::time::Timestamp;
 
 /// What was learned of a host.
@@ -30,6 +32,12 @@ pub struct Host {
     /// Where it goes.
     #[serde(default, skip_serializing_if = "Few::is_empty")]
     pub destinations: Few<Destination, Seen, { Host::DESTINATIONS }>,
+    /// How many sessions it opens in each hour of the day, UTC.
+    #[serde(default, skip_serializing_if = "Few::is_empty")]
+    pub rhythm: Few<Hour, Sessions, 24>,
+    /// How large the payloads are that it exchanges with services of others, by their port; the lowest ports.
+    #[serde(default, skip_serializing_if = "Few::is_empty")]
+    pub calls: Few<Port, Call, { Host::CALLS }>,
     /// How it relays, by the port at which it is called.
     #[serde(default, skip_serializing_if = "Few::is_empty")]
     pub relays: Few<Listener, Relaying, { Host::RELAYS }>,
@@ -60,6 +68,21 @@ pub struct Destination {
     pub port: Port,
 }
 
+/// An hour of the day, from 0 to 23.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Hour(u8);
+
+/// The payload sizes of sessions with one service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    /// What it sends.
+    pub sent: Shape,
+    /// What it is sent.
+    pub received: Shape,
+}
+
 /// How often and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,7 +96,7 @@ pub struct Seen {
 }
 
 /// A count of sessions, at most 2⁵³, so that any reader of TOML or JSON can hold it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "u64")]
 pub struct Sessions(u64);
 
@@ -123,6 +146,8 @@ impl Host {
     pub const SERVICES: usize = 16;
     /// Destinations that are kept.
     pub const DESTINATIONS: usize = 16;
+    /// Services of others of which payload sizes are kept.
+    pub const CALLS: usize = 8;
     /// Listeners that are kept.
     pub const RELAYS: usize = 8;
 
@@ -135,6 +160,8 @@ impl Host {
             ports: Few::default(),
             services: Few::default(),
             destinations: Few::default(),
+            rhythm: Few::default(),
+            calls: Few::default(),
             relays: Few::default(),
         }
     }
@@ -153,7 +180,53 @@ impl Host {
     /// Bytes of memory that it takes to keep more, its relays left out.
     pub const MORE_BYTES: usize = Self::SERVICES
         * (size_of::<(Port, Service)>() + CLIENTS * size_of::<IpAddr>())
-        + Self::DESTINATIONS * size_of::<(Destination, Seen)>();
+        + Self::DESTINATIONS * size_of::<(Destination, Seen)>()
+        + 24 * size_of::<(Hour, Sessions)>()
+        + Self::CALLS * Call::BYTES;
+}
+
+impl Call {
+    /// That of one session.
+    pub fn of(sizes: &PayloadSizes) -> Self {
+        let mut call = Self::default();
+        call.sent.add(&sizes.client);
+        call.received.add(&sizes.server);
+        call
+    }
+
+    /// Bytes of memory for one, an upper bound: full lists.
+    const BYTES: usize = size_of::<(Port, Self)>() + 2 * Shape::BYTES;
+}
+
+impl Merge for Call {
+    fn merge(&mut self, other: Self) {
+        self.sent.merge(other.sent);
+        self.received.merge(other.received);
+    }
+}
+
+impl Hour {
+    /// The hour in which a moment is.
+    pub fn of(moment: Timestamp) -> Self {
+        let hour = moment.seconds().div_euclid(3_600).rem_euclid(24);
+        Self(u8::try_from(hour).unwrap_or(0))
+    }
+}
+
+impl fmt::Display for Hour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02}", self.0)
+    }
+}
+
+impl std::str::FromStr for Hour {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let hour = text.parse().ok().filter(|hour| *hour < 24);
+        hour.map(Self)
+            .ok_or_else(|| format!("`{text}` is no hour of the day, from 00 to 23"))
+    }
 }
 
 impl Relaying {
@@ -203,6 +276,8 @@ impl Merge for Host {
         self.ports.merge(other.ports);
         self.services.merge(other.services);
         self.destinations.merge(other.destinations);
+        self.rhythm.merge(other.rhythm);
+        self.calls.merge(other.calls);
         self.relays.merge(other.relays);
     }
 }
@@ -337,7 +412,7 @@ macro_rules! text {
     )*};
 }
 
-text!(Port, Listener, Destination);
+text!(Port, Listener, Destination, Hour);
 
 const CLIENTS: usize = 4;
 const TARGETS: usize = 8;
@@ -365,6 +440,7 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Destination>().unwrap().to_string(), text);
         }
+        assert_eq!("07".parse::<Hour>().unwrap().to_string(), "07");
         assert_eq!("out".parse::<Listener>().unwrap(), Listener(None));
     }
 
@@ -372,6 +448,9 @@ mod tests {
     fn what_is_no_key_is_told() {
         for text in ["", "443", "tcp/443", "65536/tcp", "443/256", "443/tcp/1"] {
             assert!(text.parse::<Port>().is_err(), "{text}");
+        }
+        for text in ["", "24", "-1", "noon"] {
+            assert!(text.parse::<Hour>().is_err(), "{text}");
         }
         for text in ["", "192.0.2.80/tcp", "web:443/tcp", "192.0.2.80:443"] {
             assert!(text.parse::<Destination>().is_err(), "{text}");

@@ -4,13 +4,15 @@ use std::ops::RangeInclusive;
 
 use super::Profile;
 use super::few::FewOf;
-use super::host::{Destination, Host, Listener, Port, Relaying, Seen, Service, Sessions};
+use super::host::{
+    Call, Destination, Host, Hour, Listener, Port, Relaying, Seen, Service, Sessions,
+};
 use super::ranges::Ranges;
 use super::words::Words;
 use crate::decode::{Address, Endpoint, Transport};
 use crate::evidence::{Evidence, Says, Session};
-use crate::facts::FlowEnd;
 use crate::facts::legs::Spoke;
+use crate::facts::{FlowEnd, PayloadSizes};
 use crate::proto::target::{Host as TargetHost, Target};
 use crate::time::Timestamp;
 
@@ -154,6 +156,19 @@ impl Learner {
         {
             let destination = Destination::new(server, session.transport);
             host.destinations.add(destination, seen);
+            host.rhythm.add(Hour::of(seen.first), Sessions::ONE);
+        }
+    }
+
+    /// Takes the payload sizes of a flow.
+    pub fn sizes(&mut self, sizes: &PayloadSizes) {
+        let flow = &sizes.flow;
+        if self.detail == Detail::Least {
+            return;
+        }
+        if let Some(host) = self.watch(flow.client.address, flow.opened, sizes.last_seen) {
+            let call = Call::of(sizes);
+            host.calls.add(port(flow.server, flow.transport), call);
         }
     }
 

@@ -9,6 +9,7 @@ pub mod file;
 pub mod host;
 pub mod learner;
 mod ranges;
+pub mod shape;
 pub mod words;
 
 use std::collections::BTreeMap;
@@ -48,6 +49,8 @@ impl Profile {
                 host.ports.add(*port, service.first);
             }
             host.destinations = Few::default();
+            host.rhythm = Few::default();
+            host.calls = Few::default();
             host.relays = Few::default();
         }
         self

@@ -73,6 +73,8 @@ const KNOWN: &[&str] = &[
     "smux",
     "mux.cool",
     "penguin",
+    "shell",
+    "stage",
     "forward",
     "proxy",
     "dnat",

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use arrayvec::ArrayVec;
+
 use super::cursor::Cursor;
 use super::target::is_plausible_name;
 
@@ -59,10 +61,13 @@ impl Header {
 /// A message, from its start: compression refers to it.
 struct Message<'a>(Cursor<'a>);
 
+/// A name in lower case, without the root's dot. Most are only compared, so it needs no memory of its own.
+type Name = ArrayVec<u8, { LONGEST_NAME + 1 + LONGEST_LABEL as usize }>;
+
 /// What a resource record says.
 enum Record {
     Address(IpAddr, u32),
-    Alias(String),
+    Alias,
     Other,
 }
 
@@ -70,62 +75,76 @@ impl<'a> Message<'a> {
     fn answers(&mut self) -> Option<Vec<Named>> {
         let start = self.0;
         let header = Header::read(&mut self.0).filter(Header::answers_one)?;
-        let asked = match header.questions {
-            0 => None,
-            _ => Some(self.question(start)?),
-        };
-        let mut aliases: Vec<String> = asked.iter().cloned().collect();
-        let mut named = Vec::new();
+        let (mut asked, mut owner, mut alias) = (Name::new(), Name::new(), Name::new());
+        if header.questions > 0 {
+            self.question(start, &mut asked)?;
+        }
+        let (mut aliases, mut named) = (Vec::new(), Vec::new());
         for _ in 0..header.answers.min(MOST_RECORDS) {
-            let Some((owner, record)) = self.record(start) else {
+            let Some(record) = self.record(start, &mut owner, &mut alias) else {
                 break;
             };
-            let is_asked_for = asked.is_none() || aliases.contains(&owner);
+            let is_asked = header.questions == 0 || owner == asked;
+            let is_asked_for = is_asked || aliases.contains(&owner);
             match record {
-                Record::Alias(target) if is_asked_for => aliases.push(target),
+                Record::Alias if is_asked_for => aliases.push(alias.clone()),
                 Record::Address(ip, ttl) if is_asked_for && is_somewhere(ip) => {
-                    let name = asked.clone().unwrap_or(owner);
-                    named.push(Named { name, ip, ttl });
+                    let name = if header.questions == 0 {
+                        &owner
+                    } else {
+                        &asked
+                    };
+                    named.extend(Named::new(name, ip, ttl));
                 }
                 _ => {}
             }
         }
-        named.retain(|named| is_plausible_name(named.name.as_bytes()));
         Some(named)
     }
 
-    fn question(&mut self, start: Cursor<'a>) -> Option<String> {
-        let name = name(start, &mut self.0)?;
+    fn question(&mut self, start: Cursor<'a>, asked: &mut Name) -> Option<()> {
+        name(start, &mut self.0, asked)?;
         self.0.take(KIND_AND_CLASS)?;
-        Some(name)
+        Some(())
     }
 
-    /// RFC 1035, section 4.1.3.
-    fn record(&mut self, start: Cursor<'a>) -> Option<(String, Record)> {
-        let owner = name(start, &mut self.0)?;
+    /// RFC 1035, section 4.1.3. Reads into `alias` what an alias stands for.
+    fn record(&mut self, start: Cursor<'a>, owner: &mut Name, alias: &mut Name) -> Option<Record> {
+        name(start, &mut self.0, owner)?;
         let (kind, class, ttl) = (self.0.u16()?, self.0.u16()?, self.0.u32()?);
         let length = self.0.u16()?;
         let mut inside = self.0;
         let bytes = self.0.take(length.into())?;
-        let record = match (kind, class & !CACHE_FLUSH) {
+        Some(match (kind, class & !CACHE_FLUSH) {
             (1, INTERNET) => Record::Address(<[u8; 4]>::try_from(bytes).ok()?.into(), ttl),
             (28, INTERNET) => Record::Address(<[u8; 16]>::try_from(bytes).ok()?.into(), ttl),
-            (5, INTERNET) => Record::Alias(name(start, &mut inside)?),
+            (5, INTERNET) => {
+                name(start, &mut inside, alias)?;
+                Record::Alias
+            }
             _ => Record::Other,
-        };
-        Some((owner, record))
+        })
     }
 }
 
-/// Reads a name in lower case, and what it refers to (RFC 1035, section 4.1.4). Each reference must lead to before
-/// the one that led there, and the name has at most 255 bytes: so it ends.
-fn name<'a>(start: Cursor<'a>, at: &mut Cursor<'a>) -> Option<String> {
-    let (mut text, mut part, mut began) = (Vec::with_capacity(USUAL_NAME), *at, at.position());
+impl Named {
+    fn new(name: &Name, ip: IpAddr, ttl: u32) -> Option<Self> {
+        let name = std::str::from_utf8(name).ok()?;
+        let name = is_plausible_name(name.as_bytes()).then(|| name.to_owned())?;
+        Some(Self { name, ip, ttl })
+    }
+}
+
+/// Reads a name, and what it refers to (RFC 1035, section 4.1.4). Each reference must lead to before the one that led
+/// there, and the name has at most 255 bytes: so it ends.
+fn name<'a>(start: Cursor<'a>, at: &mut Cursor<'a>, text: &mut Name) -> Option<()> {
+    text.clear();
+    let (mut part, mut began) = (*at, at.position());
     let mut behind = None;
     loop {
         match part.u8()? {
             0 => break,
-            length @ 1..=LONGEST_LABEL => push_label(&mut text, part.take(length.into())?),
+            length @ 1..=LONGEST_LABEL => push_label(text, part.take(length.into())?)?,
             high @ REFERENCE.. => {
                 let to = usize::from(u16::from_be_bytes([high & !REFERENCE, part.u8()?]));
                 behind.get_or_insert(part);
@@ -142,16 +161,21 @@ fn name<'a>(start: Cursor<'a>, at: &mut Cursor<'a>) -> Option<String> {
         }
     }
     *at = behind.unwrap_or(part);
-    String::from_utf8(text).ok()
+    Some(())
 }
 
 /// A byte that is no ASCII becomes one that no host name has.
-fn push_label(text: &mut Vec<u8>, label: &[u8]) {
+fn push_label(text: &mut Name, label: &[u8]) -> Option<()> {
     if !text.is_empty() {
-        text.push(b'.');
+        text.try_push(b'.').ok()?;
     }
-    let plain = |byte: &u8| if byte.is_ascii_graphic() { *byte } else { b' ' };
-    text.extend(label.iter().map(|byte| plain(byte).to_ascii_lowercase()));
+    let begins = text.len();
+    text.try_extend_from_slice(label).ok()?;
+    for byte in text.get_mut(begins..)? {
+        let plain = if byte.is_ascii_graphic() { *byte } else { b' ' };
+        *byte = plain.to_ascii_lowercase();
+    }
+    Some(())
 }
 
 /// Blocklists answer with addresses that lead nowhere.
@@ -171,7 +195,6 @@ const KIND_AND_CLASS: usize = 4;
 const REFERENCE: u8 = 0xc0;
 const LONGEST_LABEL: u8 = 63;
 const LONGEST_NAME: usize = 255;
-const USUAL_NAME: usize = 32;
 /// How many answers of one response are looked at.
 pub const MOST_RECORDS: u16 = 24;
 

@@ -26,6 +26,7 @@ pub mod middle;
 pub mod muxcool;
 pub mod nonce;
 pub mod proxy_protocol;
+pub mod shell;
 pub mod smux;
 pub mod socks4;
 pub mod socks5;

@@ -138,14 +138,20 @@ fn quic(payload: &[u8]) -> Option<&[u8]> {
 
 fn text(payload: &[u8]) -> Option<Nonce<'_>> {
     let bytes = payload.get(..payload.len().min(LONGEST_TEXT))?;
-    let readable = |byte: &u8| matches!(byte, b' '..=b'~' | b'\r' | b'\n' | b'\t');
-    if !bytes.iter().take(SHORTEST_TEXT).all(readable) {
+    let start = bytes.get(..SHORTEST_TEXT).unwrap_or(bytes);
+    if !is_readable(start) {
         return None;
     }
     (bytes.len() >= SHORTEST_TEXT || is_varied(bytes)).then_some(Nonce {
         kind: Kind::Text,
         bytes,
     })
+}
+
+/// Looks at every byte, whatever the first ones are: that way many are looked at at once.
+fn is_readable(bytes: &[u8]) -> bool {
+    let readable = |byte: u8| matches!(byte, b' '..=b'~' | b'\r' | b'\n' | b'\t');
+    bytes.iter().fold(true, |all, &byte| all & readable(byte))
 }
 
 fn binary(payload: &[u8]) -> Option<Nonce<'_>> {

@@ -8,6 +8,8 @@ use super::http2::{self, First, Http2};
 use super::muxcool::{self, MuxCool};
 use super::nonce::{self, Nonce};
 use super::proxy_protocol::{self, ProxyProtocol};
+use super::shell::stage::{self, Stage};
+use super::shell::{self, Shell};
 use super::smux::{self, Smux};
 use super::socks_udp::{self, SocksUdp};
 use super::socks4::{self, Socks4};
@@ -74,6 +76,10 @@ pub enum Protocol {
     MuxCool(MuxCool),
     /// Streams multiplexed by rusty-penguin.
     Penguin(Box<Penguin>),
+    /// A command shell; the side that shows it serves.
+    Shell(Shell),
+    /// A program sent to be run; the side that runs it serves.
+    Stage(Stage),
 }
 
 /// What asking brought.
@@ -219,7 +225,12 @@ impl Stack {
         match candidate.server {
             Side::Server => candidate.parser.parse(&Exchange { client, server }),
             Side::Client => {
-                let Some(hello) = self.hello(heads, server) else {
+                let hello = match candidate.parser {
+                    Parser::Stage if has_begun(heads, client) => return Answer::No,
+                    parser if parser.is_of_shell() => Some(0),
+                    _ => self.hello(heads, server),
+                };
+                let Some(hello) = hello else {
                     return wait_for_called_side(client);
                 };
                 let served = heads.prefix(Side::Client, self.client_at.saturating_add(hello));
@@ -401,6 +412,10 @@ pub enum Kind {
     MuxCool,
     /// The framing of penguin.
     Penguin,
+    /// A command shell.
+    Shell,
+    /// A program sent to be run.
+    Stage,
     /// DNS in datagrams.
     Dns,
 }
@@ -486,13 +501,15 @@ impl Protocol {
             Self::Smux(_) => Kind::Smux,
             Self::MuxCool(_) => Kind::MuxCool,
             Self::Penguin(_) => Kind::Penguin,
+            Self::Shell(_) => Kind::Shell,
+            Self::Stage(_) => Kind::Stage,
         }
     }
 }
 
 impl Kind {
     /// Every protocol.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Socks5,
         Self::Socks4a,
         Self::Socks4,
@@ -507,6 +524,8 @@ impl Kind {
         Self::Smux,
         Self::MuxCool,
         Self::Penguin,
+        Self::Shell,
+        Self::Stage,
         Self::Dns,
     ];
 
@@ -527,6 +546,8 @@ impl Kind {
             Self::Smux => "smux",
             Self::MuxCool => "mux.cool",
             Self::Penguin => "penguin",
+            Self::Shell => "shell",
+            Self::Stage => "stage",
             Self::Dns => "dns",
         }
     }
@@ -576,6 +597,9 @@ enum Parser {
     MuxCool,
     TlsRecords,
     SshPackets,
+    Shell,
+    PickedUpShell,
+    Stage,
 }
 
 /// Where a parser is asked.
@@ -599,12 +623,17 @@ impl Parser {
     fn place(self) -> Place {
         match self {
             Self::WebSocket => Place::Upgraded,
-            Self::PickedUpWebSocket => Place::PickedUp,
+            Self::PickedUpWebSocket | Self::PickedUpShell => Place::PickedUp,
             Self::Http => Place::Outside,
             Self::HttpExchange | Self::Yamux | Self::Smux | Self::MuxCool => Place::Inside,
             Self::TlsRecords | Self::SshPackets => Place::InsideMiddle,
             _ => Place::Anywhere,
         }
+    }
+
+    /// Whether it reads shells, which either side may show.
+    const fn is_of_shell(self) -> bool {
+        matches!(self, Self::Shell | Self::PickedUpShell | Self::Stage)
     }
 
     fn parse(self, exchange: &Exchange<'_>) -> Answer<Protocol> {
@@ -626,6 +655,9 @@ impl Parser {
             Self::MuxCool => muxcool::parse(exchange).map(Protocol::MuxCool),
             Self::TlsRecords => middle::tls(exchange).map(|tls| Protocol::Tls(Box::new(tls))),
             Self::SshPackets => middle::ssh(exchange).map(|ssh| Protocol::Ssh(Box::new(ssh))),
+            Self::Shell => shell::parse(exchange).map(Protocol::Shell),
+            Self::PickedUpShell => shell::pick_up(exchange).map(Protocol::Shell),
+            Self::Stage => stage::parse(exchange).map(Protocol::Stage),
         }
     }
 }
@@ -636,7 +668,7 @@ fn boxed_websocket(websocket: WebSocket) -> Protocol {
 
 /// A set of entries of [`CANDIDATES`], by their place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Candidates(u32);
+struct Candidates(u64);
 
 impl Candidates {
     /// Every parser with the called side as server, and SOCKS also with the opener as server: a host may connect out
@@ -661,7 +693,8 @@ impl Candidates {
     fn served_by(server: Side) -> Self {
         Self::of(|candidate| {
             let place = candidate.parser.place();
-            candidate.server == server && matches!(place, Place::Anywhere | Place::Outside)
+            let may_serve = candidate.server == server || candidate.parser.is_of_shell();
+            may_serve && matches!(place, Place::Anywhere | Place::Outside)
         })
     }
 
@@ -705,17 +738,25 @@ impl Candidate {
         Self { parser, server }
     }
 
-    fn bit(self) -> u32 {
-        1 << (self.parser as u32 * 2 + u32::from(self.server == Side::Client))
+    fn bit(self) -> u64 {
+        1 << (self.parser as u64 * 2 + u64::from(self.server == Side::Client))
     }
 
     /// Whether the called side would serve, or an opener that serves is to be reckoned with.
     fn is_usual(&self) -> bool {
-        self.server == Side::Server || self.is_socks()
+        self.server == Side::Server || self.is_socks() || self.parser.is_of_shell()
     }
 
     fn is_socks(&self) -> bool {
         matches!(self.parser, Parser::Socks5 | Parser::Socks4)
+    }
+}
+
+/// Whether the opener spoke before the called side did: who calls to be sent a program says nothing first.
+fn has_begun(heads: &impl Heads, opener: Prefix<'_>) -> bool {
+    match heads.preamble() {
+        Some(preamble) => preamble > 0,
+        None => !opener.bytes.is_empty(),
     }
 }
 
@@ -745,7 +786,7 @@ fn swap(answer: Answer<Protocol>, hello: usize) -> Answer<Protocol> {
 }
 
 /// In the order they are asked: the commonest first.
-const CANDIDATES: [Candidate; 23] = [
+const CANDIDATES: [Candidate; 29] = [
     Candidate::of(Parser::WebSocket, Side::Server),
     Candidate::of(Parser::WebSocket, Side::Client),
     Candidate::of(Parser::Tls, Side::Server),
@@ -769,6 +810,12 @@ const CANDIDATES: [Candidate; 23] = [
     Candidate::of(Parser::MuxCool, Side::Server),
     Candidate::of(Parser::TlsRecords, Side::Server),
     Candidate::of(Parser::SshPackets, Side::Server),
+    Candidate::of(Parser::Shell, Side::Server),
+    Candidate::of(Parser::Shell, Side::Client),
+    Candidate::of(Parser::Stage, Side::Server),
+    Candidate::of(Parser::Stage, Side::Client),
+    Candidate::of(Parser::PickedUpShell, Side::Server),
+    Candidate::of(Parser::PickedUpShell, Side::Client),
 ];
 
 const MOST_LAYERS: usize = 8;

@@ -305,7 +305,7 @@ mod tests {
         check(
             "JSON, unmasked",
             parse,
-            [&bare(0x81, b"{\"a\":1}"), &bare(0x81, b"{}")],
+            [&bare(0x81, b"{\"a\":1}"), &bare(0x81, b"{\"b\":2}")],
             WebSocket {
                 nonces: [None, None],
                 client: manner(false, Content::Text),

@@ -21,21 +21,27 @@ pub(super) struct Piece<'a> {
 
 /// Tells of new payload. Of flows that ask resolvers for names it is enough to know that they are there.
 pub(super) fn tell(flow: &mut Flow, piece: &Piece<'_>, key: &NonceKey, events: &mut Outbox<'_>) {
-    if piece.payload.new_bytes == 0 {
-        return;
-    }
-    if !flow.spoke {
+    let is_read = !matches!(flow.probe, Probe::Names);
+    let flight = (is_read && piece.turns).then(|| flight(flow, piece));
+    let nonce = if is_read {
+        sighting(flow, piece, key)
+    } else {
+        None
+    };
+    if flow.spoke {
+        flight
+            .into_iter()
+            .for_each(|f| events.push(Report::Flight(f)));
+        nonce
+            .into_iter()
+            .for_each(|n| events.push(Report::Nonce(n)));
+    } else {
         flow.spoke = true;
-        events.push(Report::Spoke(Box::new(spoke(flow))));
-    }
-    if matches!(flow.probe, Probe::Names) {
-        return;
-    }
-    if piece.turns {
-        events.push(Report::Flight(flight(flow, piece)));
-    }
-    if let Some(sighting) = sighting(flow, piece, key) {
-        events.push(Report::Nonce(sighting));
+        events.push(Report::Spoke(Box::new(Spoke {
+            flight,
+            nonce,
+            ..spoke(flow)
+        })));
     }
 }
 
@@ -73,7 +79,7 @@ pub(super) fn tell_inside(flow: &Flow, layers: &[Layer], key: &NonceKey, events:
     }
 }
 
-fn spoke(flow: &Flow) -> Spoke {
+pub(super) fn spoke(flow: &Flow) -> Spoke {
     Spoke {
         id: flow.id,
         client: flow.endpoint(Side::Client),
@@ -82,6 +88,8 @@ fn spoke(flow: &Flow) -> Spoke {
         opened: flow.opened,
         vlan: flow.label.vlan,
         quality: quality_of(flow),
+        flight: None,
+        nonce: None,
     }
 }
 

@@ -130,9 +130,12 @@ impl Watching {
         self.watch.as_ref().is_some_and(|watch| watch.holds(flow))
     }
 
-    /// Counts the size of a watched flow's payload.
+    /// Counts the size of a flow's payload, if it is watched.
     #[cold]
     pub(super) fn note_size(&mut self, flow: &Flow, from: Side, bytes: u32) {
+        if !flow.watched {
+            return;
+        }
         let read = self.read.entry(flow.id).or_default();
         match from {
             Side::Client => read.client_sizes.record(bytes),

@@ -99,6 +99,11 @@ fn losses(
             "given up to stay inside the budget; raise heads.budget_mebibytes",
         ),
         (
+            account.hosts_unwatched,
+            "time",
+            "a host came that was not watched because too many were; raise baseline.hosts",
+        ),
+        (
             account.fragments.forgotten(),
             "fragmented datagram",
             "given up before all fragments were there",

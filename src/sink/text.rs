@@ -1,14 +1,14 @@
-//! Text for a person: the story in one line, the evidence under it, and a line per relaying host at the end.
+//! Text for a person: the story in one line, the evidence under it, and the story of each host at the end.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::net::IpAddr;
 
 use anstyle::{AnsiColor, Style};
 
 use crate::evidence::{Hop, Inner};
 use crate::finding::names::Names;
+use crate::finding::story::Story;
 use crate::finding::summary::{Label, RelaySummary, Summary, Tally};
 use crate::finding::{Finding, Severity, Verdict};
 
@@ -59,6 +59,7 @@ fn evidence(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
         Summary::Chains(chains) => lines(out, chains.lines())?,
         Summary::Spreads(spreads) => lines(out, spreads.lines())?,
         Summary::Turns(turns) => lines(out, turns.lines(&finding.names))?,
+        Summary::Shells(shells) => lines(out, shells.lines())?,
         Summary::Lasting(lasting) => lines(out, lasting.lines())?,
     }
     line(out, "quality", &quality(finding))
@@ -159,39 +160,69 @@ fn quality(finding: &Finding) -> String {
     names.unwrap_or_default()
 }
 
-/// Writes what each relaying host did, over all findings.
+/// Writes the story of each host with what it stands on.
 ///
 /// # Errors
 ///
 /// If the output fails.
-pub fn write_hosts(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
-    let mut hosts: BTreeMap<IpAddr, Vec<&Finding>> = BTreeMap::new();
-    for finding in findings {
-        let host = finding.relay.unwrap_or(finding.server.ip);
-        hosts.entry(host).or_default().push(finding);
-    }
-    for (host, findings) in hosts {
-        let worst = findings.iter().map(|f| f.severity).max();
-        let style = worst.map_or(Style::new(), style_of);
-        let detectors = distinct(findings.iter().map(|f| f.detector));
-        let clients = distinct(findings.iter().map(|f| f.client.ip)).len();
-        let sessions: u64 = findings.iter().map(|f| f.sessions).sum();
+pub fn write_stories(out: &mut impl Write, stories: &[Story]) -> io::Result<()> {
+    for story in stories {
+        let (style, severity) = (style_of(story.severity), story.severity);
+        let (host, told) = (story.host, told(story));
         writeln!(
             out,
-            "{style}{host}{style:#} relays: {}; {} and {}",
-            detectors.join(", "),
-            plural(clients as u64, "client"),
-            plural(sessions, "session"),
+            "{style}{severity:<8}{style:#} {BOLD}{host} {told}{BOLD:#}"
         )?;
+        line(out, "name", story.name.as_deref().unwrap_or_default())?;
+        line(out, "role", story.role.unwrap_or_default())?;
+        line(out, "score", &format!("{:.1}", story.score))?;
+        line(
+            out,
+            "seen",
+            &format!("{} to {}", story.first_seen, story.last_seen),
+        )?;
+        line(out, "findings", &story.findings.join(", "))?;
+        writeln!(out)?;
     }
     Ok(())
 }
 
-fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> Vec<T> {
-    values
-        .collect::<std::collections::BTreeSet<_>>()
+/// Writes the story of each host, a line each.
+///
+/// # Errors
+///
+/// If the output fails.
+pub fn write_hosts(out: &mut impl Write, stories: &[Story]) -> io::Result<()> {
+    for story in stories {
+        let style = style_of(story.severity);
+        writeln!(out, "{style}{}{style:#} {}", story.host, told(story))?;
+    }
+    Ok(())
+}
+
+/// `relays: socks-proxy; goes out: websocket-tunnel; 1 client and 2 sessions; more than one at once`.
+fn told(story: &Story) -> String {
+    let listed = |detectors: &BTreeSet<&str>| {
+        let detectors: Vec<&str> = detectors.iter().copied().collect();
+        detectors.join(", ")
+    };
+    let relays = (!story.relays.is_empty()).then(|| format!("relays: {}", listed(&story.relays)));
+    let goes_out = listed(&story.goes_out);
+    let goes_out = (!goes_out.is_empty()).then(|| format!("goes out: {goes_out}"));
+    let commanded = listed(&story.commanded);
+    let commanded = (!commanded.is_empty()).then(|| format!("is commanded: {commanded}"));
+    let clients = plural(story.clients as u64, "client");
+    let both = if story.both {
+        "; more than one at once"
+    } else {
+        ""
+    };
+    let counts = format!("{clients} and {}{both}", plural(story.sessions, "session"));
+    let parts: Vec<String> = [relays, goes_out, commanded, Some(counts)]
         .into_iter()
-        .collect()
+        .flatten()
+        .collect();
+    parts.join("; ")
 }
 
 /// `1 session`, `2 sessions`.

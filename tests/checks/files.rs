@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hopscope::config::Config;
+use hopscope::finding::story;
 use hopscope::pipeline::{self, Run, RunError};
 use hopscope::sink::{account, jsonl, text};
 use hopscope::source::{Captures, Input, Inputs, SourceAccount};
@@ -114,7 +115,7 @@ fn print(source: &SourceAccount, outcome: &pipeline::Outcome) -> (String, String
     let (mut found, mut read) = (Vec::new(), Vec::new());
     let printed = jsonl::write(&mut found, &outcome.findings)
         .and_then(|()| text::write(&mut found, &outcome.findings))
-        .and_then(|()| text::write_hosts(&mut found, &outcome.findings))
+        .and_then(|()| text::write_hosts(&mut found, &story::tell(&outcome.findings)))
         .and_then(|()| account::write(&mut read, source, &outcome.account));
     assert!(printed.is_ok(), "{printed:?}");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap_or_default();

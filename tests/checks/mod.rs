@@ -11,14 +11,14 @@ mod head;
 mod sessions;
 
 use hopscope::proto::{
-    http, http2, middle, proxy_protocol, smux, socks4, socks5, websocket, yamux,
+    http, http2, middle, proxy_protocol, shell, smux, socks4, socks5, websocket, yamux,
 };
 
 /// Looks whether everything holds for these bytes.
 pub(crate) type Check = fn(&[u8]);
 
 /// Each check by the name of its fuzz target.
-pub(crate) const CHECKS: [(&str, Check); 16] = [
+pub(crate) const CHECKS: [(&str, Check); 17] = [
     ("source", files::source),
     ("decode", decode::check),
     ("head", head::check),
@@ -46,6 +46,11 @@ pub(crate) const CHECKS: [(&str, Check); 16] = [
     }),
     ("smux", |bytes| contract::check(smux::parse, bytes)),
     ("yamux", |bytes| contract::check(yamux::parse, bytes)),
+    ("shell", |bytes| {
+        contract::check(shell::parse, bytes);
+        contract::check(shell::pick_up, bytes);
+        contract::check(shell::stage::parse, bytes);
+    }),
     ("socks_udp", datagram::socks_udp),
     ("dns", datagram::dns),
     ("replay", files::replay),

@@ -28,6 +28,8 @@ const TUNING: Tuning = Tuning {
     http_connect_proxy: true,
     http_forward_proxy: true,
     websocket_tunnel: true,
+    reverse_shell: true,
+    bind_shell: true,
 };
 
 /// A relayed SOCKS datagram: the shard reports its flow, and later that it is over.
@@ -79,6 +81,7 @@ fn text(event: &Event) -> String {
         Report::Totals(totals) => format!("{totals:?}"),
         Report::Nonce(seen) => format!("Nonce({:?} at {})", seen.flow, seen.offset),
         Report::Ended(end) => format!("Ended({:?} {:?})", end.id, end.last_seen),
+        Report::Sizes(sizes) => format!("{sizes:?}"),
         Report::Lasted(lasted) => format!("{lasted:?}"),
         Report::Answers(answers) => format!("Answers({answers:?})"),
         Report::Portrait(portrait) => format!("Portrait({portrait:?})"),

@@ -45,27 +45,14 @@ pub struct Fit {
     pub flows: Vec<(FlowId, FlowId)>,
 }
 
-/// A beat, what the other side has around it, and the nearest of that which may be its cause, or effect.
-struct Trial<'a, 'b> {
-    anchor: &'a Beat,
-    near: &'b [&'a Beat],
-    partner: Option<&'a Beat>,
-}
-
 /// Measures both directions, from both sides, at several delays, and keeps what fits best.
 pub fn fit(one: &Log, other: &Log) -> Option<Fit> {
     if !are_alike(one, other) {
         return None;
     }
-    let ways = [(one, other, false), (other, one, true)];
-    let fits = ways.iter().flat_map(|&(from, to, turned)| {
-        let (causes, effects) = (from.going(Way::In), to.going(Way::Out));
-        let fits: Vec<Fit> = LOOKS
-            .iter()
-            .filter_map(|&look| of(&causes, &effects, look, turned))
-            .collect();
-        fits
-    });
+    let fits = fits(one, other, false)
+        .into_iter()
+        .chain(fits(other, one, true));
     fits.max_by(|a, b| a.score().total_cmp(&b.score()))
         .map(|fit| Fit {
             timing: (fit.timing - tried()).max(0.0),
@@ -73,9 +60,29 @@ pub fn fit(one: &Log, other: &Log) -> Option<Fit> {
         })
 }
 
+/// What comes on one side and leaves on the other, from both ends: what a beat that leaves may have been caused by, and what
+/// a beat that comes may have caused.
+fn fits(from: &Log, to: &Log, turned: bool) -> Vec<Fit> {
+    let (causes, effects) = (from.going(Way::In), to.going(Way::Out));
+    let mut fits = Vec::new();
+    if causes.len().min(effects.len()) < LEAST_BEATS {
+        return fits;
+    }
+    for (openings, delays) in LOOKS {
+        let backward = Trials::new(&effects, &causes, true, openings);
+        let forward = Trials::new(&causes, &effects, false, openings);
+        for &delay in delays {
+            fits.extend(backward.fit(delay, turned));
+            fits.extend(forward.fit(delay, turned));
+        }
+    }
+    fits
+}
+
 /// What the choice of the best of all looks, in both directions, costs (Bonferroni).
 fn tried() -> f64 {
-    (2.0 * LOOKS.len() as f64).ln()
+    let delays: usize = LOOKS.iter().map(|(_, delays)| delays.len()).sum();
+    (4.0 * delays as f64).ln()
 }
 
 /// Whether the sides carried something of the same order since both are known, in one direction at least: most that have
@@ -89,70 +96,158 @@ fn are_alike(one: &Log, other: &Log) -> bool {
     alike(one.received, other.sent) || alike(one.sent, other.received)
 }
 
-/// Where the partner of a beat is looked for.
-#[derive(Clone, Copy)]
-struct Look {
-    /// How far away.
-    delay: Span,
-    /// Whether before it; else behind it.
+/// The beats of one side that stand apart and have anything of the other side near. Of a side that is fitted with itself
+/// only the beats of other flows count.
+struct Trials<'a, 'b> {
+    all: Vec<Trial<'a>>,
+    /// The beats of the other side.
+    partners: &'b [&'a Beat],
+    /// Whether the partner of a beat is looked for before it; else behind it.
     backward: bool,
-    /// Whether partners are looked for of openings only.
-    openings: bool,
 }
 
-fn of(causes: &[&Beat], effects: &[&Beat], look: Look, turned: bool) -> Option<Fit> {
-    if causes.len().min(effects.len()) < LEAST_BEATS {
-        return None;
+/// A beat, and the nearest one on the other side that may be its cause, or effect.
+struct Trial<'a> {
+    anchor: &'a Beat,
+    partner: Option<&'a Beat>,
+}
+
+impl<'a, 'b> Trials<'a, 'b> {
+    /// With `openings`, partners are looked for of openings only.
+    fn new(anchors: &[&'a Beat], partners: &'b [&'a Beat], backward: bool, openings: bool) -> Self {
+        let mut all = Vec::with_capacity(if openings { 0 } else { anchors.len() });
+        let (mut earlier, mut last) = (0, None::<Timestamp>);
+        for &anchor in anchors {
+            let rests = last.is_some_and(|last| anchor.time - last < REST);
+            if rests || (openings && !anchor.opens) {
+                continue;
+            }
+            let is_earlier = |beat: &&&Beat| beat.time < anchor.time;
+            let known = partners.iter().skip(earlier);
+            earlier += known.take_while(is_earlier).count();
+            let (before, behind) = around(anchor, partners, earlier);
+            let is_near = |beat: Option<&Beat>| beat.is_some_and(|beat| beat.is_near(anchor));
+            if is_near(before) || is_near(behind) {
+                last = Some(anchor.time);
+                let partner = if backward { before } else { behind };
+                all.push(Trial { anchor, partner });
+            }
+        }
+        Self {
+            all,
+            partners,
+            backward,
+        }
     }
-    let (anchors, partners) = if look.backward {
-        (effects, causes)
-    } else {
-        (causes, effects)
-    };
-    let trials = trials(anchors, partners, look);
-    let matched: Vec<(&Beat, &Beat)> = trials
-        .iter()
-        .filter_map(|trial| {
-            let partner = trial.partner?;
-            Some(if look.backward {
-                (partner, trial.anchor)
-            } else {
-                (trial.anchor, partner)
-            })
+
+    /// How well they fit where a partner counts that is no farther away than `delay`.
+    fn fit(&self, delay: Span, turned: bool) -> Option<Fit> {
+        let is_matched = |trial: &&Trial<'_>| trial.partner_within(delay).is_some();
+        let seen = self.all.iter().filter(is_matched).count();
+        if seen < LEAST_MATCHED {
+            return None;
+        }
+        let n = self.all.len() as f64;
+        let score = |chance: f64| n * divergence(seen as f64 / n, chance.max(LEAST_CHANCE));
+        let is_enough = |score: f64| score >= LEAST_EACH + tried();
+        // The least chance costs nothing to know, and most sides fail under it.
+        if !is_enough(score(LEAST_CHANCE)) {
+            return None;
+        }
+        let covered = |trial: &Trial<'_>| self.covered(trial.anchor, delay);
+        let timing = score(self.all.iter().map(covered).sum::<f64>() / n);
+        if !is_enough(timing) {
+            return None;
+        }
+        let matched = self.matched(delay);
+        let conservation = Conservation::of(&matched);
+        let delays = matched
+            .iter()
+            .map(|(cause, effect)| effect.time - cause.time);
+        let ordered = |(cause, effect): &(&Beat, &Beat)| match turned {
+            false => (cause.flow, effect.flow),
+            true => (effect.flow, cause.flow),
+        };
+        Some(Fit {
+            trials: count(self.all.len()),
+            matched: count(matched.len()),
+            rounds: count(conservation.rounds),
+            conserved: count(conservation.conserved),
+            timing,
+            bytes: conservation.score,
+            framing: conservation.framing,
+            delay: delays.min()?,
+            flows: matched.iter().map(ordered).collect(),
         })
-        .collect();
-    let n = trials.len() as f64;
-    let score = |chance: f64| n * divergence(matched.len() as f64 / n, chance.max(LEAST_CHANCE));
-    let is_enough = |score: f64| score >= LEAST_EACH + tried();
-    // The least chance is free, and under it most sides have failed already.
-    if !is_enough(score(LEAST_CHANCE)) {
-        return None;
     }
-    let chance = trials.iter().map(|trial| trial.covered(look)).sum::<f64>() / n;
-    let timing = score(chance);
-    if !is_enough(timing) {
-        return None;
+
+    /// Causes and their effects.
+    fn matched(&self, delay: Span) -> Vec<(&'a Beat, &'a Beat)> {
+        let pair = |trial: &Trial<'a>| {
+            let partner = trial.partner_within(delay)?;
+            Some(match self.backward {
+                true => (partner, trial.anchor),
+                false => (trial.anchor, partner),
+            })
+        };
+        self.all.iter().filter_map(pair).collect()
     }
-    let conservation = Conservation::of(&matched);
-    let delay = matched
-        .iter()
-        .map(|(cause, effect)| effect.time - cause.time)
-        .min()?;
-    let ordered = |(cause, effect): &(&Beat, &Beat)| match turned {
-        false => (cause.flow, effect.flow),
-        true => (effect.flow, cause.flow),
-    };
-    Some(Fit {
-        trials: count(trials.len()),
-        matched: count(matched.len()),
-        rounds: count(conservation.rounds),
-        conserved: count(conservation.conserved),
-        timing,
-        bytes: conservation.score,
-        framing: conservation.framing,
-        delay,
-        flows: matched.iter().map(ordered).collect(),
-    })
+
+    /// The part of the window around a beat in which it would have a partner.
+    fn covered(&self, anchor: &Beat, delay: Span) -> f64 {
+        let (jitter, delay) = (JITTER.nanos(), delay.nanos());
+        let time = anchor.time.nanos();
+        let (from, to) = (time - jitter, time + jitter);
+        let (mut covered, mut reached) = (0, from);
+        for partner in self.near(anchor) {
+            let begins = partner.time.nanos() - if self.backward { 0 } else { delay };
+            let (begins, ends) = (begins.max(reached), (begins + delay).min(to));
+            if ends > begins {
+                covered += ends - begins;
+                reached = ends;
+            }
+        }
+        covered as f64 / (2 * jitter) as f64
+    }
+
+    /// What the other side has within the window around a beat.
+    fn near(&self, anchor: &Beat) -> impl Iterator<Item = &'a Beat> {
+        let early = |beat: &&Beat| anchor.time - beat.time > JITTER;
+        let from = self.partners.partition_point(early);
+        let near = self.partners.iter().copied().skip(from);
+        let flow = anchor.flow;
+        near.take_while(|beat| beat.is_near(anchor))
+            .filter(move |beat| beat.flow != flow)
+    }
+}
+
+/// The beats of other flows before and behind a beat, where so many are `earlier`. What stands at the same time is both.
+fn around<'a>(
+    anchor: &Beat,
+    partners: &[&'a Beat],
+    earlier: usize,
+) -> (Option<&'a Beat>, Option<&'a Beat>) {
+    let is_other = |beat: &&&Beat| beat.flow != anchor.flow;
+    let (earlier, later) = partners.split_at_checked(earlier).unwrap_or_default();
+    let at_once = later.iter().filter(is_other);
+    let at_once = at_once.take_while(|beat| beat.time == anchor.time).last();
+    let before = at_once.or_else(|| earlier.iter().rev().find(is_other));
+    (before.copied(), later.iter().find(is_other).copied())
+}
+
+impl<'a> Trial<'a> {
+    fn partner_within(&self, delay: Span) -> Option<&'a Beat> {
+        self.partner.filter(|beat| {
+            let distance = beat.time - self.anchor.time;
+            distance <= delay && distance * -1 <= delay
+        })
+    }
+}
+
+impl Beat {
+    fn is_near(&self, other: &Self) -> bool {
+        self.time - other.time <= JITTER && other.time - self.time <= JITTER
+    }
 }
 
 impl Fit {
@@ -218,75 +313,6 @@ impl Fit {
     pub fn chance(&self) -> f64 {
         let score = self.score();
         ((1.0 + score) * (-score).exp()).min(1.0)
-    }
-}
-
-/// The beats that stand apart and have anything of the other side near. Of a side that is fitted with itself only the beats
-/// of other flows count.
-fn trials<'a, 'b>(
-    anchors: &[&'a Beat],
-    partners: &'b [&'a Beat],
-    look: Look,
-) -> Vec<Trial<'a, 'b>> {
-    let mut trials: Vec<Trial<'a, 'b>> = Vec::new();
-    let (mut from, mut to, mut last) = (0, 0, None::<Timestamp>);
-    for anchor in anchors {
-        let rests = last.is_some_and(|last| anchor.time - last < REST);
-        if rests || (look.openings && !anchor.opens) {
-            continue;
-        }
-        let early = |partner: &&Beat| anchor.time - partner.time > JITTER;
-        let near = |partner: &&Beat| partner.time - anchor.time <= JITTER;
-        from += partners.iter().skip(from).take_while(|p| early(p)).count();
-        to = to.max(from);
-        to += partners.iter().skip(to).take_while(|p| near(p)).count();
-        let near = partners.get(from..to).unwrap_or_default();
-        if near.iter().all(|beat| beat.flow == anchor.flow) {
-            continue;
-        }
-        last = Some(anchor.time);
-        trials.push(Trial::new(anchor, near, look));
-    }
-    trials
-}
-
-impl<'a, 'b> Trial<'a, 'b> {
-    fn new(anchor: &'a Beat, near: &'b [&'a Beat], look: Look) -> Self {
-        let is_other = |beat: &&&Beat| beat.flow != anchor.flow;
-        let partner = if look.backward {
-            let up_to = near.partition_point(|beat| beat.time <= anchor.time);
-            near.iter().take(up_to).rev().find(is_other)
-        } else {
-            let from = near.partition_point(|beat| beat.time < anchor.time);
-            near.iter().skip(from).find(is_other)
-        };
-        let is_close = |beat: &&Beat| {
-            let distance = beat.time - anchor.time;
-            distance <= look.delay && distance * -1 <= look.delay
-        };
-        Self {
-            anchor,
-            near,
-            partner: partner.copied().filter(is_close),
-        }
-    }
-
-    /// The part of the window around the beat in which it would have a partner.
-    fn covered(&self, look: Look) -> f64 {
-        let (jitter, delay) = (JITTER.nanos(), look.delay.nanos());
-        let time = self.anchor.time.nanos();
-        let (from, to) = (time - jitter, time + jitter);
-        let (mut covered, mut reached) = (0, from);
-        let others = self.near.iter();
-        for partner in others.filter(|beat| beat.flow != self.anchor.flow) {
-            let begins = partner.time.nanos() - if look.backward { 0 } else { delay };
-            let (begins, ends) = (begins.max(reached), (begins + delay).min(to));
-            if ends > begins {
-                covered += ends - begins;
-                reached = ends;
-            }
-        }
-        covered as f64 / (2 * jitter) as f64
     }
 }
 
@@ -401,38 +427,11 @@ fn divergence(seen: f64, p: f64) -> f64 {
     term(seen, p) + term(1.0 - seen, 1.0 - p)
 }
 
-/// A relay that passes on at once; one that waits for its program or its other leg; one that looks a name up first.
-const LOOKS: [Look; 6] = [
-    Look {
-        delay: Span::from_millis(8),
-        backward: true,
-        openings: false,
-    },
-    Look {
-        delay: Span::from_millis(8),
-        backward: false,
-        openings: false,
-    },
-    Look {
-        delay: Span::from_millis(80),
-        backward: true,
-        openings: false,
-    },
-    Look {
-        delay: Span::from_millis(80),
-        backward: false,
-        openings: false,
-    },
-    Look {
-        delay: Span::from_millis(250),
-        backward: true,
-        openings: true,
-    },
-    Look {
-        delay: Span::from_millis(250),
-        backward: false,
-        openings: true,
-    },
+/// How far away the partner of a beat may stand, of any beat and of openings only: at a relay that passes on at once, at one
+/// that waits for its program or its other leg, and at one that looks a name up first.
+const LOOKS: [(bool, &[Span]); 2] = [
+    (false, &[Span::from_millis(8), Span::from_millis(80)]),
+    (true, &[Span::from_millis(250)]),
 ];
 /// How far a beat might have stood from where it does, under the null.
 const JITTER: Span = Span::from_seconds(1);
@@ -446,6 +445,8 @@ const LEAST_TRIED: u64 = 1_000;
 const LEAST_EACH: f64 = 4.0;
 /// What bytes must bring where fewer rounds than three in five are conserved: a chance of one in eight thousand.
 const BEYOND_CHANCE: f64 = 9.0;
+/// Matched trials without which no timing is enough, however few trials there are: one of one has a chance of one in fifty.
+const LEAST_MATCHED: usize = 2;
 /// No chance is taken for smaller, whatever few trials say.
 const LEAST_CHANCE: f64 = 0.02;
 /// How many times more one side may have carried than the other.

@@ -108,11 +108,13 @@ impl Hub {
         self.of(session, side).any(|side| side.is_due(AT_END))
     }
 
-    fn of(&mut self, session: &Session, side: Side) -> impl Iterator<Item = &mut HubSide> {
-        let roles = roles(session, side);
-        self.sides
-            .iter_mut()
-            .filter(move |side| roles.contains(&Some(side.role)))
+    fn of<'a>(
+        &'a mut self,
+        session: &'a Session,
+        side: Side,
+    ) -> impl Iterator<Item = &'a mut HubSide> {
+        let sides = self.sides.iter_mut();
+        sides.filter(move |known| known.role.has(session, side))
     }
 
     /// Fits the sides that a flow belongs to with all others.
@@ -147,6 +149,19 @@ impl HubSide {
 }
 
 impl Role {
+    /// Whether a flow whose `side` the host is belongs to it: it is one of its [`roles`].
+    fn has(&self, session: &Session, side: Side) -> bool {
+        let (client, server) = (session.client, session.server);
+        match *self {
+            Self::Client(end) => {
+                side == Side::Server && end.port == server.port && end.address == client.address
+            }
+            Self::Server(end) => side == Side::Client && end == server,
+            Self::Servers => side == Side::Client,
+            Self::Peers(port) => port == server.port,
+        }
+    }
+
     fn may_join(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Client(one), Self::Client(other)) => one.port != other.port,

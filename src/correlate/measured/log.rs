@@ -115,7 +115,9 @@ impl Log {
 
     /// The beats that go one way.
     pub fn going(&self, way: Way) -> Vec<&Beat> {
-        self.beats.iter().filter(|beat| beat.way == way).collect()
+        let mut going = Vec::with_capacity(self.beats.len());
+        going.extend(self.beats.iter().filter(|beat| beat.way == way));
+        going
     }
 
     /// What was carried since a moment, as far as beats that are kept tell.

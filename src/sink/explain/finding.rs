@@ -42,6 +42,7 @@ pub fn finding(
         Summary::Chains(chains) => lines(&mut page, chains.lines())?,
         Summary::Spreads(spreads) => lines(&mut page, spreads.lines())?,
         Summary::Turns(turns) => lines(&mut page, turns.lines(&finding.names))?,
+        Summary::Shells(shells) => lines(&mut page, shells.lines())?,
         Summary::Lasting(lasting) => lines(&mut page, lasting.lines())?,
     }
     page.gap()?;
@@ -100,6 +101,7 @@ fn proof(finding: &Finding) -> String {
             let proofs = joins.proofs.show(ToString::to_string).join(", ");
             format!("two flows are the legs of one session: {proofs}")
         }
+        Summary::Shells(shells) => shells.spoken.show(ToString::to_string).join(", "),
         Summary::Spreads(_) => "the relayed sessions are in the findings of its relays".to_owned(),
         Summary::Lasting(_) => {
             "the session was seen at that age, by the clock of the packets".to_owned()

@@ -30,6 +30,8 @@ pub(super) fn details(protocol: &Protocol) -> Vec<(&'static str, String)> {
         Protocol::SocksUdp(udp) => socks::datagram(udp),
         Protocol::WebSocket(socket) => websocket::frames(socket),
         Protocol::Penguin(penguin) => websocket::penguin(penguin),
+        Protocol::Shell(shell) => vec![("mark", shell.mark.map(|mark| mark.name.to_owned()))],
+        Protocol::Stage(stage) => vec![("image", Some(stage.image.name().to_owned()))],
         Protocol::Yamux(_) | Protocol::Smux(_) | Protocol::MuxCool(_) => Vec::new(),
     };
     details

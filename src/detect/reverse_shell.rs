@@ -1,0 +1,111 @@
+//! # reverse-shell
+//!
+//! A host connects out and gives whom it called a command shell.
+//!
+//! ## Sees
+//!
+//! Shells in the clear, shown by the side that opened the connection, on any port, also through SOCKS, CONNECT or a
+//! WebSocket: prompts, banners and complaints of bash, dash, BusyBox, cmd.exe and PowerShell, with or without a terminal,
+//! and commands that are answered as only a shell answers (`id` by `uid=…`). A stage, the program that a stager calls out
+//! to fetch: its length, the lowest byte first, and then a library that loads itself, or code that begins as Metasploit's
+//! does, sent by the called side before the opener says anything.
+//!
+//! ## Means
+//!
+//! *proven* (high): a prompt or banner on one side, and a command on the other with its answer, or with the next prompt
+//! behind it. *probable* (high): a prompt or banner and known commands whose answers were not recognised; answers that
+//! fit the commands without a prompt; a stage that is code from its first byte; all that was picked up in its middle,
+//! because who opened is then a guess. *possible* (low): a banner or prompt and one side only, or words that are no known
+//! commands; two known commands and no answer; what `id` prints, where the other side is not in the capture; a length and
+//! an ordinary program.
+//!
+//! ## Quiet when
+//!
+//! The side that shows prompts is the one that was called: that is a bind-shell, or administration. The first bytes of a
+//! side belong to another protocol: telnet, FTP, SMTP, IRC, POP and IMAP, Redis, HTTP, which speak in other words. A file
+//! with prompts in it is sent to a side that says nothing.
+//!
+//! ## Misses
+//!
+//! Shells inside TLS or any encryption. Prompts that somebody made up, where no command of the table is given in the first
+//! 2 KiB. Stages of PHP, Python and Java, whose length is written the other way round, and stages that are encoded.
+//! Sessions in which the side that was called begins with capitals, as no Unix command does.
+
+use super::shell;
+use crate::evidence::Evidence;
+use crate::facts::FlowFacts;
+use crate::proto::Side;
+
+/// The detector's name.
+pub const NAME: &str = "reverse-shell";
+
+/// Looks for a shell that the opener shows; the surest one speaks for the flow.
+pub fn inspect(facts: &FlowFacts) -> Option<Evidence> {
+    let shown = shell::shown_by(Side::Client, facts)?;
+    Some(shell::evidence(NAME, facts, shown))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::bind_shell;
+    use crate::evidence::Certainty::{self, Possible, Probable, Proven};
+    use crate::evidence::Says;
+    use crate::facts::samples::spoken;
+
+    #[test]
+    fn what_is_shown_and_told_decides() {
+        let cases: [(&[u8], &[u8], Option<Certainty>); 13] = [
+            (b"me@vm:/$ id\nuid=0(root)\n", b"id\n", Some(Proven)),
+            (b"$ uid=0(root)\n$ ", b"id\n", Some(Proven)),
+            (b"me@vm:/$ ", b"ls\n", Some(Probable)),
+            (b"$ ", b"ls\n", Some(Possible)),
+            (b"me@vm:/$ ", b"hello\n", Some(Possible)),
+            (b"me@vm:/$ ", b"", Some(Possible)),
+            (b"$ ", b"", None),
+            (b"uid=0(root) gid=0(root)\n", b"id\n", Some(Probable)),
+            (b"uid=0(root) gid=0(root)\n", b"", Some(Possible)),
+            (b"", b"id\nls\n", Some(Possible)),
+            (b"", b"\0\x76\x0b\0MZARU", Some(Probable)),
+            (b"", b"\0\x76\x0b\0MZ\x90\0", Some(Possible)),
+            (b"id\n", b"uid=0(root) gid=0(root)\n", None),
+        ];
+        for (client, server, certainty) in cases {
+            let found = inspect(&spoken(client, server));
+            let found = found.map(|evidence| evidence.certainty);
+            assert_eq!(found, certainty, "{client:?} {server:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_prompts_is_no_shell_and_a_middle_is_not_proven() {
+        let mut facts = spoken(b"me@vm:/$ id\nuid=0(root)\n", b"");
+        facts.quality.one_sided = false;
+        assert!(inspect(&facts).is_none());
+        let mut facts = spoken(b"uid=0(root) gid=0(root)\n", b"");
+        facts.quality.one_sided = false;
+        assert!(inspect(&facts).is_none());
+        let mut facts = spoken(b"me@vm:/$ id\nuid=0(root)\n", b"id\n");
+        facts.quality.midstream = true;
+        assert_eq!(inspect(&facts).unwrap().certainty, Probable);
+    }
+
+    #[test]
+    fn the_evidence_names_the_host_that_runs_the_shell_and_the_way() {
+        let asks = b"CONNECT a.test:4444 HTTP/1.1\r\n\r\n";
+        let client = [
+            &asks[..],
+            b"sh: 0: can't access tty; job control turned off\n$ uid=0(x)\n$ ",
+        ]
+        .concat();
+        let facts = spoken(&client, b"HTTP/1.1 200 OK\r\n\r\nid\n");
+        let evidence = inspect(&facts).unwrap();
+        let Says::Shell(said) = evidence.says else {
+            panic!("no shell");
+        };
+        assert_eq!(evidence.relay, evidence.session.client.address);
+        assert_eq!((said.mark, said.through), ("shell-complaint", Some("http")));
+        assert_eq!((said.family, said.reverse), (Some("unix"), true));
+        assert!(bind_shell::inspect(&facts).is_none());
+    }
+}

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Captures that look like shells that connect out, and are none.  Usage: [OUTPUT-DIR [SCENARIO...]]
+. "$(dirname "$0")/shells.sh"
+DETECTOR=reverse-shell
+TRANSCRIPT='root@victim:/# id\nuid=0(root) gid=0(root) groups=0(root)\nroot@victim:/# uname -s\nLinux\nroot@victim:/# '
+
+miss_transcript_sent() { # a file with prompts in it
+    net_up; on out timeout 20 nc.openbsd -l 4444 >/dev/null & PIDS+=($!); up out 4444
+    record in cli out; printf "$TRANSCRIPT" | on cli timeout 10 nc.openbsd -q 1 $OUT 4444; save
+}
+miss_output_only() { # what a one-liner printed, and nobody asks anything
+    reverse typed 1 -- sh -c "id | nc.openbsd -q 1 $OUT 4444"; has_text 'uid=0'
+}
+miss_chat() { # two people, one of whom called
+    net_up; operator out 4444 typed 0.8 'hello, are you there' 'did you see the numbers' 'ls is broken again' 'ok'
+    record in cli out
+    (sleep 0.6; typed 0.8 'hi' 'yes' 'who broke it?' 'date?') | on cli timeout 20 nc.openbsd -q 1 $OUT 4444 >/dev/null; save
+}
+miss_logs_over_tcp() { # lines of syslog, with a root prompt in one of them
+    net_up; on out timeout 20 nc.openbsd -l 514 >/dev/null & PIDS+=($!); up out 514
+    record in cli out
+    printf '<34>1 2026-01-01T00:00:00Z victim sh - - - root@victim:/# id\n<34>1 2026-01-01T00:00:01Z victim id - - - uid=0(root) gid=0(root)\n' |
+        on cli timeout 10 nc.openbsd -q 1 $OUT 514; save
+}
+miss_script_fetched() { # a script of commands that somebody fetches and nobody answers
+    net_up; operator out 4444 printf '#!/bin/sh\nid\nuname -a\nls -l\n'
+    record in cli out; on cli timeout 5 nc.openbsd -d $OUT 4444 >/dev/null || true; save
+}
+miss_web_page_with_transcript() {
+    net_up; mkdir -p "$W/pages"; printf "$TRANSCRIPT" >"$W/pages/index.html"
+    spawn out /usr/bin/python3 -m http.server -d "$W/pages" 8000; up out 8000
+    record in cli out; curl_ cli http://$OUT:8000/; save
+}
+scenarios "$@"
