@@ -43,7 +43,7 @@ pub struct Config {
     pub findings: Findings,
     /// What joins the two legs of a relay.
     pub relays: Relays,
-    /// Who goes where.
+    /// Who goes where, and when.
     pub rhythms: Rhythms,
     /// What relays are held against.
     pub baseline: Baseline,
@@ -132,10 +132,12 @@ pub struct Relays {
     pub joins: Number<64, 10_000_000>,
 }
 
-/// Who goes where.
+/// Who goes where, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rhythms {
+    /// Pairs of a client and the port of a server; of a few, the least useful gives way.
+    pub pairs: Number<64, 100_000_000>,
     /// Addresses of which it is remembered which hosts inside go there; the one seen first gives way.
     pub destinations: Number<64, 10_000_000>,
 }
@@ -177,6 +179,8 @@ pub struct Detectors {
     pub fan_out: FanOut,
     /// Hosts that never relayed and do.
     pub new_relay: Switch,
+    /// Clients that come back in a rhythm.
+    pub beacon: Switch,
     /// Sessions that do not end.
     pub long_lived_session: LongLivedSession,
 }
@@ -334,7 +338,8 @@ impl Default for Relays {
 impl Default for Rhythms {
     fn default() -> Self {
         Self {
-            destinations: Number::new(16_384),
+            pairs: Number::new(32_768),
+            destinations: Number::new(8_192),
         }
     }
 }
@@ -448,6 +453,7 @@ impl Config {
             flows: self.findings.sessions.count(),
             names: self.findings.names.count(),
             destinations: self.rhythms.destinations.count(),
+            pairs: self.rhythms.pairs.count(),
             relays: RelayLimits {
                 legs: self.relays.legs.count(),
                 nonces: self.relays.nonces.count(),
@@ -464,6 +470,7 @@ impl Config {
                 relay: self.detectors.relay.enabled,
                 multi_hop: self.detectors.multi_hop.enabled,
                 fan_out: self.detectors.fan_out.enabled,
+                beacon: self.detectors.beacon.enabled,
             },
         }
     }
@@ -511,6 +518,7 @@ impl Config {
             multi_hop: _,
             fan_out: _,
             new_relay: _,
+            beacon: _,
             long_lived_session: _,
         } = &self.detectors;
         Tuning {

@@ -1,5 +1,6 @@
 //! Evidence: what a detector or correlator concludes from facts, with the facts it stood on.
 
+pub mod beacon;
 pub mod lasting;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -11,6 +12,7 @@ use crate::facts::{FlowFacts, FlowId, Quality};
 use crate::proto::nonce::Kind;
 use crate::proto::target::Target;
 use crate::time::{Span, Timestamp};
+use beacon::Beacon;
 use lasting::Lasting;
 
 /// What one flow, or a few that belong together, contribute to a finding.
@@ -60,6 +62,8 @@ pub enum Says {
     Turn(Box<Turn>),
     /// One side gave the other a command shell.
     Shell(ShellSession),
+    /// A client comes back in a rhythm.
+    Beacon(Box<Beacon>),
     /// A session does not end.
     Lasting(Box<Lasting>),
 }

@@ -1,7 +1,7 @@
 //! Who goes where: how many hosts inside speak with each address.
 
 use super::recent::Recent;
-use crate::decode::Address;
+use crate::decode::{Address, Transport};
 use crate::facts::legs::Spoke;
 
 /// The clients of each address, as far as they are inside; the address seen first gives way.
@@ -71,7 +71,8 @@ impl Destinations {
     /// Takes a flow that speaks.
     pub fn spoke(&mut self, spoke: &Spoke) {
         let (client, server) = (spoke.client.address, spoke.server.address);
-        if !self.inside.has(client) {
+        let is_asked = matches!(spoke.transport, Transport::TCP | Transport::UDP);
+        if !is_asked || !self.inside.has(client) {
             return;
         }
         if !self.hosts.contains(&client) {
@@ -95,14 +96,17 @@ impl Destinations {
         self.clients.get(&address).map_or(0, Few::count)
     }
 
-    /// How rare it is to speak with an address, in nats: the logarithm of how many hosts were seen for each that does.
+    /// How much rarer it is to speak with an address than to speak with what one host of four does, in nats; below zero
+    /// where it is more usual. Of few hosts nothing can be told.
     #[expect(clippy::cast_precision_loss, reason = "counts of hosts")]
     pub fn rarity(&self, address: Address) -> f64 {
-        let clients = self.clients_of(address).max(1);
-        let hosts = self.hosts.len().max(clients);
-        ((hosts as f64 + 1.0) / (clients as f64 + 1.0))
-            .ln()
-            .min(MOST_RARITY)
+        let clients = self.clients_of(address).max(1) as f64;
+        let hosts = self.hosts.len() as f64;
+        if hosts < FEW_HOSTS {
+            return 0.0;
+        }
+        let rarity = ((hosts + 1.0) / (clients + 1.0)).ln() - USUAL;
+        rarity.clamp(LEAST_RARITY, MOST_RARITY)
     }
 
     /// Bytes of memory for one address, an upper bound.
@@ -114,13 +118,17 @@ impl Destinations {
 /// Clients of one address that are told apart.
 pub const MOST_CLIENTS: usize = 8;
 
+/// Below this nothing is told of what is usual.
+const FEW_HOSTS: f64 = 8.0;
+/// The logarithm of four.
+const USUAL: f64 = 1.386;
 /// No destination is rarer than this says, in nats: who is seen for the first time may be anybody.
 const MOST_RARITY: f64 = 2.0;
+const LEAST_RARITY: f64 = -1.0;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::Transport;
     use crate::facts::samples::endpoint;
     use crate::facts::{FlowId, Quality};
     use crate::time::Timestamp;
@@ -151,8 +159,8 @@ mod tests {
         let address = |text| endpoint(text).address;
         assert_eq!(seen.clients_of(address("192.0.2.66:0")), 1);
         assert_eq!(seen.clients_of(address("192.0.2.80:0")), MOST_CLIENTS);
-        assert!(seen.rarity(address("192.0.2.66:0")) > 1.9);
-        assert!(seen.rarity(address("192.0.2.80:0")) < 1.0);
+        assert!(seen.rarity(address("192.0.2.66:0")) > 0.9);
+        assert!(seen.rarity(address("192.0.2.80:0")) < 0.0);
         assert!(seen.is_inside(address("10.0.0.7:0")) && !seen.is_inside(address("192.0.2.80:0")));
     }
 }

@@ -27,6 +27,7 @@
 //! A tunnel that opens a new connection before each age. Sessions that are silent for longer than the flow table
 //! remembers them begin anew.
 
+use super::beacon;
 use super::destinations::Destinations;
 use super::names::Names;
 use super::ports;
@@ -71,7 +72,7 @@ fn weights(lasted: &Lasted, seen: &Destinations, names: &Names) -> Weights {
     weights.add("sessions that last are mostly harmless", BEFOREHAND);
     weights.add_if(goes_out, "goes out of the house", 1.0);
     weights.add_if(stays, "stays in the house", -1.0);
-    weights.add("few of the hosts seen go there", seen.rarity(server));
+    beacon::weigh_rarity(&mut weights, seen.rarity(server));
     weights.add_if(
         was_read && lasted.protocol.is_none() && lasted.traffic != Traffic::default(),
         "speaks nothing that is known",

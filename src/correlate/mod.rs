@@ -4,6 +4,7 @@
 //! order whatever the number of workers.
 
 pub mod associations;
+pub mod beacon;
 pub mod destinations;
 pub mod echoes;
 pub mod fan_out;
@@ -14,10 +15,13 @@ pub mod multi_hop;
 pub mod names;
 pub mod new_relay;
 pub mod nonces;
+pub mod pairs;
 pub mod ports;
 pub mod proxies;
 pub mod recent;
 pub mod relay;
+pub mod rhythm;
+pub mod sizes;
 pub mod slab;
 pub mod targets;
 
@@ -31,6 +35,7 @@ use crate::profile::Profile;
 use crate::proto::target::Target;
 use crate::time::Timestamp;
 use associations::Associations;
+use beacon::Beacons;
 use destinations::{Destinations, Inside};
 use fan_out::{FanOutLimits, FanOuts};
 use names::Names;
@@ -48,6 +53,7 @@ pub struct Ordered {
     fan_outs: FanOuts,
     new_relays: NewRelays,
     destinations: Destinations,
+    beacons: Option<Beacons>,
     speaks: Speaks,
     now: Timestamp,
     findings: Findings,
@@ -67,6 +73,8 @@ pub struct Limits {
     pub names: usize,
     /// Addresses of which it is remembered who goes there.
     pub destinations: usize,
+    /// Pairs of a client and a server whose rhythm is remembered.
+    pub pairs: usize,
     /// What joins the legs of relays.
     pub relays: RelayLimits,
     /// From how many on sessions in short succession are told.
@@ -84,6 +92,8 @@ pub struct Speaks {
     pub multi_hop: bool,
     /// `fan-out`.
     pub fan_out: bool,
+    /// `beacon`.
+    pub beacon: bool,
 }
 
 impl Ordered {
@@ -97,6 +107,7 @@ impl Ordered {
             relays: Relays::new(limits.relays),
             fan_outs: FanOuts::new(limits.fan_outs),
             destinations: Destinations::new(inside, limits.destinations),
+            beacons: limits.speaks.beacon.then(|| Beacons::new(limits.pairs)),
             new_relays: NewRelays::new(watch),
             speaks: limits.speaks,
             now: Timestamp::MIN,
@@ -258,10 +269,22 @@ impl Ordered {
         let (leg, joins) = self.relays.ended(end, now);
         if let Some(leg) = leg {
             self.new_relays.ended(&leg.session, end);
+            self.beat(&leg.session, end, now);
         }
         self.add_measured(&joins, now);
         self.proxies.ended(end);
         self.findings.end(end);
+    }
+
+    /// Takes a session that spoke and is over as a beat of whoever opened it.
+    fn beat(&mut self, session: &Session, end: &FlowEnd, now: Timestamp) {
+        let Some(beacons) = &mut self.beacons else {
+            return;
+        };
+        let beacon = beacons.ended(session, end, &self.destinations, &self.names);
+        if let Some(beacon) = beacon {
+            self.add(&beacon, now);
+        }
     }
 
     /// Findings that had to make room for newer ones since this was last asked.
@@ -287,6 +310,7 @@ impl Ordered {
             + limits.flows * Findings::OPEN_BYTES
             + limits.names * Names::ENTRY_BYTES
             + limits.destinations * Destinations::ENTRY_BYTES
+            + limits.pairs * Beacons::PAIR_BYTES
             + limits.remembered
                 * (Associations::ENTRY_BYTES + Proxies::ENTRY_BYTES + NewRelays::ENTRY_BYTES)
             + Relays::memory_bound(limits.relays)
@@ -317,6 +341,7 @@ mod tests {
             remembered: 8,
             names: 8,
             destinations: 8,
+            pairs: 8,
             relays: RelayLimits {
                 legs: 8,
                 nonces: 8,
@@ -333,6 +358,7 @@ mod tests {
                 relay: true,
                 multi_hop: true,
                 fan_out: true,
+                beacon: true,
             },
         };
         let watch = Watch {

@@ -98,7 +98,7 @@ fn mentioned(evidence: &Evidence) -> Vec<Address> {
         Says::Join(join) => vec![join.target.address],
         Says::Chain(chain) => chain.hosts.clone(),
         Says::Spread(spread) => vec![spread.target],
-        Says::Lasting(_) => Vec::new(),
+        Says::Lasting(_) | Says::Beacon(_) => Vec::new(),
         Says::Turn(turn) => turn.target.iter().filter_map(address_of).collect(),
         Says::Shell(_) => Vec::new(),
     }

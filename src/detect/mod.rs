@@ -51,7 +51,7 @@ pub struct Detector {
 }
 
 /// Every detector, in the order they are asked and documented.
-pub static DETECTORS: [Detector; 11] = [
+pub static DETECTORS: [Detector; 12] = [
     Detector {
         name: socks_proxy::NAME,
         mechanism: Some("proxy"),
@@ -155,6 +155,14 @@ pub static DETECTORS: [Detector; 11] = [
         inspect: nothing,
         enabled: |_| false,
         source: include_str!("../correlate/new_relay.rs"),
+    },
+    Detector {
+        name: "beacon",
+        mechanism: None,
+        attack: &[attack::WEB_PROTOCOLS],
+        inspect: nothing,
+        enabled: |_| false,
+        source: include_str!("../correlate/beacon.rs"),
     },
     Detector {
         name: "long-lived-session",

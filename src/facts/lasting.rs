@@ -33,3 +33,8 @@ pub struct Lasted {
     /// How well it was seen so far.
     pub quality: Quality,
 }
+
+/// The ports of services that answer each datagram alone, and are asked by the clock: DNS, DHCP, TFTP, NTP, NetBIOS, SNMP, syslog, DHCPv6, SSDP, WS-Discovery, mDNS, LLMNR.
+pub const ASKED: [u16; 17] = [
+    53, 67, 68, 69, 123, 137, 138, 161, 162, 514, 546, 547, 1900, 3702, 5351, 5353, 5355,
+];

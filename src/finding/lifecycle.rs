@@ -60,7 +60,11 @@ impl Subject {
                 client,
                 hosts: digest_of(&[]),
             },
-            Says::Exchange(_) | Says::Spread(_) | Says::Shell(_) | Says::Lasting(_) => Self::Pair {
+            Says::Exchange(_)
+            | Says::Spread(_)
+            | Says::Shell(_)
+            | Says::Beacon(_)
+            | Says::Lasting(_) => Self::Pair {
                 detector,
                 client,
                 server,
@@ -331,6 +335,7 @@ impl Draft {
             | Summary::Chains(_)
             | Summary::Spreads(_)
             | Summary::Shells(_)
+            | Summary::Beacon(_)
             | Summary::Lasting(_) => detect::by_name(subject.detector())?.mechanism,
         }
     }
@@ -421,7 +426,9 @@ fn is_again(says: &Says) -> bool {
         Says::Join(join) => join.again,
         Says::Turn(turn) => turn.again,
         Says::Lasting(lasting) => lasting.again,
-        Says::Exchange(_) | Says::Chain(_) | Says::Spread(_) | Says::Shell(_) => false,
+        Says::Exchange(_) | Says::Chain(_) | Says::Spread(_) | Says::Shell(_) | Says::Beacon(_) => {
+            false
+        }
     }
 }
 
@@ -434,7 +441,9 @@ fn target_of(says: &Says) -> Option<Target> {
             port: join.target.port,
         }),
         Says::Turn(turn) => turn.target.clone(),
-        Says::Chain(_) | Says::Spread(_) | Says::Shell(_) | Says::Lasting(_) => None,
+        Says::Chain(_) | Says::Spread(_) | Says::Shell(_) | Says::Beacon(_) | Says::Lasting(_) => {
+            None
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! The evidence of a finding: what many sessions say, summed up under a cap.
 
+pub mod beacon;
 mod joins;
 pub mod lasting;
 mod shells;
 mod turns;
 
+pub use beacon::BeaconSummary;
 pub use joins::{ChainSummary, JoinSummary, SpreadSummary};
 pub use lasting::LastingSummary;
 pub use shells::ShellSummary;
@@ -32,6 +34,8 @@ pub enum Summary {
     Turns(Box<TurnSummary>),
     /// Command shells.
     Shells(Box<ShellSummary>),
+    /// A rhythm.
+    Beacon(Box<BeaconSummary>),
     /// Sessions that do not end.
     Lasting(Box<LastingSummary>),
 }
@@ -50,6 +54,7 @@ impl Summary {
             Says::Turn(_) => Self::Turns(Box::default()),
             Says::Shell(_) => Self::Shells(Box::default()),
             Says::Lasting(_) => Self::Lasting(Box::default()),
+            Says::Beacon(_) => Self::Beacon(Box::default()),
         }
     }
 
@@ -63,13 +68,14 @@ impl Summary {
             (Self::Turns(summary), Says::Turn(turn)) => summary.add(turn),
             (Self::Shells(summary), Says::Shell(shell)) => summary.add(*shell),
             (Self::Lasting(summary), Says::Lasting(lasting)) => summary.add(lasting),
+            (Self::Beacon(summary), Says::Beacon(beacon)) => summary.add(beacon),
             _ => {}
         }
     }
 
     /// Whether it says of a host that it relays.
     pub fn tells_of_a_relay(&self) -> bool {
-        !matches!(self, Self::Lasting(_))
+        !matches!(self, Self::Lasting(_) | Self::Beacon(_))
     }
 
     /// Adds what a session carried, once it is over.
@@ -82,6 +88,7 @@ impl Summary {
             Self::Turns(summary) => summary.add_traffic(traffic),
             Self::Shells(summary) => summary.add_traffic(traffic),
             Self::Lasting(summary) => summary.add_traffic(traffic),
+            Self::Beacon(summary) => summary.add_traffic(traffic),
         }
     }
 
@@ -103,6 +110,7 @@ impl Summary {
             Self::Turns(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Shells(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Lasting(summary) => (summary.client_bytes, summary.server_bytes),
+            Self::Beacon(summary) => (summary.client_bytes, summary.server_bytes),
         }
     }
 }

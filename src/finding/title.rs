@@ -3,6 +3,7 @@
 use crate::decode::Address;
 use crate::evidence::{Mechanism, Session, UNSEEN};
 use crate::finding::names::Names;
+use crate::finding::summary::beacon::BeaconSummary;
 use crate::finding::summary::lasting::{self, LastingSummary};
 use crate::finding::summary::{
     JoinSummary, RelaySummary, ShellSummary, SpreadSummary, Summary, TurnSummary,
@@ -26,7 +27,18 @@ pub(super) fn of(
         Summary::Turns(summary) => turn(first, relay, summary, target, names),
         Summary::Shells(summary) => shell(first, summary),
         Summary::Lasting(summary) => lasts(first, summary, names),
+        Summary::Beacon(summary) => comes_back(first, summary, names),
     }
+}
+
+/// `10.0.0.1 comes back to 192.0.2.80:443 (www.example.test) every 60.0 s`
+fn comes_back(first: &Session, summary: &BeaconSummary, names: &Names) -> String {
+    let client = first.client.address.ip();
+    let server = names.show(&Target {
+        host: Host::from_ip(first.server.address.ip()),
+        port: first.server.port,
+    });
+    format!("{client} comes back to {server} {}", summary.period())
 }
 
 /// `10.0.0.1 has a session with 192.0.2.80:443 (www.example.test) for 1 h 42 min`

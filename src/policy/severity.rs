@@ -155,7 +155,7 @@ const JOINING: [&str; 3] = ["relay", "multi-hop", "fan-out"];
 /// The detectors of command shells.
 const SHELLS: [&str; 2] = ["reverse-shell", "bind-shell"];
 /// The detectors that weigh what a session or a rhythm does. A role says nothing about that.
-const WEIGHING: [&str; 1] = ["long-lived-session"];
+const WEIGHING: [&str; 2] = ["beacon", "long-lived-session"];
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use super::{Outbox, Report, quality_of, traffic_of};
 use crate::decode::Transport;
-use crate::facts::lasting::Lasted;
+use crate::facts::lasting::{ASKED, Lasted};
 use crate::flow::Flow;
 use crate::flow::lasting::Schedule;
 use crate::proto::Side;
@@ -53,8 +53,3 @@ fn is_session(flow: &Flow) -> bool {
         _ => false,
     }
 }
-
-/// DNS, DHCP, TFTP, NTP, NetBIOS, SNMP, syslog, DHCPv6, SSDP, WS-Discovery, mDNS, LLMNR.
-const ASKED: [u16; 17] = [
-    53, 67, 68, 69, 123, 137, 138, 161, 162, 514, 546, 547, 1900, 3702, 5351, 5353, 5355,
-];

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::beacon;
 use super::page::{Page, span};
 use super::quality;
 use crate::detect::Detector;
@@ -44,6 +45,7 @@ pub fn finding(
         Summary::Turns(turns) => lines(&mut page, turns.lines(&finding.names))?,
         Summary::Shells(shells) => lines(&mut page, shells.lines())?,
         Summary::Lasting(lasting) => lines(&mut page, lasting.lines())?,
+        Summary::Beacon(rhythm) => beacon::draw(&mut page, rhythm)?,
     }
     page.gap()?;
     limits(&mut page, finding, detector)
@@ -103,6 +105,9 @@ fn proof(finding: &Finding) -> String {
         }
         Summary::Shells(shells) => shells.spoken.show(ToString::to_string).join(", "),
         Summary::Spreads(_) => "the relayed sessions are in the findings of its relays".to_owned(),
+        Summary::Beacon(_) => {
+            "what the reasons weigh together; timing alone proves nothing".to_owned()
+        }
         Summary::Lasting(_) => {
             "the session was seen at that age, by the clock of the packets".to_owned()
         }
