@@ -167,7 +167,9 @@ fn bin_of(gap: f32) -> usize {
 
 /// The silence after which a series is no longer awaited.
 pub fn is_stale(rhythm: &Rhythm, now: Timestamp) -> bool {
-    let patience = Span::from_millis(1_000) * (rhythm.mean() as i64 + 1) * PATIENCE;
+    #[expect(clippy::cast_possible_truncation, reason = "whole seconds")]
+    let seconds = rhythm.mean() as i64;
+    let patience = Span::from_seconds(seconds.saturating_add(1)) * PATIENCE;
     now - rhythm.last() > patience
 }
 
