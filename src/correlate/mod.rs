@@ -23,6 +23,7 @@ pub mod relay;
 pub mod rhythm;
 pub mod sizes;
 pub mod slab;
+pub mod talks;
 pub mod targets;
 
 use crate::evidence::{Certainty, Evidence, Session};
@@ -167,6 +168,9 @@ impl Ordered {
 
     /// Takes a flight that a side began.
     pub fn flight(&mut self, flight: &Flight, now: Timestamp) {
+        if let Some(beacons) = &mut self.beacons {
+            beacons.flight(flight, now);
+        }
         let joins = self.relays.flight(flight, now);
         self.add_measured(&joins, now);
     }
@@ -281,8 +285,8 @@ impl Ordered {
         let Some(beacons) = &mut self.beacons else {
             return;
         };
-        let beacon = beacons.ended(session, end, &self.destinations, &self.names);
-        if let Some(beacon) = beacon {
+        let told = beacons.ended(session, end, &self.destinations, &self.names);
+        for beacon in told {
             self.add(&beacon, now);
         }
     }
@@ -310,7 +314,7 @@ impl Ordered {
             + limits.flows * Findings::OPEN_BYTES
             + limits.names * Names::ENTRY_BYTES
             + limits.destinations * Destinations::ENTRY_BYTES
-            + limits.pairs * Beacons::PAIR_BYTES
+            + Beacons::memory_bound(limits.pairs)
             + limits.remembered
                 * (Associations::ENTRY_BYTES + Proxies::ENTRY_BYTES + NewRelays::ENTRY_BYTES)
             + Relays::memory_bound(limits.relays)

@@ -50,21 +50,22 @@ impl Rhythm {
         }
     }
 
-    /// Takes the next moment. One that is older than the last is left out.
+    /// Takes the next moment; says whether it is a beat of its own. One that is older than the last is left out.
     #[expect(clippy::cast_possible_truncation, reason = "gaps are kept as f32")]
-    pub fn beat(&mut self, now: Timestamp) {
+    pub fn beat(&mut self, now: Timestamp) -> bool {
         let gap = (now - self.last).as_seconds_f64() as f32;
         if gap < 0.0 {
-            return;
+            return false;
         }
         if gap < (self.period * AT_ONCE).max(LEAST_GAP) {
             self.companions = self.companions.saturating_add(1);
-            return;
+            return false;
         }
         self.last = now;
         let beats = self.beats_in(gap);
         self.missing = self.missing.saturating_add(beats - 1);
         self.take(gap / f32::from(beats));
+        true
     }
 
     /// How many periods lie in a gap: two or three only where they fit.

@@ -60,6 +60,16 @@ impl Sizes {
         self.most - self.least <= self.least / 16 + 2 * ALIKE
     }
 
+    /// Whether none is twice as large as another.
+    pub const fn are_within_edges(&self) -> bool {
+        self.most <= self.least.saturating_mul(2)
+    }
+
+    /// The largest.
+    pub const fn most(&self) -> u32 {
+        self.most
+    }
+
     /// Whether they are all of one size.
     pub const fn are_alike(&self) -> bool {
         self.most - self.least <= 2 * ALIKE
