@@ -57,4 +57,16 @@ hit_raw_missing_beats() { # the same with beats that are missing
     save; stretch 100 0.05
 }
 
+
+hit_session_raw() { # one session at an odd port, a line every two seconds that comes back
+    net_up; spawn out socat TCP-LISTEN:4455,fork,reuseaddr EXEC:cat; up out 4455
+    record; lines 12 2 | on cli timeout 40 socat - TCP:$OUT:4455 >/dev/null; save; stretch 30
+}
+lines() { local n; for n in $(seq "$1"); do sleep "$2"; printf 'alive %04d from workstation-17\n' "$n"; done; sleep 0.5; }
+
+hit_session_tls() { # one TLS session to an address that nobody looked up, a line every two seconds
+    net_up; web_up; server_up; spawn out socat OPENSSL-LISTEN:8443,fork,reuseaddr,cert="$W/out.crt",key="$W/out.key",verify=0 EXEC:cat; up out 8443
+    record; looks_up_only; lines 12 2 | on cli timeout 40 openssl s_client -quiet -connect $OUT:8443 >/dev/null 2>&1 || true; save; stretch 30
+}
+
 scenarios "$@"

@@ -52,4 +52,16 @@ miss_long_poll() { # a page that is held until something happens, asked for agai
     record; again 14 0.01 curl_ cli http://web.example.test:8080/poll; save; stretch 60 0.1
 }
 
+
+miss_mqtt_keepalive() { # a thing that waits for messages of a broker outside: PINGREQ every five seconds
+    net_up; printf 'listener 1883 %s\nallow_anonymous true\n' $OUT >"$W/mosquitto.conf"
+    spawn out mosquitto -c "$W/mosquitto.conf"; up out 1883
+    record; on cli timeout 56 mosquitto_sub -h $OUT -t room/7 -k 5 >/dev/null || true; save
+}
+
+miss_ssh_keepalive() { # an SSH session that nobody uses, asked every two seconds whether it is alive
+    net_up; sshd_up out
+    record; on cli timeout 26 "${SSH[@]}" -N -o ServerAliveInterval=2 root@$OUT || true; save; stretch 30
+}
+
 scenarios "$@"
