@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::correlate::fan_out::FanOutLimits;
 use crate::correlate::new_relay::{self, Watch};
+use crate::correlate::payloads::Payloads;
 use crate::correlate::relay::RelayLimits;
 use crate::correlate::{self, Ordered, Speaks};
 use crate::decode::FragmentLimits;
@@ -22,6 +23,7 @@ use crate::policy::list::List;
 use crate::policy::networks::Networks;
 use crate::policy::prefix::Prefix;
 use crate::profile::Profile;
+use crate::profile::host::{Call, Host};
 use crate::profile::learner::{self, Detail, Learner};
 use crate::shard::{self, SHARDS, Shard};
 use crate::time::Span;
@@ -60,6 +62,9 @@ pub struct Config {
     /// The profile that `baseline.profile` names, once it is loaded.
     #[serde(skip)]
     known: Option<Profile>,
+    /// What it says of payload sizes, where it is asked.
+    #[serde(skip)]
+    payloads: Option<Profile>,
 }
 
 /// Threads.
@@ -167,6 +172,8 @@ pub struct Detectors {
     pub http_forward_proxy: Switch,
     /// Tunnels in WebSockets.
     pub websocket_tunnel: Switch,
+    /// Forwarding in SSH.
+    pub ssh_tunnel: Switch,
     /// Command shells shown by the side that opened the connection.
     pub reverse_shell: Switch,
     /// Command shells shown by the side that was called.
@@ -183,6 +190,8 @@ pub struct Detectors {
     pub beacon: Switch,
     /// Sessions that do not end.
     pub long_lived_session: LongLivedSession,
+    /// Payload sizes that are not those of the profile.
+    pub payload_anomaly: Switch,
 }
 
 /// Sessions that do not end.
@@ -328,7 +337,7 @@ impl Default for Findings {
 impl Default for Relays {
     fn default() -> Self {
         Self {
-            legs: Number::new(1 << 18),
+            legs: Number::new(7 << 15),
             nonces: Number::new(1 << 18),
             joins: Number::new(4_096),
         }
@@ -415,6 +424,8 @@ impl Config {
         if let Some(profile) = &config.baseline.profile {
             let beside = path.parent().unwrap_or(Path::new(""));
             let known = Profile::load(&beside.join(profile), config.baseline.hosts.count())?;
+            let asked = config.detectors.payload_anomaly.enabled;
+            config.payloads = known.payloads().filter(|_| asked);
             config.known = Some(known.without_details());
         }
         Ok(config)
@@ -471,6 +482,7 @@ impl Config {
                 multi_hop: self.detectors.multi_hop.enabled,
                 fan_out: self.detectors.fan_out.enabled,
                 beacon: self.detectors.beacon.enabled,
+                reverse_shell: self.detectors.reverse_shell.enabled,
             },
         }
     }
@@ -486,6 +498,7 @@ impl Config {
         let inside = self.networks.inside.iter();
         Watch {
             baseline: speaks.then_some(baseline),
+            payloads: self.payloads.clone(),
             learns,
             inside: inside.map(Prefix::addresses).collect(),
             limits: self.profile_limits(),
@@ -495,7 +508,7 @@ impl Config {
 
     /// Whether payload sizes are counted though nobody learns.
     pub fn measures(&self) -> bool {
-        false
+        self.payloads.is_some()
     }
 
     fn profile_limits(&self) -> learner::Limits {
@@ -512,6 +525,7 @@ impl Config {
             http_connect_proxy,
             http_forward_proxy,
             websocket_tunnel,
+            ssh_tunnel,
             reverse_shell,
             bind_shell,
             relay: _,
@@ -520,12 +534,14 @@ impl Config {
             new_relay: _,
             beacon: _,
             long_lived_session: _,
+            payload_anomaly: _,
         } = &self.detectors;
         Tuning {
             socks_proxy: socks_proxy.enabled,
             http_connect_proxy: http_connect_proxy.enabled,
             http_forward_proxy: http_forward_proxy.enabled,
             websocket_tunnel: websocket_tunnel.enabled,
+            ssh_tunnel: ssh_tunnel.enabled,
             reverse_shell: reverse_shell.enabled,
             bind_shell: bind_shell.enabled,
         }
@@ -540,7 +556,18 @@ impl Config {
     /// What is watched in a run; or the profile that is loaded, here and in the run.
     fn profiles_bound(&self) -> usize {
         let copies = 1 + usize::from(self.baseline.profile.is_some());
-        copies * Learner::memory_bound(self.profile_limits(), Detail::Least)
+        let least = copies * Learner::memory_bound(self.profile_limits(), Detail::Least);
+        least + self.payloads_bound()
+    }
+
+    /// The payload sizes of the profile, here and in the run, those of an hour, and those of the flows that are measured.
+    fn payloads_bound(&self) -> usize {
+        let Some(known) = &self.payloads else {
+            return 0;
+        };
+        let windows = known.len() * Host::CALLS;
+        windows * (2 * Call::BYTES + Payloads::WINDOW_BYTES)
+            + Shard::measured_bound(self.shard_limits())
     }
 
     /// What a run that learns needs for that, an upper bound in bytes.

@@ -4,6 +4,7 @@ pub mod beacon;
 pub mod lasting;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod ssh;
 pub mod weighed;
 
 use crate::decode::{Address, Endpoint, Transport};
@@ -14,6 +15,7 @@ use crate::proto::target::Target;
 use crate::time::{Span, Timestamp};
 use beacon::Beacon;
 use lasting::Lasting;
+use ssh::SshUse;
 
 /// What one flow, or a few that belong together, contribute to a finding.
 #[derive(Clone, Debug)]
@@ -58,8 +60,12 @@ pub enum Says {
     Chain(Chain),
     /// Sessions went to many in short succession.
     Spread(Spread),
+    /// An SSH session carries other connections.
+    Ssh(Box<SshUse>),
     /// A host that never relayed does.
     Turn(Box<Turn>),
+    /// Payload sizes of a host moved.
+    Drift(Drift),
     /// One side gave the other a command shell.
     Shell(ShellSession),
     /// A client comes back in a rhythm.
@@ -225,6 +231,57 @@ pub struct Turn {
     /// Whether the session was told before, by another detector.
     pub again: bool,
 }
+
+/// Payload sizes of a host that calls a port are no longer what they were.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Drift {
+    /// The port that it calls.
+    pub port: u16,
+    /// Whether the host sends them, or is sent them.
+    pub sent: bool,
+    /// Flows that show it.
+    pub flows: u64,
+    /// How they differ.
+    pub fit: Fit,
+}
+
+/// How payload sizes differ from the usual ones.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fit {
+    /// How unlikely it is by chance: the negative decimal logarithm of a bound on the p-value of the G-test, in which each
+    /// flow is one observation.
+    pub level: f64,
+    /// How far sizes moved: Wasserstein distance of the two, in doublings.
+    pub distance: f64,
+    /// The share of votes at sizes that usually have less than a hundredth of them.
+    pub novelty: f64,
+    /// Bytes that every payload is larger by, if one number explains most of the distance.
+    pub shift: Option<i64>,
+}
+
+impl Drift {
+    /// `sent` or `received`.
+    pub const fn direction(&self) -> &'static str {
+        if self.sent { "sent" } else { "received" }
+    }
+
+    /// What adds as many bytes to each payload as were added.
+    pub fn framing(&self) -> Option<&'static str> {
+        let shift = self.fit.shift?;
+        let framings = FRAMINGS.iter();
+        let known = framings.filter(|(least, most, _)| (*least..=*most).contains(&shift));
+        known.map(|(.., name)| *name).next()
+    }
+}
+
+/// Bytes that a framing adds to each payload: WebSocket headers with and without a mask (RFC 6455 5.2), a TLS 1.3 record with
+/// its tag (RFC 8446 5.2), an SSH packet with padding and tag (RFC 4253 6), WireGuard's data message and what OpenVPN adds.
+const FRAMINGS: [(i64, i64, &str); 4] = [
+    (2, 8, "WebSocket frames"),
+    (21, 23, "TLS records"),
+    (24, 31, "SSH packets or TLS 1.2 records"),
+    (32, 60, "a VPN"),
+];
 
 /// For how long a host was watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

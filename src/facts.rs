@@ -4,12 +4,15 @@ pub mod lasting;
 pub mod legs;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod ssh;
 
 use crate::decode::{Endpoint, Label, Transport};
 use crate::facts::legs::Spoke;
 use crate::proto::dns::Named;
-use crate::proto::stack::{Kind, Layer};
+use crate::proto::stack::{Kind, Layer, Protocol};
+use crate::proto::tls::ClientHello;
 use crate::time::{Span, Timestamp};
+use ssh::SshConduct;
 
 /// A flow's name within a run: the number of the frame that opened it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +41,19 @@ pub struct FlowFacts {
     pub traffic: Traffic,
     /// How well it was seen.
     pub quality: Quality,
+    /// What an SSH session in it does behind its key exchange, once that tells something.
+    pub ssh: Option<Box<SshConduct>>,
+}
+
+impl FlowFacts {
+    /// The hello of a TLS client that does not say what it will speak.
+    pub fn mute_hello(&self) -> Option<&ClientHello> {
+        let Protocol::Tls(tls) = &self.layers.first()?.protocol else {
+            return None;
+        };
+        let hello = tls.client_hello.as_ref()?;
+        hello.is_mute()?.then_some(hello)
+    }
 }
 
 /// Payload that a flow carried.

@@ -4,6 +4,7 @@
 //! many threads there are, and each has its own caps and its own order of forgetting, so that what is found does not
 //! depend on the threads.
 
+mod dark;
 mod lasting;
 mod legs;
 mod measuring;
@@ -16,7 +17,7 @@ use crate::decode::{Segment, Transport};
 use crate::detect;
 use crate::evidence::Evidence;
 use crate::facts::lasting::Lasted;
-use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
+use crate::facts::legs::{Asked, Flight, Sighting, Spoke, Totals};
 use crate::facts::{
     Answers, FlowEnd, FlowFacts, FlowId, FlowPortrait, PayloadSizes, Quality, Traffic,
 };
@@ -27,6 +28,7 @@ use crate::flow::lasting::Schedule;
 use crate::flow::nonces::NonceKey;
 use crate::flow::probing::{FirstPiece, Piece, Probe, Probing};
 use crate::flow::rings::Rings;
+use crate::flow::ssh::Reader;
 use crate::flow::table::{Due, FlowTable, Timeouts};
 use crate::flow::tcp::{self, Payload};
 use crate::flow::{Flow, Observed};
@@ -106,6 +108,8 @@ pub enum Report {
     Spoke(Box<Spoke>),
     /// A side of a flow that spoke began a flight.
     Flight(Flight),
+    /// A side of a multiplexed tunnel had the other one open a connection.
+    Asked(Asked),
     /// TCP ended a flow that spoke and is kept for a while.
     Totals(Totals),
     /// A payload began with a nonce.
@@ -148,6 +152,8 @@ pub struct ShardCounts {
     pub late_segments: u64,
     /// Stream heads given up because their budget was used up.
     pub heads_given_up: u64,
+    /// SSH sessions of which only the clear part was read, because too many are read at once.
+    pub ssh_unread: u64,
 }
 
 impl ShardCounts {
@@ -158,6 +164,7 @@ impl ShardCounts {
         self.copies += other.copies;
         self.late_segments += other.late_segments;
         self.heads_given_up += other.heads_given_up;
+        self.ssh_unread += other.ssh_unread;
     }
 }
 
@@ -170,6 +177,8 @@ pub struct Shard {
     /// Flows that hold heads, oldest first.
     asking: Rings,
     head_bytes: usize,
+    /// Flows that have a reader of SSH sizes.
+    readers: usize,
     limits: Limits,
     tuning: detect::Tuning,
     nonces: NonceKey,
@@ -187,6 +196,7 @@ impl Shard {
             closed: Closed::new(limits.timeouts.closed),
             asking: Rings::new(1),
             head_bytes: 0,
+            readers: 0,
             limits,
             tuning,
             nonces,
@@ -315,6 +325,7 @@ impl Shard {
         };
         if segment.transport == Transport::TCP {
             self.tell(place, &piece, events);
+            self.read_dark(place, &piece, moment.time, events);
         }
         if is_probed {
             self.probe(place, from, segment, payload, events);
@@ -337,6 +348,32 @@ impl Shard {
         if let Some(flow) = self.table.flow_mut(place) {
             legs::tell(flow, piece, &self.nonces, events);
         }
+    }
+
+    /// Shows a payload to the reader of an SSH session.
+    fn read_dark(
+        &mut self,
+        place: Place,
+        piece: &legs::Piece<'_>,
+        now: Timestamp,
+        events: &mut Outbox<'_>,
+    ) {
+        let Some(flow) = self.table.flow_mut(place) else {
+            return;
+        };
+        let had_reader = flow.ssh.is_some();
+        if !had_reader && dark::begins(flow, piece.segment, piece.payload) {
+            if self.readers < most_readers(self.limits) {
+                dark::meet(flow);
+            } else {
+                self.counts.ssh_unread += 1;
+            }
+        }
+        if flow.ssh.is_some() && piece.payload.new_bytes > 0 {
+            dark::take(flow, piece.from, piece.segment, piece.payload, now);
+            dark::tell(flow, &self.tuning, events);
+        }
+        self.readers = count_reader(self.readers, had_reader, flow.ssh.is_some());
     }
 
     /// Closes a connection that is over without waiting for its time to pass; brings the end of any other nearer.
@@ -448,6 +485,11 @@ impl Shard {
         };
         let freed = flow.probe.allocated();
         self.head_bytes = self.head_bytes.saturating_sub(freed);
+        let had_reader = flow.ssh.is_some();
+        if had_reader || self.readers < most_readers(self.limits) {
+            dark::begin(flow);
+        }
+        self.readers = count_reader(self.readers, had_reader, flow.ssh.is_some());
         report(flow, &self.tuning, &self.nonces, &mut self.watching, events);
     }
 
@@ -537,6 +579,7 @@ impl Shard {
             self.head_bytes = self.head_bytes.saturating_sub(held);
         }
         lasting::tell_last(flow, &self.limits.lasting, events);
+        self.readers = count_reader(self.readers, flow.ssh.is_some(), false);
         close(flow, &self.tuning, &self.nonces, &mut self.watching, events);
         if flow.measured
             && let Some(sizes) = self.measuring.end(flow)
@@ -565,7 +608,8 @@ impl Shard {
     pub fn memory_bound(limits: Limits) -> usize {
         let flows = limits.flows * (FlowTable::FLOW_BYTES + Rings::NODE_BYTES);
         let overshoot = 2 * Head::CAPACITY;
-        usize::from(SHARDS) * (flows + limits.head_bytes + overshoot + Closed::BYTES)
+        let readers = most_readers(limits) * Reader::MOST_BYTES;
+        usize::from(SHARDS) * (flows + readers + limits.head_bytes + overshoot + Closed::BYTES)
     }
 
     /// Of so many flows the payload sizes of one are counted at once, where somebody asks for them.
@@ -581,6 +625,17 @@ impl Shard {
     pub fn events_bound(limits: Limits) -> usize {
         usize::from(SHARDS) * limits.flows * size_of::<Event>() * 17 / 16
     }
+}
+
+/// How many SSH sessions are read behind their key exchange at once: one flow in so many.
+fn most_readers(limits: Limits) -> usize {
+    limits.flows / FLOWS_FOR_A_READER + 1
+}
+
+fn count_reader(readers: usize, had: bool, has: bool) -> usize {
+    readers
+        .saturating_sub(had.into())
+        .saturating_add(has.into())
 }
 
 /// Numbers the events of one cause.
@@ -654,7 +709,8 @@ fn report(
     let facts = facts_of(flow, layers);
     let evidence = detect::inspect(&facts, tuning);
     let declares = |layer: &Layer| matches!(layer.protocol, Protocol::Proxy(_));
-    if !evidence.is_empty() || facts.layers.iter().any(declares) {
+    let is_asked_for = facts.layers.iter().any(declares) || facts.mute_hello().is_some();
+    if !evidence.is_empty() || is_asked_for {
         flow.reported = true;
         events.push(Report::Flow(Box::new(facts), evidence));
     }
@@ -669,6 +725,7 @@ fn close(
 ) {
     conclude(flow);
     report(flow, tuning, nonces, watching, events);
+    dark::end(flow, tuning, events);
     if let Some(portrait) = watching.portrait(flow) {
         events.push(Report::Portrait(Box::new(portrait)));
     }
@@ -703,6 +760,7 @@ fn facts_of(flow: &Flow, layers: Vec<Layer>) -> FlowFacts {
         layers,
         traffic: traffic_of(flow),
         quality: quality_of(flow),
+        ssh: None,
     }
 }
 
@@ -728,6 +786,7 @@ fn quality_of(flow: &Flow) -> Quality {
     }
 }
 
+const FLOWS_FOR_A_READER: usize = 128;
 /// Room for events that is made at once at first. It grows by a sixteenth, not twofold, so that the bound is near.
 const FEW_EVENTS: usize = 1_024;
 
@@ -776,6 +835,7 @@ mod tests {
                 http_connect_proxy: true,
                 http_forward_proxy: true,
                 websocket_tunnel: true,
+                ssh_tunnel: true,
                 reverse_shell: true,
                 bind_shell: true,
             };
@@ -851,7 +911,11 @@ mod tests {
             }
             match report {
                 Report::Ended(end) if !self.reported.contains(&end.id) => None,
-                Report::Spoke(_) | Report::Flight(_) | Report::Totals(_) | Report::Nonce(_) => None,
+                Report::Spoke(_)
+                | Report::Flight(_)
+                | Report::Asked(_)
+                | Report::Totals(_)
+                | Report::Nonce(_) => None,
                 report => Some(text(report)),
             }
         }

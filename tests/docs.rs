@@ -25,6 +25,7 @@ fn detector_pages_are_their_module_docs() {
         let page = root().join(format!("docs/detectors/{}.md", detector.name));
         let figures = match detector.name {
             "relay" => relay_figures(),
+            "ssh-tunnel" => ssh_figures(),
             _ => String::new(),
         };
         renew_or_compare(&page, &(detector.page() + &figures));
@@ -67,6 +68,80 @@ fn relay_rows(path: &Path) -> String {
     };
     relays.map(row).collect()
 }
+
+/// What was found in the project's captures of SSH: by implementation, cipher and use, and in ordinary sessions.
+fn ssh_figures() -> String {
+    let mut captures = files_in(&root().join("testdata/pcaps/ssh-tunnel"));
+    captures.retain(|path| path.extension().is_some_and(|end| end == "pcap"));
+    captures.sort();
+    let (mut carrying, mut ordinary) = (String::new(), String::new());
+    for path in &captures {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let findings = replay::findings(&format!("ssh-tunnel/{stem}.pcap"), 0, "");
+        let tunnels: Vec<&Finding> = findings
+            .iter()
+            .filter(|found| found.detector == "ssh-tunnel")
+            .collect();
+        match stem.split_once('-') {
+            Some(("hit", name)) => carrying += &ssh_row(name, &tunnels),
+            Some((_, name)) => {
+                let (sessions, alarms) = (sessions_in(path), tunnels.len());
+                ordinary += &format!("| {name} | {sessions} | {alarms} |\n");
+            }
+            None => {}
+        }
+    }
+    format!("{SSH_FIGURES}{carrying}{SSH_ORDINARY}{ordinary}")
+}
+
+fn ssh_row(name: &str, tunnels: &[&Finding]) -> String {
+    let kinds = tunnels.iter().map(|found| match &found.evidence {
+        Summary::Ssh(ssh) => ssh.kinds.show(|kind| kind.name().to_owned()).join(", "),
+        _ => String::new(),
+    });
+    let seconds = tunnels
+        .iter()
+        .map(|found| format!("{:.1}", (found.raised - found.first_seen).as_seconds_f64()));
+    let kinds: Vec<String> = kinds.collect();
+    let seconds: Vec<String> = seconds.collect();
+    format!(
+        "| {name} | {} | {} |\n",
+        kinds.join("; "),
+        seconds.join("; ")
+    )
+}
+
+/// Connections that are opened in a capture of Ethernet frames with IPv4, those for names left out.
+fn sessions_in(path: &Path) -> u64 {
+    let mut capture = pcap::Capture::from_file(path).unwrap();
+    let mut count = 0;
+    while let Ok(packet) = capture.next_packet() {
+        let [.., 8, 0, first, _] = packet.data[..16] else {
+            continue;
+        };
+        let tcp = 14 + usize::from(first & 15) * 4;
+        count += u64::from(packet.data[23] == 6 && packet.data[tcp + 13] & 0x12 == 2);
+    }
+    count
+}
+
+const SSH_FIGURES: &str = "
+## Figures
+
+Each capture in `testdata/pcaps/ssh-tunnel` was made by running an implementation with a cipher for a use, which give it its
+name; the README there tells how. `gcm` is AES-GCM, `etm` AES-CTR with HMAC-SHA2-256 over what is encrypted, `ctr` the same
+over what is not, `umac` AES-CTR with UMAC-64.
+
+| implementation, cipher, use | found | seconds |
+|---|---|---|
+";
+
+const SSH_ORDINARY: &str = "
+And what was found where nothing is carried: connections that were opened, and alarms.
+
+| implementation, cipher, use | connections | alarms |
+|---|---|---|
+";
 
 /// Packets of a capture up to a moment, all flows together.
 fn packets_until(path: &Path, moment: Timestamp) -> u64 {

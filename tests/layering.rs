@@ -14,7 +14,7 @@ const MAY_NAME: &str = "
     proto::cursor
     source         time proto::cursor
     decode         time proto::cursor source::Frame source::LinkType
-    flow           time decode proto facts::FlowId facts::Ending facts::Phase facts::SizeBin
+    flow           time decode proto facts::ssh facts::FlowId facts::Ending facts::Phase facts::SizeBin
     proto
     facts          time proto decode::Address decode::Endpoint decode::Label decode::Transport
     evidence       time proto facts decode::Address decode::Endpoint decode::Transport

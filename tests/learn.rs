@@ -264,6 +264,21 @@ fn hosts_that_there_was_no_room_for_are_told() {
     assert!(messages.contains("raise baseline.hosts"), "{messages}");
 }
 
+/// What is soft stays at medium, whoever calls.
+#[test]
+fn payloads_that_moved_are_medium() {
+    let line = r#"{"detector":"payload-anomaly","certainty":"probable","last_seen":"2026-11-21T00:00:00Z","client":{"ip":"10.0.0.5"},"server":{"ip":"192.0.2.9","port":443},"relay":"10.0.0.5","evidence":{}}"#;
+    let judged = Config::default()
+        .policy()
+        .judge_line(line.as_bytes())
+        .unwrap();
+    assert!(
+        judged.line.contains("\"severity\":\"medium\""),
+        "{}",
+        judged.line
+    );
+}
+
 #[test]
 fn a_profile_is_written_whole_or_not_at_all() {
     let scratch = Scratch::new("learn-write");

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Finds relays in network traffic: SOCKS and HTTP proxies, and what they carry.
+/// Finds relays in network traffic: proxies, port forwards, tunnels, chains of hops and reverse shells.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Arguments {

@@ -8,6 +8,7 @@ pub mod beacon;
 pub mod destinations;
 pub mod echoes;
 pub mod fan_out;
+pub mod initiative;
 pub mod legs;
 pub mod long_lived;
 pub mod measured;
@@ -16,6 +17,7 @@ pub mod names;
 pub mod new_relay;
 pub mod nonces;
 pub mod pairs;
+pub mod payloads;
 pub mod ports;
 pub mod proxies;
 pub mod recent;
@@ -28,7 +30,7 @@ pub mod targets;
 
 use crate::evidence::{Certainty, Evidence, Session};
 use crate::facts::lasting::Lasted;
-use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
+use crate::facts::legs::{Asked, Flight, Sighting, Spoke, Totals};
 use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, PayloadSizes};
 use crate::finding::Finding;
 use crate::finding::lifecycle::Findings;
@@ -39,8 +41,10 @@ use associations::Associations;
 use beacon::Beacons;
 use destinations::{Destinations, Inside};
 use fan_out::{FanOutLimits, FanOuts};
+use initiative::Initiatives;
 use names::Names;
 use new_relay::{NewRelays, Watch};
+use payloads::Payloads;
 use proxies::Proxies;
 use relay::{RelayLimits, Relays};
 
@@ -52,9 +56,11 @@ pub struct Ordered {
     names: Names,
     relays: Relays,
     fan_outs: FanOuts,
+    initiatives: Initiatives,
     new_relays: NewRelays,
     destinations: Destinations,
     beacons: Option<Beacons>,
+    payloads: Payloads,
     speaks: Speaks,
     now: Timestamp,
     findings: Findings,
@@ -95,6 +101,8 @@ pub struct Speaks {
     pub fan_out: bool,
     /// `beacon`.
     pub beacon: bool,
+    /// `reverse-shell`, where it is encrypted.
+    pub reverse_shell: bool,
 }
 
 impl Ordered {
@@ -109,6 +117,8 @@ impl Ordered {
             fan_outs: FanOuts::new(limits.fan_outs),
             destinations: Destinations::new(inside, limits.destinations),
             beacons: limits.speaks.beacon.then(|| Beacons::new(limits.pairs)),
+            initiatives: Initiatives::new(limits.remembered, limits.speaks.reverse_shell),
+            payloads: Payloads::new(watch.payloads.clone()),
             new_relays: NewRelays::new(watch),
             speaks: limits.speaks,
             now: Timestamp::MIN,
@@ -119,6 +129,7 @@ impl Ordered {
 
     /// Takes a flow that was read, with what detectors say of it.
     pub fn flow(&mut self, facts: &FlowFacts, evidence: Vec<Evidence>, now: Timestamp) {
+        self.initiatives.read(facts, now);
         let joins = self.relays.read(facts, &evidence, &self.names, now);
         for evidence in evidence {
             for known in self.proxies.weigh(evidence) {
@@ -171,8 +182,16 @@ impl Ordered {
         if let Some(beacons) = &mut self.beacons {
             beacons.flight(flight, now);
         }
+        if let Some(shell) = self.initiatives.flight(flight, now) {
+            self.add(&shell, now);
+        }
         let joins = self.relays.flight(flight, now);
         self.add_measured(&joins, now);
+    }
+
+    /// Takes a connection that a side of a multiplexed tunnel asked for.
+    pub fn asked(&mut self, asked: &Asked) {
+        self.relays.asked(asked);
     }
 
     /// Takes what a flow carried that TCP ended.
@@ -263,13 +282,18 @@ impl Ordered {
     }
 
     /// Takes the payload sizes of a flow that is about to end.
-    pub fn sizes(&mut self, sizes: &PayloadSizes) {
+    pub fn sizes(&mut self, sizes: &PayloadSizes, now: Timestamp) {
         self.new_relays.sizes(sizes);
+        let moved = self.payloads.sizes(sizes, now);
+        self.add_all(&moved, now);
     }
 
     /// Takes the end of a flow that was read.
     pub fn ended(&mut self, end: &FlowEnd, now: Timestamp) {
         self.associations.forget(end.id);
+        if let Some(shell) = self.initiatives.ended(end, now) {
+            self.add(&shell, now);
+        }
         let (leg, joins) = self.relays.ended(end, now);
         if let Some(leg) = leg {
             self.new_relays.ended(&leg.session, end);
@@ -305,6 +329,8 @@ impl Ordered {
     pub fn finish(mut self) -> (Vec<Finding>, Option<Profile>) {
         let ways = self.relays.ways(None);
         self.add_all(&ways, self.now);
+        let moved = self.payloads.close();
+        self.add_all(&moved, self.now);
         (self.findings.finish(), self.new_relays.into_profile())
     }
 
@@ -316,7 +342,10 @@ impl Ordered {
             + limits.destinations * Destinations::ENTRY_BYTES
             + Beacons::memory_bound(limits.pairs)
             + limits.remembered
-                * (Associations::ENTRY_BYTES + Proxies::ENTRY_BYTES + NewRelays::ENTRY_BYTES)
+                * (Associations::ENTRY_BYTES
+                    + Proxies::ENTRY_BYTES
+                    + NewRelays::ENTRY_BYTES
+                    + Initiatives::ENTRY_BYTES)
             + Relays::memory_bound(limits.relays)
             + limits.fan_outs.remembered * FanOuts::ENTRY_BYTES
     }
@@ -363,11 +392,13 @@ mod tests {
                 multi_hop: true,
                 fan_out: true,
                 beacon: true,
+                reverse_shell: true,
             },
         };
         let watch = Watch {
             baseline: None,
             learns: false,
+            payloads: None,
             inside: Vec::new(),
             limits: learner::Limits {
                 hosts: 8,

@@ -98,9 +98,9 @@ fn mentioned(evidence: &Evidence) -> Vec<Address> {
         Says::Join(join) => vec![join.target.address],
         Says::Chain(chain) => chain.hosts.clone(),
         Says::Spread(spread) => vec![spread.target],
-        Says::Lasting(_) | Says::Beacon(_) => Vec::new(),
+        Says::Ssh(_) | Says::Lasting(_) | Says::Beacon(_) => Vec::new(),
         Says::Turn(turn) => turn.target.iter().filter_map(address_of).collect(),
-        Says::Shell(_) => Vec::new(),
+        Says::Shell(_) | Says::Drift(_) => Vec::new(),
     }
 }
 

@@ -62,6 +62,8 @@ pub enum Baseline {
 pub struct Watch {
     /// What relays are held against; `None` where nobody asks.
     pub baseline: Option<Baseline>,
+    /// What payload sizes are held against; `None` where nobody asks, or nobody knows.
+    pub payloads: Option<Profile>,
     /// Whether a profile is wanted when the run is over.
     pub learns: bool,
     /// The addresses of hosts that are watched.
@@ -254,6 +256,7 @@ mod tests {
     fn watch(baseline: Baseline) -> NewRelays {
         NewRelays::new(Watch {
             baseline: Some(baseline),
+            payloads: None,
             learns: true,
             inside: vec![everywhere()],
             limits: Limits {
@@ -310,6 +313,7 @@ mod tests {
         assert!(!relays(&mut fresh, 1, Proven, 9 * DAY));
         let mut outside = NewRelays::new(Watch {
             baseline: Some(Baseline::Run(Span::from_seconds(HOUR))),
+            payloads: None,
             learns: false,
             inside: Vec::new(),
             limits: Limits {

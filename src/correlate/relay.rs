@@ -11,8 +11,10 @@
 //! second leg names the first. **Timing and bytes**: where the legs share no bytes (TLS, SSH, Shadowsocks, WebSocket or
 //! ICMP on either), flights of one follow flights of the other, *and* as many bytes leave as came, in both directions and
 //! in each round, framing apart. That holds for tunnels with many sessions in one flow, for sessions one by one, and for
-//! two legs that others opened (reverse tunnels). `chance` bounds the chance of an accident, corrected for the pairs of
-//! sides that the run has tried; such a join is probable, never proven.
+//! two legs that others opened (reverse tunnels). What one side of an SSH session asks the other to open is held against
+//! the connections that the host opens or takes in. `chance` bounds the chance of an accident, corrected for the pairs of
+//! sides that the run has tried; such a join is probable, never proven. Two legs that can both be read are joined that way
+//! only if each round is as long on one as on the other.
 //!
 //! ## Means
 //!
@@ -45,7 +47,7 @@ use super::recent::Recent;
 use super::targets::{Request, Requests};
 use crate::decode::{Address, Endpoint};
 use crate::evidence::{Certainty, Evidence, Join, Mechanism, Proof, Says, Session};
-use crate::facts::legs::{Flight, Sighting, Spoke, Totals};
+use crate::facts::legs::{Asked, Flight, Sighting, Spoke, Totals};
 use crate::facts::{FlowEnd, FlowFacts, FlowId};
 use crate::proto::Side;
 use crate::proto::nonce::Kind;
@@ -138,6 +140,11 @@ impl Relays {
     pub fn flight(&mut self, flight: &Flight, now: Timestamp) -> Vec<Evidence> {
         let joins = self.measures.flight(flight, now);
         self.measured(joins, now)
+    }
+
+    /// Takes a connection that a side of a multiplexed tunnel asked for.
+    pub fn asked(&mut self, asked: &Asked) {
+        self.measures.asked(asked);
     }
 
     /// Takes what a flow carried that TCP ended.

@@ -10,6 +10,7 @@ pub mod http_forward_proxy;
 pub mod reverse_shell;
 mod shell;
 pub mod socks_proxy;
+pub mod ssh_tunnel;
 mod tunnel;
 pub mod websocket_tunnel;
 
@@ -28,6 +29,8 @@ pub struct Tuning {
     pub http_forward_proxy: bool,
     /// `websocket-tunnel`.
     pub websocket_tunnel: bool,
+    /// `ssh-tunnel`.
+    pub ssh_tunnel: bool,
     /// `reverse-shell`.
     pub reverse_shell: bool,
     /// `bind-shell`.
@@ -51,7 +54,7 @@ pub struct Detector {
 }
 
 /// Every detector, in the order they are asked and documented.
-pub static DETECTORS: [Detector; 12] = [
+pub static DETECTORS: [Detector; 14] = [
     Detector {
         name: socks_proxy::NAME,
         mechanism: Some("proxy"),
@@ -99,6 +102,18 @@ pub static DETECTORS: [Detector; 12] = [
         inspect: websocket_tunnel::inspect,
         enabled: |tuning| tuning.websocket_tunnel,
         source: include_str!("websocket_tunnel.rs"),
+    },
+    Detector {
+        name: ssh_tunnel::NAME,
+        mechanism: Some("tunnel"),
+        attack: &[
+            attack::PROTOCOL_TUNNELING,
+            attack::PROXY,
+            attack::REMOTE_SSH,
+        ],
+        inspect: ssh_tunnel::inspect,
+        enabled: |tuning| tuning.ssh_tunnel,
+        source: include_str!("ssh_tunnel.rs"),
     },
     Detector {
         name: reverse_shell::NAME,
@@ -171,6 +186,14 @@ pub static DETECTORS: [Detector; 12] = [
         inspect: nothing,
         enabled: |_| false,
         source: include_str!("../correlate/long_lived.rs"),
+    },
+    Detector {
+        name: "payload-anomaly",
+        mechanism: None,
+        attack: &[attack::JUNK_DATA],
+        inspect: nothing,
+        enabled: |_| false,
+        source: include_str!("../correlate/payloads.rs"),
     },
 ];
 

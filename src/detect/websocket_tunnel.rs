@@ -295,6 +295,7 @@ mod tests {
                 midstream,
                 ..Quality::default()
             },
+            ssh: None,
         })
     }
 

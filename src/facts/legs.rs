@@ -42,6 +42,17 @@ pub struct Flight {
     pub server_bytes: u64,
 }
 
+/// A side of a multiplexed tunnel asked the other one for a connection, which was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The flow of the tunnel.
+    pub flow: FlowId,
+    /// Who asked.
+    pub by: Side,
+    /// When; the answer came later.
+    pub time: Timestamp,
+}
+
 /// TCP ended a flow that spoke, but late segments may come before it is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Totals {

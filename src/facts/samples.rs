@@ -20,6 +20,7 @@ pub(crate) fn flow(layers: Vec<Layer>) -> FlowFacts {
         layers,
         traffic: Traffic::default(),
         quality: Quality::default(),
+        ssh: None,
     }
 }
 

@@ -50,6 +50,13 @@ pub const PROTOCOL_TUNNELING: Attack = Attack::new("T1572", "DET0538", "AN1484")
 /// T1071.001, Web Protocols, on Linux.
 pub const WEB_PROTOCOLS: Attack = Attack::new("T1071.001", "DET0027", "AN0076");
 
+/// T1021.004, Remote Services: SSH.
+pub const REMOTE_SSH: Attack = Attack {
+    technique: "T1021.004",
+    strategy: None,
+    analytic: None,
+};
+
 /// T1095, Non-Application Layer Protocol, on Linux.
 pub const NON_APPLICATION_LAYER: Attack = Attack::new("T1095", "DET0457", "AN1255");
 /// T1059.004, Unix Shell.
@@ -57,7 +64,12 @@ pub const UNIX_SHELL: Attack = Attack::technique("T1059.004");
 /// T1059.003, Windows Command Shell.
 pub const WINDOWS_SHELL: Attack = Attack::technique("T1059.003");
 
-const NAMES: [(&str, &str); 9] = [
+/// T1001.001, Junk Data: anomalous payload sizes.
+pub const JUNK_DATA: Attack = Attack::new("T1001.001", "DET0011", "AN0031");
+
+const NAMES: [(&str, &str); 11] = [
+    ("T1001.001", "Data Obfuscation: Junk Data"),
+    ("T1021.004", "Remote Services: SSH"),
     (
         "T1059.003",
         "Command and Scripting Interpreter: Windows Command Shell",

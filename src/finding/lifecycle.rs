@@ -64,6 +64,7 @@ impl Subject {
             | Says::Spread(_)
             | Says::Shell(_)
             | Says::Beacon(_)
+            | Says::Ssh(_)
             | Says::Lasting(_) => Self::Pair {
                 detector,
                 client,
@@ -72,6 +73,11 @@ impl Subject {
             Says::Join(join) if join.client == evidence.session.client => {
                 Self::Service { detector, server }
             }
+            Says::Drift(_) => Self::Path {
+                detector,
+                client,
+                hosts: digest_of(&[]),
+            },
             Says::Turn(turn) if !turn.calls_out => Self::Service { detector, server },
             Says::Join(_) | Says::Turn(_) => Self::Pair {
                 detector,
@@ -321,6 +327,7 @@ impl Draft {
     fn severity_if_so(&self) -> Severity {
         match &self.evidence {
             Summary::Exchanges(summary) if summary.reverse => Severity::High,
+            Summary::Ssh(summary) if summary.reverse => Severity::High,
             Summary::Shells(_) => Severity::High,
             Summary::Joins(summary) if summary.mechanism() == Mechanism::Balancer => Severity::Low,
             _ => Severity::Medium,
@@ -334,7 +341,9 @@ impl Draft {
             Summary::Exchanges(_)
             | Summary::Chains(_)
             | Summary::Spreads(_)
+            | Summary::Drifts(_)
             | Summary::Shells(_)
+            | Summary::Ssh(_)
             | Summary::Beacon(_)
             | Summary::Lasting(_) => detect::by_name(subject.detector())?.mechanism,
         }
@@ -426,9 +435,13 @@ fn is_again(says: &Says) -> bool {
         Says::Join(join) => join.again,
         Says::Turn(turn) => turn.again,
         Says::Lasting(lasting) => lasting.again,
-        Says::Exchange(_) | Says::Chain(_) | Says::Spread(_) | Says::Shell(_) | Says::Beacon(_) => {
-            false
-        }
+        Says::Ssh(used) => used.conduct.told.is_some(),
+        Says::Exchange(_)
+        | Says::Chain(_)
+        | Says::Spread(_)
+        | Says::Drift(_)
+        | Says::Shell(_)
+        | Says::Beacon(_) => false,
     }
 }
 
@@ -441,9 +454,13 @@ fn target_of(says: &Says) -> Option<Target> {
             port: join.target.port,
         }),
         Says::Turn(turn) => turn.target.clone(),
-        Says::Chain(_) | Says::Spread(_) | Says::Shell(_) | Says::Beacon(_) | Says::Lasting(_) => {
-            None
-        }
+        Says::Chain(_)
+        | Says::Spread(_)
+        | Says::Drift(_)
+        | Says::Shell(_)
+        | Says::Ssh(_)
+        | Says::Beacon(_)
+        | Says::Lasting(_) => None,
     }
 }
 

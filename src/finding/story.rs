@@ -32,7 +32,8 @@ pub struct Story {
     /// The detectors that found it relaying.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub relays: BTreeSet<&'static str>,
-    /// The detectors that found it going out oddly: through a tunnel or through many relays.
+    /// The detectors that found it going out oddly: through a tunnel, through many relays, with payloads of other
+    /// sizes.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub goes_out: BTreeSet<&'static str>,
     /// The detectors that found somebody commanding it.
@@ -87,6 +88,9 @@ fn parts(finding: &Finding) -> BTreeSet<(IpAddr, Part)> {
     }
     let between = finding.chain.get(1..finding.chain.len().saturating_sub(1));
     let mut relays: Vec<IpAddr> = between.unwrap_or_default().to_vec();
+    if matches!(finding.evidence, Summary::Drifts(_)) {
+        return BTreeSet::from([(host, Part::GoesOut)]);
+    }
     let works_through_many = match &finding.evidence {
         Summary::Spreads(spreads) => spreads.most_relays > 1,
         _ => false,

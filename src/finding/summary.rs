@@ -1,15 +1,19 @@
 //! The evidence of a finding: what many sessions say, summed up under a cap.
 
 pub mod beacon;
+mod drifts;
 mod joins;
 pub mod lasting;
 mod shells;
+mod ssh;
 mod turns;
 
 pub use beacon::BeaconSummary;
+pub use drifts::DriftSummary;
 pub use joins::{ChainSummary, JoinSummary, SpreadSummary};
 pub use lasting::LastingSummary;
 pub use shells::ShellSummary;
+pub use ssh::SshSummary;
 pub use turns::TurnSummary;
 
 use serde::Serialize;
@@ -30,8 +34,12 @@ pub enum Summary {
     Chains(Box<ChainSummary>),
     /// Sessions to many in short succession.
     Spreads(Box<SpreadSummary>),
+    /// SSH sessions that carry other connections.
+    Ssh(Box<SshSummary>),
     /// A host that never relayed does.
     Turns(Box<TurnSummary>),
+    /// Payload sizes of a host moved.
+    Drifts(Box<DriftSummary>),
     /// Command shells.
     Shells(Box<ShellSummary>),
     /// A rhythm.
@@ -51,7 +59,9 @@ impl Summary {
             Says::Join(_) => Self::Joins(Box::default()),
             Says::Chain(_) => Self::Chains(Box::default()),
             Says::Spread(_) => Self::Spreads(Box::default()),
+            Says::Ssh(_) => Self::Ssh(Box::default()),
             Says::Turn(_) => Self::Turns(Box::default()),
+            Says::Drift(_) => Self::Drifts(Box::default()),
             Says::Shell(_) => Self::Shells(Box::default()),
             Says::Lasting(_) => Self::Lasting(Box::default()),
             Says::Beacon(_) => Self::Beacon(Box::default()),
@@ -65,7 +75,9 @@ impl Summary {
             (Self::Joins(summary), Says::Join(join)) => summary.add(join),
             (Self::Chains(summary), Says::Chain(chain)) => summary.add(chain),
             (Self::Spreads(summary), Says::Spread(spread)) => summary.add(*spread),
+            (Self::Ssh(summary), Says::Ssh(used)) => summary.add(used),
             (Self::Turns(summary), Says::Turn(turn)) => summary.add(turn),
+            (Self::Drifts(summary), Says::Drift(drift)) => summary.add(drift),
             (Self::Shells(summary), Says::Shell(shell)) => summary.add(*shell),
             (Self::Lasting(summary), Says::Lasting(lasting)) => summary.add(lasting),
             (Self::Beacon(summary), Says::Beacon(beacon)) => summary.add(beacon),
@@ -85,7 +97,9 @@ impl Summary {
             Self::Joins(summary) => summary.add_traffic(traffic),
             Self::Chains(summary) => summary.add_traffic(traffic),
             Self::Spreads(summary) => summary.add_traffic(traffic),
+            Self::Ssh(summary) => summary.add_traffic(traffic),
             Self::Turns(summary) => summary.add_traffic(traffic),
+            Self::Drifts(summary) => summary.add_traffic(traffic),
             Self::Shells(summary) => summary.add_traffic(traffic),
             Self::Lasting(summary) => summary.add_traffic(traffic),
             Self::Beacon(summary) => summary.add_traffic(traffic),
@@ -107,7 +121,9 @@ impl Summary {
             Self::Joins(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Chains(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Spreads(summary) => (summary.client_bytes, summary.server_bytes),
+            Self::Ssh(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Turns(summary) => (summary.client_bytes, summary.server_bytes),
+            Self::Drifts(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Shells(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Lasting(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Beacon(summary) => (summary.client_bytes, summary.server_bytes),

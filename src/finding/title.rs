@@ -1,12 +1,14 @@
 //! The one sentence of a finding.
 
 use crate::decode::Address;
+use crate::evidence::ssh::SshKind;
 use crate::evidence::{Mechanism, Session, UNSEEN};
 use crate::finding::names::Names;
 use crate::finding::summary::beacon::BeaconSummary;
 use crate::finding::summary::lasting::{self, LastingSummary};
 use crate::finding::summary::{
-    JoinSummary, RelaySummary, ShellSummary, SpreadSummary, Summary, TurnSummary,
+    DriftSummary, JoinSummary, RelaySummary, ShellSummary, SpreadSummary, SshSummary, Summary,
+    TurnSummary,
 };
 use crate::proto::target::{Host, Target};
 
@@ -24,10 +26,40 @@ pub(super) fn of(
         Summary::Joins(summary) => joins(first, relay, summary, target, names),
         Summary::Chains(summary) => path(chain, summary.relays),
         Summary::Spreads(summary) => spread(first, relay, summary),
+        Summary::Drifts(summary) => drift(first, summary),
         Summary::Turns(summary) => turn(first, relay, summary, target, names),
         Summary::Shells(summary) => shell(first, summary),
         Summary::Lasting(summary) => lasts(first, summary, names),
         Summary::Beacon(summary) => comes_back(first, summary, names),
+        Summary::Ssh(summary) => ssh(first, summary, names),
+    }
+}
+
+/// `10.0.0.2:22 forwards connections in SSH for 10.0.0.1`; the worst use of several is told.
+fn ssh(first: &Session, summary: &SshSummary, names: &Names) -> String {
+    let client = first.client.address.ip();
+    let server = names.show(&Target {
+        host: Host::from_ip(first.server.address.ip()),
+        port: first.server.port,
+    });
+    match summary.worst() {
+        Some(SshKind::SwappedRoles) => {
+            format!("{client} connects out to {server} and is the SSH server there")
+        }
+        Some(SshKind::ReverseChannel) => {
+            format!("{client} lets {server} in through an SSH session that it opened")
+        }
+        Some(SshKind::RemoteForward) => {
+            format!("{client} asks {server} to forward connections back to it in SSH")
+        }
+        Some(SshKind::Tun) => format!("{server} and {client} carry a network in SSH"),
+        Some(SshKind::DynamicForward) => {
+            format!("{server} opens connections to several targets for {client} in SSH")
+        }
+        Some(SshKind::Jump) => format!("{client} goes through {server} by SSH to a host behind it"),
+        Some(SshKind::LocalForward) | None => {
+            format!("{server} opens connections for {client} in SSH")
+        }
     }
 }
 
@@ -85,6 +117,29 @@ fn shell(first: &Session, summary: &ShellSummary) -> String {
         (false, false) => format!("{called} gives {client} a command shell"),
         (false, true) => format!("{called} is sent a program to run by {client}"),
     }
+}
+
+/// `10.0.0.1 sends payloads of other sizes to port 443 than it did, larger by 22 bytes as by TLS records`
+fn drift(first: &Session, summary: &DriftSummary) -> String {
+    let host = first.client.address.ip();
+    let port = first.server.port;
+    let sends = summary
+        .directions
+        .iter()
+        .any(|one| one.value == Some("sent"));
+    let whats = if sends {
+        format!("{host} sends payloads of other sizes to port {port} than it did")
+    } else {
+        format!("{host} is sent payloads of other sizes by port {port} than it was")
+    };
+    let first_of = |counted: Option<i64>| counted.map(|bytes| format!(", larger by {bytes} bytes"));
+    let added = summary
+        .added_bytes
+        .iter()
+        .find_map(|one| first_of(one.value));
+    let framing = summary.framings.iter().find_map(|one| one.value);
+    let framing = framing.map(|framing| format!(" as by {framing}"));
+    whats + &added.unwrap_or_default() + &framing.unwrap_or_default()
 }
 
 /// `10.0.0.2 begins to relay at port 1080, as a proxy for 10.0.0.1 to www.example.test:443`

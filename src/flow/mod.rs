@@ -11,6 +11,7 @@ pub mod nonces;
 pub mod probing;
 pub mod rings;
 pub mod sizes;
+pub mod ssh;
 pub mod table;
 pub mod tcp;
 
@@ -51,6 +52,8 @@ pub struct Flow {
     pub defects: Defects,
     /// What its stream heads are asked for.
     pub probe: Probe,
+    /// Reads the sizes of an SSH session that went dark.
+    pub ssh: Option<Box<ssh::Reader>>,
     /// What is spoken with the one who was called, if that was read.
     pub protocol: Option<Kind>,
     /// How far its payloads were searched for nonces.
@@ -131,6 +134,7 @@ impl Flow {
             copies: Copies::default(),
             defects: Defects::default(),
             probe: Probe::new(segment.transport),
+            ssh: None,
             protocol: None,
             looks: Looks::default(),
             ages_told: 0,

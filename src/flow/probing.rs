@@ -61,6 +61,23 @@ impl Probe {
         matches!(self, Self::Fresh | Self::Asking(_))
     }
 
+    /// What was read so far.
+    pub fn layers(&self) -> &[Layer] {
+        match self {
+            Self::Asking(probing) => probing.stack.layers(),
+            Self::Read(layers) => layers,
+            Self::Fresh | Self::Names | Self::Settled => &[],
+        }
+    }
+
+    /// The bytes that are kept of what a side sent from an offset on.
+    pub fn behind(&self, side: Side, from: usize) -> &[u8] {
+        match self {
+            Self::Asking(probing) => probing.behind(side, from),
+            Self::Fresh | Self::Read(_) | Self::Names | Self::Settled => &[],
+        }
+    }
+
     /// Takes what was read, and asks no more.
     pub fn settle(&mut self) -> Option<Vec<Layer>> {
         match std::mem::replace(self, Self::Settled) {
@@ -108,6 +125,14 @@ impl Probing {
         };
         head.write(piece.offset, piece.captured, piece.sent);
         self.ask()
+    }
+
+    fn behind(&self, side: Side, from: usize) -> &[u8] {
+        let head = match side {
+            Side::Client => &self.client,
+            Side::Server => &self.server,
+        };
+        head.prefix(from, Outlook::Over).bytes
     }
 
     /// Notes that a side sends nothing more, and asks again.

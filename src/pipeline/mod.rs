@@ -201,9 +201,10 @@ impl Stage {
                 }
                 Report::Spoke(spoke) => self.ordered.spoke(&spoke, event.order.time),
                 Report::Flight(flight) => self.ordered.flight(&flight, event.order.time),
+                Report::Asked(asked) => self.ordered.asked(&asked),
                 Report::Totals(totals) => self.ordered.totals(&totals),
                 Report::Nonce(sighting) => self.ordered.sighted(&sighting, event.order.time),
-                Report::Sizes(sizes) => self.ordered.sizes(&sizes),
+                Report::Sizes(sizes) => self.ordered.sizes(&sizes, event.order.time),
                 Report::Ended(end) => self.ordered.ended(&end, event.order.time),
                 Report::Lasted(lasted) => self.ordered.lasted(&lasted, event.order.time),
                 Report::Answers(answers) => self.ordered.answered(&answers, event.order.time),

@@ -194,8 +194,13 @@ impl Call {
         call
     }
 
+    /// What it sends, or what it is sent.
+    pub fn way(&self, sent: bool) -> &Shape {
+        if sent { &self.sent } else { &self.received }
+    }
+
     /// Bytes of memory for one, an upper bound: full lists.
-    const BYTES: usize = size_of::<(Port, Self)>() + 2 * Shape::BYTES;
+    pub const BYTES: usize = size_of::<(Port, Self)>() + 2 * Shape::BYTES;
 }
 
 impl Merge for Call {
@@ -246,6 +251,12 @@ impl Sessions {
 impl Merge for Sessions {
     fn merge(&mut self, other: Self) {
         *self = self.0.saturating_add(other.0).into();
+    }
+}
+
+impl From<Sessions> for u64 {
+    fn from(sessions: Sessions) -> Self {
+        sessions.0
     }
 }
 

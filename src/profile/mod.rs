@@ -1,11 +1,12 @@
 //! Profiles: what was learned of hosts, from captures of their ordinary days.
 //!
-//! A [`Profile`] grows in the ordered stage, is written to a file ([`file`]) and read again. Two of them merge to the same
+//! A [`Profile`] grows in the ordered stage, is written to a file ([`mod@file`]) and read again. Two of them merge to the same
 //! whichever comes first, and three whichever two come first: lists keep their smallest entries ([`few`]), times their
 //! extremes, counts their sum.
 
 pub mod few;
 pub mod file;
+pub mod fit;
 pub mod host;
 pub mod learner;
 mod ranges;
@@ -38,6 +39,24 @@ impl Profile {
     /// Its hosts, in the order of their addresses.
     pub fn hosts(&self) -> impl Iterator<Item = (&IpAddr, &Host)> {
         self.hosts.iter()
+    }
+
+    /// What of it is needed to tell that payload sizes moved; `None` where it says nothing of them.
+    pub fn payloads(&self) -> Option<Self> {
+        let known = self.hosts.iter().filter(|(_, host)| !host.calls.is_empty());
+        let hosts: BTreeMap<IpAddr, Host> = known
+            .map(|(ip, host)| {
+                let calls = host.calls.clone();
+                (
+                    *ip,
+                    Host {
+                        calls,
+                        ..Host::new(host.first, host.last)
+                    },
+                )
+            })
+            .collect();
+        (!hosts.is_empty()).then_some(Self { hosts })
     }
 
     /// What of it is needed to tell that a relay is new.

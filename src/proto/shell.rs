@@ -43,17 +43,14 @@ pub fn parse(exchange: &Exchange<'_>) -> Answer<Shell> {
     let glance = Told::new(shell, GLANCE_BYTES);
     let goes_on = shell.is_open() || shell.bytes.len() > GLANCE_BYTES;
     let start = marks::start(&glance.lines, goes_on);
-    let told = match start {
-        Start::Foreign => return Answer::No,
-        Start::Announced(_) => Told::new(operator, OPERATOR_BYTES),
-        Start::Bare | Start::Open if begins_otherwise(operator) => return Answer::No,
-        Start::Bare | Start::Open => Told::new(operator, OPERATOR_BYTES),
-    };
+    let told = || Told::new(operator, OPERATOR_BYTES);
     match start {
-        Start::Announced(mark) => announced(mark, &told, &Told::new(shell, SHELL_BYTES)),
-        Start::Bare => bare(&told, &Told::new(shell, BARE_BYTES)),
-        Start::Open if goes_on => wait(&told, &glance),
-        Start::Open | Start::Foreign => silent(&told, &glance),
+        Start::Foreign => Answer::No,
+        Start::Announced(mark) => announced(mark, &told(), &Told::new(shell, SHELL_BYTES)),
+        Start::Open if goes_on => wait(&told(), &glance),
+        Start::Bare | Start::Open if begins_otherwise(operator) => Answer::No,
+        Start::Bare => bare(&told(), &Told::new(shell, BARE_BYTES)),
+        Start::Open => silent(&told(), &glance),
     }
 }
 
@@ -360,6 +357,14 @@ mod tests {
             let expected = left.map(|(mark, spoken)| shell(mark, spoken));
             let expected = expected.map_or(Answer::No, Answer::Yes);
             assert_eq!(answer, expected, "{client:?} {server:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_told_first_need_be_no_known_command() {
+        for first in [&b"./run\n"[..], b"hello\n"] {
+            let answer = parse(&exchange(Prefix::open(first), Prefix::open(b"")));
+            assert!(matches!(answer, Answer::More(_)), "{first:?}");
         }
     }
 

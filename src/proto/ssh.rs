@@ -1,6 +1,8 @@
 //! SSH up to where it goes dark: both identification lines (RFC 4253, section 4.2) and what both sides offer.
 
+pub mod framing;
 pub mod kexinit;
+pub mod message;
 #[cfg(test)]
 pub(crate) mod samples;
 

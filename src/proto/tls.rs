@@ -8,7 +8,7 @@ pub mod hello;
 mod opening;
 mod records;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 use super::ja3::ja3;
 use super::ja4::{Carrier, ja4};
@@ -134,6 +134,18 @@ impl ClientHello {
         } else {
             Offer::parse_cut(&self.body)
         }
+    }
+
+    /// Whether it does not say which protocol is to be spoken inside (RFC 7301); `None` where the capture cut it.
+    pub fn is_mute(&self) -> Option<bool> {
+        let offer = self.offer().filter(|_| self.whole)?;
+        Some(offer.protocols().next().is_none())
+    }
+
+    /// Whether it names the server, and not by an address, which RFC 6066 (section 3) does not allow.
+    pub fn names_a_host(&self) -> bool {
+        let name = self.sni.as_deref();
+        name.is_some_and(|name| name.parse::<std::net::IpAddr>().is_err())
     }
 
     /// Its fingerprint; `None` where the capture cut it.

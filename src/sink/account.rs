@@ -99,6 +99,11 @@ fn losses(
             "given up to stay inside the budget; raise heads.budget_mebibytes",
         ),
         (
+            shards.ssh_unread,
+            "SSH session",
+            "read no further than its key exchange; raise flows.max",
+        ),
+        (
             account.hosts_unwatched,
             "time",
             "a host came that was not watched because too many were; raise baseline.hosts",

@@ -58,6 +58,8 @@ fn evidence(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
         Summary::Joins(joins) => lines(out, joins.lines(&finding.names))?,
         Summary::Chains(chains) => lines(out, chains.lines())?,
         Summary::Spreads(spreads) => lines(out, spreads.lines())?,
+        Summary::Ssh(ssh) => lines(out, ssh.lines())?,
+        Summary::Drifts(drifts) => lines(out, drifts.lines())?,
         Summary::Turns(turns) => lines(out, turns.lines(&finding.names))?,
         Summary::Shells(shells) => lines(out, shells.lines())?,
         Summary::Lasting(lasting) => lines(out, lasting.lines())?,

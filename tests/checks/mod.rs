@@ -4,6 +4,7 @@
 //! bytes that they kept. Each check says how it reads its input, and panics where something does not hold.
 
 mod contract;
+mod dark;
 mod datagram;
 mod decode;
 mod files;
@@ -18,7 +19,7 @@ use hopscope::proto::{
 pub(crate) type Check = fn(&[u8]);
 
 /// Each check by the name of its fuzz target.
-pub(crate) const CHECKS: [(&str, Check); 17] = [
+pub(crate) const CHECKS: [(&str, Check); 18] = [
     ("source", files::source),
     ("decode", decode::check),
     ("head", head::check),
@@ -44,6 +45,7 @@ pub(crate) const CHECKS: [(&str, Check); 17] = [
         contract::check(sessions::ssh, bytes);
         contract::check(middle::ssh, bytes);
     }),
+    ("ssh_sizes", dark::check),
     ("smux", |bytes| contract::check(smux::parse, bytes)),
     ("yamux", |bytes| contract::check(yamux::parse, bytes)),
     ("shell", |bytes| {

@@ -28,6 +28,7 @@ const TUNING: Tuning = Tuning {
     http_connect_proxy: true,
     http_forward_proxy: true,
     websocket_tunnel: true,
+    ssh_tunnel: true,
     reverse_shell: true,
     bind_shell: true,
 };
@@ -78,6 +79,7 @@ fn text(event: &Event) -> String {
         Report::Flow(facts, _) => format!("Flow({:?})", facts.id),
         Report::Spoke(spoke) => format!("{spoke:?}"),
         Report::Flight(flight) => format!("{flight:?}"),
+        Report::Asked(asked) => format!("{asked:?}"),
         Report::Totals(totals) => format!("{totals:?}"),
         Report::Nonce(seen) => format!("Nonce({:?} at {})", seen.flow, seen.offset),
         Report::Ended(end) => format!("Ended({:?} {:?})", end.id, end.last_seen),

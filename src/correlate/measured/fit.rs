@@ -50,39 +50,69 @@ pub fn fit(one: &Log, other: &Log) -> Option<Fit> {
     if !are_alike(one, other) {
         return None;
     }
-    let fits = fits(one, other, false)
-        .into_iter()
-        .chain(fits(other, one, true));
-    fits.max_by(|a, b| a.score().total_cmp(&b.score()))
-        .map(|fit| Fit {
-            timing: (fit.timing - tried()).max(0.0),
-            ..fit
-        })
+    let mut looks = Looks::default();
+    looks.take(one, other, false);
+    looks.take(other, one, true);
+    looks.best()
 }
 
-/// What comes on one side and leaves on the other, from both ends: what a beat that leaves may have been caused by, and what
-/// a beat that comes may have caused.
-fn fits(from: &Log, to: &Log, turned: bool) -> Vec<Fit> {
-    let (causes, effects) = (from.going(Way::In), to.going(Way::Out));
-    let mut fits = Vec::new();
-    if causes.len().min(effects.len()) < LEAST_BEATS {
-        return fits;
-    }
-    for (openings, delays) in LOOKS {
-        let backward = Trials::new(&effects, &causes, true, openings);
-        let forward = Trials::new(&causes, &effects, false, openings);
-        for &delay in delays {
-            fits.extend(backward.fit(delay, turned));
-            fits.extend(forward.fit(delay, turned));
+/// What was looked for, in both directions.
+#[derive(Default)]
+struct Looks {
+    fits: Vec<Fit>,
+    /// Looks among openings, which few sides have.
+    among_openings: usize,
+}
+
+impl Looks {
+    /// What comes on one side and leaves on the other, from both ends: what a beat that leaves may have been caused by, and
+    /// what a beat that comes may have caused.
+    fn take(&mut self, from: &Log, to: &Log, turned: bool) {
+        let (causes, effects) = (from.going(Way::In), to.going(Way::Out));
+        if causes.len().min(effects.len()) < LEAST_BEATS {
+            return;
+        }
+        self.look(&causes, &effects, (false, &FLIGHTS), turned);
+        self.look(&causes, &effects, (true, &OPENINGS), turned);
+        let [causes, effects] = [causes, effects].map(openings);
+        if causes.len().min(effects.len()) >= LEAST_MATCHED {
+            self.look(&causes, &effects, (true, &AMONG_OPENINGS), turned);
+            self.among_openings += 2 * AMONG_OPENINGS.len();
         }
     }
-    fits
+
+    fn look(
+        &mut self,
+        causes: &[&Beat],
+        effects: &[&Beat],
+        (openings, delays): (bool, &[Span]),
+        turned: bool,
+    ) {
+        let backward = Trials::new(effects, causes, true, openings);
+        let forward = Trials::new(causes, effects, false, openings);
+        for &delay in delays {
+            self.fits.extend(backward.fit(delay, turned));
+            self.fits.extend(forward.fit(delay, turned));
+        }
+    }
+
+    /// The best of all. The choice costs its logarithm (Bonferroni).
+    fn best(self) -> Option<Fit> {
+        let chosen = (LOOKS + self.among_openings as f64).ln();
+        let best = self
+            .fits
+            .into_iter()
+            .max_by(|a, b| a.score().total_cmp(&b.score()));
+        best.map(|fit| Fit {
+            timing: (fit.timing - chosen).max(0.0),
+            ..fit
+        })
+    }
 }
 
-/// What the choice of the best of all looks, in both directions, costs (Bonferroni).
-fn tried() -> f64 {
-    let delays: usize = LOOKS.iter().map(|(_, delays)| delays.len()).sum();
-    (4.0 * delays as f64).ln()
+fn openings(mut beats: Vec<&Beat>) -> Vec<&Beat> {
+    beats.retain(|beat| beat.opens);
+    beats
 }
 
 /// Whether the sides carried something of the same order since both are known, in one direction at least: most that have
@@ -149,7 +179,7 @@ impl<'a, 'b> Trials<'a, 'b> {
         }
         let n = self.all.len() as f64;
         let score = |chance: f64| n * divergence(seen as f64 / n, chance.max(LEAST_CHANCE));
-        let is_enough = |score: f64| score >= LEAST_EACH + tried();
+        let is_enough = |score: f64| score >= LEAST_EACH + LOOKS.ln();
         // The least chance costs nothing to know, and most sides fail under it.
         if !is_enough(score(LEAST_CHANCE)) {
             return None;
@@ -427,11 +457,18 @@ fn divergence(seen: f64, p: f64) -> f64 {
     term(seen, p) + term(1.0 - seen, 1.0 - p)
 }
 
-/// How far away the partner of a beat may stand, of any beat and of openings only: at a relay that passes on at once, at one
-/// that waits for its program or its other leg, and at one that looks a name up first.
-const LOOKS: [(bool, &[Span]); 2] = [
-    (false, &[Span::from_millis(8), Span::from_millis(80)]),
-    (true, &[Span::from_millis(250)]),
+/// How far away the partner of a beat may stand: at a relay that passes on at once, and at one that waits for its program or
+/// its other leg.
+const FLIGHTS: [Span; 2] = [Span::from_millis(8), Span::from_millis(80)];
+/// The same for openings among all beats of the other side, at a relay that looks a name up first.
+const OPENINGS: [Span; 1] = [Span::from_millis(250)];
+/// Looks in both directions and from both ends, those among openings apart.
+const LOOKS: f64 = 4.0 * (FLIGHTS.len() + OPENINGS.len()) as f64;
+/// The same for openings among openings.
+const AMONG_OPENINGS: [Span; 3] = [
+    Span::from_millis(8),
+    Span::from_millis(80),
+    Span::from_millis(250),
 ];
 /// How far a beat might have stood from where it does, under the null.
 const JITTER: Span = Span::from_seconds(1);

@@ -103,6 +103,18 @@ impl Hub {
         due
     }
 
+    /// Records that somebody at the other end of a tunnel was to open a connection, or that the host was.
+    pub fn record_opening(
+        &mut self,
+        session: &Session,
+        side: Side,
+        (opened, flow, way): (Timestamp, FlowId, Way),
+    ) {
+        for side in self.of(session, side) {
+            side.log.record_opening(opened, flow, way);
+        }
+    }
+
     /// Whether something came together that a flow which is over may complete.
     pub fn is_worth_measuring(&mut self, session: &Session, side: Side) -> bool {
         self.of(session, side).any(|side| side.is_due(AT_END))

@@ -14,7 +14,7 @@ pub enum Way {
     Out,
 }
 
-/// The beginning of a flight, or of a flow.
+/// The beginning of a flight, of a flow, or of a connection inside a flow.
 #[derive(Clone, Copy, Debug)]
 pub struct Beat {
     /// When it began.
@@ -23,7 +23,7 @@ pub struct Beat {
     pub flow: FlowId,
     /// Which way it goes.
     pub way: Way,
-    /// Whether the flow begins with it.
+    /// Whether the flow begins with it, or a connection inside it.
     pub opens: bool,
     /// What all flows of the side had carried before it.
     pub before: Carried,
@@ -82,7 +82,7 @@ impl Log {
         );
     }
 
-    /// Records the opening of a flow, which is told later than it was: when the flow first speaks.
+    /// Records an opening, which is told later than it was: when the flow first speaks, or the connection is confirmed.
     pub fn record_opening(&mut self, opened: Timestamp, flow: FlowId, way: Way) {
         let later = self.beats.iter().rev();
         let later = later.take_while(|beat| beat.time > opened).count();

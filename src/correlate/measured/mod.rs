@@ -11,7 +11,7 @@ use super::legs::{Leg, Legs};
 use super::recent::Recent;
 use crate::decode::{Address, Endpoint};
 use crate::evidence::{self, Mechanism, Session};
-use crate::facts::legs::{Flight, Totals};
+use crate::facts::legs::{Asked, Flight, Totals};
 use crate::facts::{FlowEnd, FlowId, Traffic};
 use crate::proto::Side;
 use crate::time::{Span, Timestamp};
@@ -147,6 +147,19 @@ impl Measures {
             }
         }
         joins
+    }
+
+    /// Takes a connection that a side of a multiplexed tunnel asked for.
+    pub fn asked(&mut self, asked: &Asked) {
+        let Some(session) = self.tracked.get(&asked.flow).map(|tracked| tracked.session) else {
+            return;
+        };
+        for (host, side) in ends(&session) {
+            let way = if asked.by == side { Way::Out } else { Way::In };
+            if let Some(hub) = self.hubs.get_mut(&host) {
+                hub.record_opening(&session, side, (asked.time, session.id, way));
+            }
+        }
     }
 
     /// Takes what a flow carried that TCP ended.

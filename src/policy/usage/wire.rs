@@ -147,7 +147,9 @@ impl Wire {
 
     /// Whether the relay called whom it serves, or the hub from which they come.
     fn is_reverse(&self) -> bool {
-        self.evidence.reverse || self.called_out() && !self.is_path()
+        // Whose payloads moved calls others as it always did.
+        let serves = self.detector != MOVED;
+        self.evidence.reverse || serves && self.called_out() && !self.is_path()
     }
 
     /// Whether the relay opened the first session. A relay of two addresses may be called at one and named by the other.
@@ -321,6 +323,9 @@ fn certainty(word: &str) -> Result<Certainty, String> {
         other => Err(format!("there is no certainty `{other}`")),
     }
 }
+
+/// The detector of payload sizes that moved.
+const MOVED: &str = "payload-anomaly";
 
 /// The detector of hosts that never relayed before.
 const TURNED: &str = "new-relay";

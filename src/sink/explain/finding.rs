@@ -42,6 +42,8 @@ pub fn finding(
         Summary::Joins(joins) => lines(&mut page, joins.lines(&finding.names))?,
         Summary::Chains(chains) => lines(&mut page, chains.lines())?,
         Summary::Spreads(spreads) => lines(&mut page, spreads.lines())?,
+        Summary::Ssh(ssh) => lines(&mut page, ssh.lines())?,
+        Summary::Drifts(drifts) => lines(&mut page, drifts.lines())?,
         Summary::Turns(turns) => lines(&mut page, turns.lines(&finding.names))?,
         Summary::Shells(shells) => lines(&mut page, shells.lines())?,
         Summary::Lasting(lasting) => lines(&mut page, lasting.lines())?,
@@ -103,6 +105,7 @@ fn proof(finding: &Finding) -> String {
             let proofs = joins.proofs.show(ToString::to_string).join(", ");
             format!("two flows are the legs of one session: {proofs}")
         }
+        Summary::Ssh(_) => "sizes, directions and order behind the key exchange".to_owned(),
         Summary::Shells(shells) => shells.spoken.show(ToString::to_string).join(", "),
         Summary::Spreads(_) => "the relayed sessions are in the findings of its relays".to_owned(),
         Summary::Beacon(_) => {
@@ -111,6 +114,10 @@ fn proof(finding: &Finding) -> String {
         Summary::Lasting(_) => {
             "the session was seen at that age, by the clock of the packets".to_owned()
         }
+        Summary::Drifts(drifts) => format!(
+            "payload sizes are not those of the profile: the G-test reaches level {:.1}",
+            drifts.level
+        ),
         Summary::Turns(turns) => {
             let causes = turns.causes.show(ToString::to_string).join(", ");
             format!("the host never relayed; that it does now is in findings of {causes}")

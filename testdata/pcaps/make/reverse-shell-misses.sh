@@ -31,4 +31,14 @@ miss_web_page_with_transcript() {
     spawn out /usr/bin/python3 -m http.server -d "$W/pages" 8000; up out 8000
     record in cli out; curl_ cli http://$OUT:8000/; save
 }
+miss_mqtt_tls() { # messages come when they come, and each is acknowledged
+    net_up; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN=out \
+        -addext "subjectAltName=IP:$OUT" -keyout "$W/key" -out "$W/crt" 2>/dev/null; chmod a+r "$W/key"
+    printf 'listener 8883 %s\ncertfile %s/crt\nkeyfile %s/key\nallow_anonymous true\nlistener 1883 127.0.0.1\n' $OUT "$W" "$W" >"$W/mosquitto.conf"
+    spawn out mosquitto -c "$W/mosquitto.conf"; up out 8883
+    record in cli out
+    on cli timeout 25 mosquitto_sub -h $OUT -p 8883 --cafile "$W/crt" -q 1 -t news >/dev/null & PIDS+=($!)
+    (sleep 1; for n in 1 2 3 4 5 6 7 8 9 10; do on out mosquitto_pub -h 127.0.0.1 -q 1 -t news -m "message $n"; sleep "$((1 + RANDOM % 2)).$((RANDOM % 9))"; done)
+    save
+}
 scenarios "$@"

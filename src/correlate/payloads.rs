@@ -1,0 +1,299 @@
+//! # payload-anomaly
+//!
+//! A host sends to a service what it never sent there.
+//!
+//! ## Sees
+//!
+//! The payload sizes of the sessions that a host opens, by the port it calls, hour by hour, held against what `hopscope
+//! learn` wrote of that host and port (`baseline.profile`). Each flow is one observation, however long it is. Without a
+//! profile that tells of payload sizes nothing is counted.
+//!
+//! ## Means
+//!
+//! Sizes differ by more than chance: the G-test reaches level 9 (a p-value below 10⁻⁹; half of the flows count, for
+//! flows of one host resemble each other), a quarter of sizes was hardly ever used, and sizes moved by more than half a doubling
+//! or are all larger by one number of bytes. How far they moved is told in doublings; a number of bytes that was added to each payload is told with the framing
+//! that adds so much. It is *probable* that something changed, and no more: a tunnel, other
+//! software, or other work. MITRE ATT&CK calls it Junk Data (AN0031).
+//!
+//! ## Quiet when
+//!
+//! There are less than 30 flows in the hour or in the profile; known kinds of sessions come in another mix; another host
+//! that calls the port has much of the same new sizes in the same hour, which is an update.
+//!
+//! ## Misses
+//!
+//! Few long sessions. Tunnels that copy the sizes of what they hide in. Hosts that turned together. Services at other
+//! ports than those that were learned: the eight lowest of each host.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::evidence::{Certainty, Drift, Evidence, Fit, Says, Session};
+use crate::facts::PayloadSizes;
+use crate::profile::Profile;
+use crate::profile::few::Merge;
+use crate::profile::fit::News;
+use crate::profile::host::{Call, Port};
+use crate::time::Timestamp;
+
+/// Holds the payload sizes of each hour against what was learned.
+#[derive(Debug, Default)]
+pub struct Payloads {
+    usual: Option<Profile>,
+    hour: i64,
+    /// In the order of ports, so that peers stand together.
+    windows: BTreeMap<(Port, IpAddr), Window>,
+}
+
+/// What a host exchanged with services at a port in this hour.
+#[derive(Debug)]
+struct Window {
+    session: Session,
+    call: Call,
+}
+
+impl Payloads {
+    /// Nothing seen; `usual` is what was learned, if anything.
+    pub fn new(usual: Option<Profile>) -> Self {
+        Self {
+            usual,
+            ..Self::default()
+        }
+    }
+
+    /// Takes the sizes of a flow that is over now. Gives what the hour before told, when another begins.
+    pub fn sizes(&mut self, sizes: &PayloadSizes, now: Timestamp) -> Vec<Evidence> {
+        let hour = now.seconds().div_euclid(HOUR);
+        let told = if hour == self.hour {
+            Vec::new()
+        } else {
+            self.close()
+        };
+        self.hour = hour;
+        self.add(sizes);
+        told
+    }
+
+    /// What this hour told so far; begins another.
+    pub fn close(&mut self) -> Vec<Evidence> {
+        let windows: Vec<_> = std::mem::take(&mut self.windows).into_iter().collect();
+        let moved = windows.iter().filter_map(|(key, window)| {
+            let (drift, news) = self.drift(*key, window)?;
+            let is_peer = |(port, ip): &(Port, IpAddr)| *port == key.0 && *ip != key.1;
+            let peers = windows.iter().filter(|(other, _)| is_peer(other));
+            let mut peers =
+                peers.filter_map(|(other, window)| self.news(*other, window, drift.sent));
+            let is_update = peers.any(|peer| peer.common(&news) >= news.share() * ALIKE);
+            (!is_update).then(|| evidence(drift, window))
+        });
+        moved.collect()
+    }
+
+    fn add(&mut self, sizes: &PayloadSizes) {
+        let flow = &sizes.flow;
+        let (transport, number) = (flow.transport, flow.server.port);
+        let key = (Port { number, transport }, flow.client.address.ip());
+        if self.usual_of(key).is_none() {
+            return;
+        }
+        let window = self.windows.entry(key).or_insert_with(|| Window {
+            session: Session::from(flow),
+            call: Call::default(),
+        });
+        window.session.last_seen = window.session.last_seen.max(sizes.last_seen);
+        window.call.merge(Call::of(sizes));
+    }
+
+    fn usual_of(&self, (port, ip): (Port, IpAddr)) -> Option<&Call> {
+        let host = self.usual.as_ref()?.host(ip.into())?;
+        host.calls.get(&port)
+    }
+
+    /// How a host moved away from what it used to send or be sent, if it did, and what of that is new.
+    fn drift(&self, key: (Port, IpAddr), window: &Window) -> Option<(Drift, News)> {
+        let usual = self.usual_of(key)?;
+        let drifts = [true, false].into_iter().filter_map(|sent| {
+            let (usual, now) = (usual.way(sent), window.call.way(sent));
+            let is_known = usual.count() >= FLOWS && now.count() >= FLOWS;
+            let fit = is_known.then(|| Fit::of(usual, now)).filter(is_odd)?;
+            let drift = Drift {
+                port: key.0.number,
+                sent,
+                flows: now.flows.into(),
+                fit,
+            };
+            Some((drift, News::of(usual, now)))
+        });
+        drifts.max_by(|(one, _), (other, _)| one.fit.level.total_cmp(&other.fit.level))
+    }
+
+    /// What is new of another host that calls the same port, if there is enough to say so.
+    fn news(&self, key: (Port, IpAddr), window: &Window, sent: bool) -> Option<News> {
+        let usual = self.usual_of(key)?;
+        let now = window.call.way(sent);
+        (now.count() >= PEER_FLOWS).then(|| News::of(usual.way(sent), now))
+    }
+
+    /// Bytes of memory for what a host and port did in an hour, an upper bound.
+    pub const WINDOW_BYTES: usize = 2 * size_of::<((Port, IpAddr), Window)>() + Call::BYTES;
+}
+
+/// Small payloads move far by what is added to them, large ones hardly at all: it is enough that all are larger by as much.
+fn is_odd(fit: &Fit) -> bool {
+    let is_far = fit.distance > FAR || fit.shift.is_some();
+    fit.level >= LEVEL && fit.novelty >= NOVEL && is_far
+}
+
+fn evidence(drift: Drift, window: &Window) -> Evidence {
+    let session = window.session;
+    Evidence {
+        detector: "payload-anomaly",
+        certainty: Certainty::Probable,
+        relay: session.client.address,
+        session,
+        further: Vec::new(),
+        says: Says::Drift(drift),
+    }
+}
+
+const HOUR: i64 = 3_600;
+
+/// Flows from which on a shape says something.
+const FLOWS: f64 = 30.0;
+
+/// Flows from which on another host tells of an update.
+const PEER_FLOWS: f64 = 10.0;
+
+/// The level of the G-test from which on it is told.
+const LEVEL: f64 = 9.0;
+
+/// How far sizes must have moved, in doublings.
+const FAR: f64 = 0.5;
+
+/// The share of sizes that must be new.
+const NOVEL: f64 = 0.25;
+
+/// The share of what is new that another host must have, too, for it to be an update.
+const ALIKE: f64 = 0.4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::Transport;
+    use crate::facts::legs::Spoke;
+    use crate::facts::samples::endpoint;
+    use crate::facts::{FlowId, Quality, Sent, SizeBin};
+    use crate::profile::learner::{Detail, Learner, Limits};
+
+    const USUAL: [u32; 4] = [64, 112, 320, 1_280];
+
+    /// A flow of a host to port 443 that sends one payload and is sent a thousand bytes.
+    fn flow(host: u8, bytes: u32) -> PayloadSizes {
+        let sent = |bytes: u32| Sent {
+            bytes: bytes.into(),
+            sizes: vec![SizeBin {
+                lowest: bytes >> (bytes.ilog2() - 2) << (bytes.ilog2() - 2),
+                highest: bytes,
+                count: 1,
+            }],
+        };
+        PayloadSizes {
+            flow: Spoke {
+                id: FlowId(u64::from(bytes)),
+                client: endpoint(&format!("10.0.0.{host}:4000")),
+                server: endpoint("192.0.2.1:443"),
+                transport: Transport::TCP,
+                opened: Timestamp::MIN,
+                vlan: None,
+                flight: None,
+                nonce: None,
+                quality: Quality::default(),
+            },
+            last_seen: Timestamp::MIN,
+            client: sent(bytes),
+            server: sent(1_000),
+        }
+    }
+
+    /// What was learned of three hosts that did the usual.
+    fn learned() -> Profile {
+        let everywhere = endpoint("0.0.0.0:0").address..=endpoint("255.255.255.255:0").address;
+        let limits = Limits {
+            hosts: 8,
+            relays: 8,
+        };
+        let mut learner = Learner::new(vec![everywhere], limits, Detail::All);
+        for host in 1..=3 {
+            let sizes = USUAL.iter().cycle().take(200);
+            sizes.for_each(|size| learner.sizes(&flow(host, *size)));
+        }
+        learner.into_profile().payloads().unwrap()
+    }
+
+    /// A host, its flows, and the payload sizes of them in turn.
+    type Hour<'a> = (u8, usize, &'a [u32]);
+
+    /// What is told of an hour in which hosts send payloads of these sizes, so many each.
+    fn told(hosts: &[Hour<'_>]) -> Vec<Drift> {
+        let mut payloads = Payloads::new(Some(learned()));
+        for (host, flows, sizes) in hosts {
+            for size in sizes.iter().cycle().take(*flows) {
+                assert!(
+                    payloads
+                        .sizes(&flow(*host, *size), Timestamp::MIN)
+                        .is_empty()
+                );
+            }
+        }
+        let evidence = payloads.close().into_iter();
+        let drifts = evidence.map(|evidence| match evidence.says {
+            Says::Drift(drift) => drift,
+            other => panic!("{other:?}"),
+        });
+        drifts.collect()
+    }
+
+    #[test]
+    fn a_host_that_moved_alone_is_told() {
+        const NEW: &[u32] = &[5_000, 9_000];
+        const MIX: &[u32] = &[64, 64, 64, 112, 320];
+        let cases: [(&[Hour<'_>], usize, &str); 7] = [
+            (&[(1, 100, &USUAL)], 0, "the usual"),
+            (&[(1, 100, NEW)], 1, "new sizes"),
+            (&[(1, 29, NEW)], 0, "too few"),
+            (&[(1, 100, MIX)], 0, "a burst of what is known"),
+            (&[(1, 100, NEW), (2, 100, &USUAL)], 1, "a peer that stays"),
+            (&[(1, 100, NEW), (2, 100, NEW)], 0, "an update"),
+            (&[(9, 100, NEW)], 0, "a host that was not learned"),
+        ];
+        for (hosts, count, what) in cases {
+            assert_eq!(told(hosts).len(), count, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_wraps_every_payload_is_named() {
+        for (more, framing) in [
+            (22, "TLS records"),
+            (28, "SSH packets or TLS 1.2 records"),
+            (34, "a VPN"),
+        ] {
+            let wrapped = USUAL.map(|size| size + more);
+            let drifts = told(&[(1, 120, &wrapped)]);
+            let framings: Vec<_> = drifts.iter().map(Drift::framing).collect();
+            assert_eq!(framings, [Some(framing)], "{drifts:?}");
+        }
+    }
+
+    #[test]
+    fn each_hour_is_judged_when_the_next_begins() {
+        let mut payloads = Payloads::new(Some(learned()));
+        let hour = |hour: i64| Timestamp::from_parts(hour * HOUR, 0);
+        for _ in 0..40 {
+            assert!(payloads.sizes(&flow(1, 9_000), hour(5)).is_empty());
+        }
+        assert_eq!(payloads.sizes(&flow(1, 64), hour(6)).len(), 1);
+        assert!(payloads.close().is_empty());
+    }
+}

@@ -1,0 +1,169 @@
+//! SSH sessions behind their key exchange: only their flows have a reader, and only its news leave the shard.
+
+use super::{Outbox, Report, facts_of};
+use crate::decode::{Segment, Transport};
+use crate::detect;
+use crate::facts::legs::Asked;
+use crate::facts::ssh::SshConduct;
+use crate::flow::Flow;
+use crate::flow::probing::Piece;
+use crate::flow::ssh::{NewPayload, Reader};
+use crate::flow::tcp::Payload;
+use crate::proto::Side;
+use crate::proto::ssh::Ssh;
+use crate::proto::stack::{Layer, Protocol};
+use crate::time::Timestamp;
+
+/// Whether a side begins as SSH does.
+pub(super) fn begins(flow: &Flow, segment: &Segment<'_>, payload: Payload) -> bool {
+    payload.offset == Some(0) && flow.probe.is_open() && segment.payload.starts_with(b"SSH-")
+}
+
+/// Gives such a flow a reader: its sizes are to be known before it is read.
+pub(super) fn meet(flow: &mut Flow) {
+    flow.ssh = Some(Box::new(Reader::beginning()));
+}
+
+/// Gives a flow a reader where SSH was read in it, or where it may be SSH that was picked up in its middle. Its heads
+/// must not be freed yet.
+pub(super) fn begin(flow: &mut Flow) {
+    let now = flow.last_seen;
+    if flow.key.transport() != Transport::TCP {
+        return;
+    }
+    let Some((last, before)) = flow.probe.layers().split_last() else {
+        if flow.is_answered() {
+            flow.ssh = None;
+        }
+        let is_called_ssh = flow.endpoint(Side::Server).port == SSH_PORT;
+        if flow.is_midstream() && is_called_ssh {
+            flow.ssh = Some(Box::new(Reader::midstream()));
+        }
+        return;
+    };
+    let Some(ssh) = spoken(last, before) else {
+        return;
+    };
+    if let Some(reader) = &mut flow.ssh {
+        reader.learn(&ssh);
+        return;
+    }
+    let mut reader = Reader::behind(&ssh, last.ends);
+    for (side, from) in [(Side::Server, last.ends.1), (Side::Client, last.ends.0)] {
+        let captured = flow.probe.behind(side, from);
+        let bytes = u32::try_from(captured.len()).unwrap_or(u32::MAX);
+        if bytes == 0 {
+            continue;
+        }
+        reader.take(&NewPayload {
+            piece: Piece {
+                from: side,
+                offset: from as u64,
+                captured,
+                sent: bytes,
+            },
+            new_bytes: bytes,
+            gap: false,
+            time: now,
+        });
+    }
+    flow.ssh = Some(Box::new(reader));
+}
+
+/// SSH that stands in the stream itself, as its opener's client sees it.
+fn spoken(last: &Layer, before: &[Layer]) -> Option<Ssh> {
+    let Protocol::Ssh(ssh) = &last.protocol else {
+        return None;
+    };
+    let is_known = ssh.client_banner.is_some() || ssh.server_banner.is_some();
+    let in_stream = before.iter().all(|layer| {
+        let protocol = &layer.protocol;
+        matches!(
+            protocol,
+            Protocol::Socks5(_) | Protocol::Socks4(_) | Protocol::Proxy(_)
+        ) || matches!(protocol, Protocol::Http(http) if http.is_connect())
+    });
+    if !is_known || !in_stream {
+        return None;
+    }
+    let ssh = Ssh::clone(ssh);
+    Some(match last.server {
+        Side::Server => ssh,
+        Side::Client => Ssh {
+            client_banner: ssh.server_banner,
+            server_banner: ssh.client_banner,
+            client_offer: ssh.server_offer,
+            server_offer: ssh.client_offer,
+        },
+    })
+}
+
+/// Shows a payload to the reader of its flow.
+pub(super) fn take(
+    flow: &mut Flow,
+    from: Side,
+    segment: &Segment<'_>,
+    payload: Payload,
+    now: Timestamp,
+) {
+    let (Some(reader), Some(offset)) = (&mut flow.ssh, payload.offset) else {
+        return;
+    };
+    reader.take(&NewPayload {
+        piece: Piece {
+            from,
+            offset,
+            captured: segment.payload,
+            sent: segment.payload_bytes,
+        },
+        new_bytes: payload.new_bytes,
+        gap: payload.gap_bytes > 0,
+        time: now,
+    });
+    if reader.is_foreign() {
+        flow.ssh = None;
+    }
+}
+
+/// Tells what came to be known of how a session is used, and which connections were asked for.
+pub(super) fn tell(flow: &mut Flow, tuning: &detect::Tuning, events: &mut Outbox<'_>) {
+    let id = flow.id;
+    let requests = flow.ssh.iter_mut().flat_map(|reader| reader.requests());
+    requests.for_each(|request| {
+        events.push(Report::Asked(Asked {
+            flow: id,
+            by: request.by,
+            time: request.time,
+        }));
+    });
+    if let Some(conduct) = flow.ssh.as_mut().and_then(|reader| reader.news()) {
+        say(flow, conduct, tuning, events);
+    }
+}
+
+fn say(flow: &mut Flow, conduct: SshConduct, tuning: &detect::Tuning, events: &mut Outbox<'_>) {
+    let mut facts = facts_of(flow, Vec::new());
+    facts.ssh = Some(Box::new(conduct));
+    let evidence = detect::inspect(&facts, tuning);
+    if evidence.is_empty() {
+        return;
+    }
+    if let Some(reader) = &mut flow.ssh {
+        reader.told();
+    }
+    flow.reported = true;
+    events.push(Report::Flow(Box::new(facts), evidence));
+}
+
+/// Tells the last of it: the flow is over.
+pub(super) fn end(flow: &mut Flow, tuning: &detect::Tuning, events: &mut Outbox<'_>) {
+    if let Some(reader) = &mut flow.ssh {
+        reader.flush();
+        let last = reader.news().or_else(|| reader.rest());
+        last.into_iter()
+            .for_each(|conduct| say(flow, conduct, tuning, events));
+    }
+}
+
+/// At which sessions that are picked up in their middle are looked at.
+const SSH_PORT: u16 = 22;
