@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::names::Names;
 use super::summary::Summary;
 use super::{Finding, FlowLine, Party, Severity, Status, Verdict};
-use crate::decode::{Address, Endpoint};
+use crate::decode::{Address, Endpoint, Transport};
 use crate::detect;
 use crate::evidence::{Certainty, Evidence, Mechanism, Says, Session};
 use crate::facts::{self, FlowEnd, FlowId, Quality};
@@ -353,6 +353,7 @@ impl Draft {
         let detector = detect::by_name(subject.detector());
         let several = self.sessions > 1;
         let mechanism = self.mechanism(subject);
+        let client = Party::at(self.first.client, self.first.transport);
         let name_of = |end: Endpoint| self.names.of(end.address.ip()).map(str::to_owned);
         Finding {
             schema: SCHEMA,
@@ -381,14 +382,13 @@ impl Draft {
             raised: self.raised,
             transport: self.first.transport.name(),
             client: Party {
-                ip: self.first.client.address.ip(),
-                port: (!several).then_some(self.first.client.port),
+                port: client.port.filter(|_| !several),
                 name: name_of(self.first.client),
-                role: None,
+                ..client
             },
             server: Party {
                 name: name_of(self.first.server),
-                ..Party::from(self.first.server)
+                ..Party::at(self.first.server, self.first.transport)
             },
             community_id: community_id(&self.first),
             sessions: self.sessions,
@@ -405,11 +405,11 @@ impl Draft {
     }
 }
 
-impl From<Endpoint> for Party {
-    fn from(endpoint: Endpoint) -> Self {
+impl Party {
+    fn at(endpoint: Endpoint, transport: Transport) -> Self {
         Self {
             ip: endpoint.address.ip(),
-            port: Some(endpoint.port),
+            port: transport.has_ports().then_some(endpoint.port),
             name: None,
             role: None,
         }
@@ -419,8 +419,8 @@ impl From<Endpoint> for Party {
 impl From<&Session> for FlowLine {
     fn from(session: &Session) -> Self {
         Self {
-            client: session.client.into(),
-            server: session.server.into(),
+            client: Party::at(session.client, session.transport),
+            server: Party::at(session.server, session.transport),
             transport: session.transport.name(),
             community_id: community_id(session),
             vlan: session.vlan,

@@ -35,13 +35,22 @@ pub(super) fn of(
     }
 }
 
+/// What was called: `192.0.2.80:443 (web.example.test)`, or `192.0.2.80 by icmp` where the transport has no ports.
+fn service(first: &Session, names: &Names) -> String {
+    let ip = first.server.address.ip();
+    if !first.transport.has_ports() {
+        return format!("{ip} by {}", first.transport.name());
+    }
+    names.show(&Target {
+        host: Host::from_ip(ip),
+        port: first.server.port,
+    })
+}
+
 /// `10.0.0.2:22 forwards connections in SSH for 10.0.0.1`; the worst use of several is told.
 fn ssh(first: &Session, summary: &SshSummary, names: &Names) -> String {
     let client = first.client.address.ip();
-    let server = names.show(&Target {
-        host: Host::from_ip(first.server.address.ip()),
-        port: first.server.port,
-    });
+    let server = service(first, names);
     match summary.worst() {
         Some(SshKind::SwappedRoles) => {
             format!("{client} connects out to {server} and is the SSH server there")
@@ -152,8 +161,10 @@ fn turn(
 ) -> String {
     let place = if summary.reverse {
         format!("by connecting out to {}", first.server)
-    } else {
+    } else if first.transport.has_ports() {
         format!("at port {}", first.server.port)
+    } else {
+        format!("by {}", first.transport.name())
     };
     let role = match summary.mechanism() {
         Mechanism::Forward => "",
@@ -196,10 +207,7 @@ fn joins(
     let mut clients = evidence.clients.iter().filter_map(|counted| counted.value);
     let client = clients.next().unwrap_or(first.client.address.ip());
     let relay = if relay != first.client.address {
-        names.show(&Target {
-            host: Host::from_ip(first.server.address.ip()),
-            port: first.server.port,
-        })
+        service(first, names)
     } else {
         format!("{} connects out and", relay.ip())
     };
