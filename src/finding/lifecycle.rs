@@ -60,7 +60,12 @@ impl Subject {
                 client,
                 hosts: digest_of(&[]),
             },
-            Says::Exchange(_) | Says::Spread(_) | Says::Shell(_) | Says::Ssh(_) => Self::Pair {
+            Says::Exchange(_)
+            | Says::Spread(_)
+            | Says::Shell(_)
+            | Says::Beacon(_)
+            | Says::Ssh(_)
+            | Says::Lasting(_) => Self::Pair {
                 detector,
                 client,
                 server,
@@ -270,6 +275,7 @@ impl Draft {
         if let (true, Says::Chain(chain)) = (self.chain.is_empty(), &evidence.says) {
             self.chain.clone_from(&chain.hosts);
         }
+        self.last_seen = self.last_seen.max(evidence.session.last_seen);
         self.sessions += u64::from(!is_again(&evidence.says));
     }
 
@@ -337,7 +343,9 @@ impl Draft {
             | Summary::Spreads(_)
             | Summary::Drifts(_)
             | Summary::Shells(_)
-            | Summary::Ssh(_) => detect::by_name(subject.detector())?.mechanism,
+            | Summary::Ssh(_)
+            | Summary::Beacon(_)
+            | Summary::Lasting(_) => detect::by_name(subject.detector())?.mechanism,
         }
     }
 
@@ -385,7 +393,7 @@ impl Draft {
             community_id: community_id(&self.first),
             sessions: self.sessions,
             flows: self.flows,
-            relay: Some(self.relay.ip()),
+            relay: self.evidence.tells_of_a_relay().then(|| self.relay.ip()),
             mechanism,
             chain: self.chain.iter().map(|host| host.ip()).collect(),
             target: self.target,
@@ -426,10 +434,14 @@ fn is_again(says: &Says) -> bool {
     match says {
         Says::Join(join) => join.again,
         Says::Turn(turn) => turn.again,
+        Says::Lasting(lasting) => lasting.again,
         Says::Ssh(used) => used.conduct.told.is_some(),
-        Says::Exchange(_) | Says::Chain(_) | Says::Spread(_) | Says::Drift(_) | Says::Shell(_) => {
-            false
-        }
+        Says::Exchange(_)
+        | Says::Chain(_)
+        | Says::Spread(_)
+        | Says::Drift(_)
+        | Says::Shell(_)
+        | Says::Beacon(_) => false,
     }
 }
 
@@ -442,7 +454,13 @@ fn target_of(says: &Says) -> Option<Target> {
             port: join.target.port,
         }),
         Says::Turn(turn) => turn.target.clone(),
-        Says::Chain(_) | Says::Spread(_) | Says::Drift(_) | Says::Shell(_) | Says::Ssh(_) => None,
+        Says::Chain(_)
+        | Says::Spread(_)
+        | Says::Drift(_)
+        | Says::Shell(_)
+        | Says::Ssh(_)
+        | Says::Beacon(_)
+        | Says::Lasting(_) => None,
     }
 }
 

@@ -4,6 +4,8 @@ use crate::decode::Address;
 use crate::evidence::ssh::SshKind;
 use crate::evidence::{Mechanism, Session, UNSEEN};
 use crate::finding::names::Names;
+use crate::finding::summary::beacon::BeaconSummary;
+use crate::finding::summary::lasting::{self, LastingSummary};
 use crate::finding::summary::{
     DriftSummary, JoinSummary, RelaySummary, ShellSummary, SpreadSummary, SshSummary, Summary,
     TurnSummary,
@@ -27,6 +29,8 @@ pub(super) fn of(
         Summary::Drifts(summary) => drift(first, summary),
         Summary::Turns(summary) => turn(first, relay, summary, target, names),
         Summary::Shells(summary) => shell(first, summary),
+        Summary::Lasting(summary) => lasts(first, summary, names),
+        Summary::Beacon(summary) => comes_back(first, summary, names),
         Summary::Ssh(summary) => ssh(first, summary, names),
     }
 }
@@ -66,6 +70,27 @@ fn ssh(first: &Session, summary: &SshSummary, names: &Names) -> String {
             format!("{server} opens connections for {client} in SSH")
         }
     }
+}
+
+/// `10.0.0.1 comes back to 192.0.2.80:443 (www.example.test) every 60.0 s`
+fn comes_back(first: &Session, summary: &BeaconSummary, names: &Names) -> String {
+    let client = first.client.address.ip();
+    let server = names.show(&Target {
+        host: Host::from_ip(first.server.address.ip()),
+        port: first.server.port,
+    });
+    format!("{client} comes back to {server} {}", summary.period())
+}
+
+/// `10.0.0.1 has a session with 192.0.2.80:443 (www.example.test) for 1 h 42 min`
+fn lasts(first: &Session, summary: &LastingSummary, names: &Names) -> String {
+    let client = first.client.address.ip();
+    let server = names.show(&Target {
+        host: Host::from_ip(first.server.address.ip()),
+        port: first.server.port,
+    });
+    let lasted = lasting::words(summary.longest_s);
+    format!("{client} has a session with {server} for {lasted}")
 }
 
 /// `10.0.0.2 begins sessions to 30 hosts within a minute for 10.0.0.1`

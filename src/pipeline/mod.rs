@@ -206,6 +206,7 @@ impl Stage {
                 Report::Nonce(sighting) => self.ordered.sighted(&sighting, event.order.time),
                 Report::Sizes(sizes) => self.ordered.sizes(&sizes, event.order.time),
                 Report::Ended(end) => self.ordered.ended(&end, event.order.time),
+                Report::Lasted(lasted) => self.ordered.lasted(&lasted, event.order.time),
                 Report::Answers(answers) => self.ordered.answered(&answers, event.order.time),
                 Report::Portrait(portrait) => self.found.portraits.add(*portrait),
             }
