@@ -9,7 +9,7 @@ use super::names::Names;
 use super::summary::Summary;
 use super::telling::{Pace, State, Telling, Told};
 use super::{Finding, FlowLine, Party, Severity, Status, Verdict};
-use crate::decode::{Address, Endpoint};
+use crate::decode::{Address, Endpoint, Transport};
 use crate::detect;
 use crate::evidence::{Certainty, Evidence, Mechanism, Says, Session};
 use crate::facts::{self, FlowEnd, FlowId, Quality};
@@ -66,7 +66,12 @@ impl Subject {
                 client,
                 hosts: digest_of(&[]),
             },
-            Says::Exchange(_) | Says::Spread(_) | Says::Shell(_) | Says::Ssh(_) => Self::Pair {
+            Says::Exchange(_)
+            | Says::Spread(_)
+            | Says::Shell(_)
+            | Says::Beacon(_)
+            | Says::Ssh(_)
+            | Says::Lasting(_) => Self::Pair {
                 detector,
                 client,
                 server,
@@ -329,6 +334,7 @@ impl Draft {
         if let (true, Says::Chain(chain)) = (self.chain.is_empty(), &evidence.says) {
             self.chain.clone_from(&chain.hosts);
         }
+        self.last_seen = self.last_seen.max(evidence.session.last_seen);
         self.sessions += u64::from(!is_again(&evidence.says));
     }
 
@@ -396,7 +402,9 @@ impl Draft {
             | Summary::Spreads(_)
             | Summary::Drifts(_)
             | Summary::Shells(_)
-            | Summary::Ssh(_) => detect::by_name(subject.detector())?.mechanism,
+            | Summary::Ssh(_)
+            | Summary::Beacon(_)
+            | Summary::Lasting(_) => detect::by_name(subject.detector())?.mechanism,
         }
     }
 
@@ -419,6 +427,7 @@ impl Draft {
         let mechanism = self.mechanism(subject);
         let mut quality = self.quality;
         quality.loss |= losses.touch(self.first.opened, self.last_seen);
+        let client = Party::at(self.first.client, self.first.transport);
         let name_of = |end: Endpoint| self.names.of(end.address.ip()).map(str::to_owned);
         Finding {
             schema: SCHEMA,
@@ -443,19 +452,18 @@ impl Draft {
             raised: self.raised,
             transport: self.first.transport.name(),
             client: Party {
-                ip: self.first.client.address.ip(),
-                port: (!several).then_some(self.first.client.port),
+                port: client.port.filter(|_| !several),
                 name: name_of(self.first.client),
-                role: None,
+                ..client
             },
             server: Party {
                 name: name_of(self.first.server),
-                ..Party::from(self.first.server)
+                ..Party::at(self.first.server, self.first.transport)
             },
             community_id: community_id(&self.first),
             sessions: self.sessions,
             flows: self.flows,
-            relay: Some(self.relay.ip()),
+            relay: self.evidence.tells_of_a_relay().then(|| self.relay.ip()),
             mechanism,
             chain: self.chain.iter().map(|host| host.ip()).collect(),
             target: self.target,
@@ -467,11 +475,11 @@ impl Draft {
     }
 }
 
-impl From<Endpoint> for Party {
-    fn from(endpoint: Endpoint) -> Self {
+impl Party {
+    fn at(endpoint: Endpoint, transport: Transport) -> Self {
         Self {
             ip: endpoint.address.ip(),
-            port: Some(endpoint.port),
+            port: transport.has_ports().then_some(endpoint.port),
             name: None,
             role: None,
         }
@@ -481,8 +489,8 @@ impl From<Endpoint> for Party {
 impl From<&Session> for FlowLine {
     fn from(session: &Session) -> Self {
         Self {
-            client: session.client.into(),
-            server: session.server.into(),
+            client: Party::at(session.client, session.transport),
+            server: Party::at(session.server, session.transport),
             transport: session.transport.name(),
             community_id: community_id(session),
             vlan: session.vlan,
@@ -496,10 +504,14 @@ fn is_again(says: &Says) -> bool {
     match says {
         Says::Join(join) => join.again,
         Says::Turn(turn) => turn.again,
+        Says::Lasting(lasting) => lasting.again,
         Says::Ssh(used) => used.conduct.told.is_some(),
-        Says::Exchange(_) | Says::Chain(_) | Says::Spread(_) | Says::Drift(_) | Says::Shell(_) => {
-            false
-        }
+        Says::Exchange(_)
+        | Says::Chain(_)
+        | Says::Spread(_)
+        | Says::Drift(_)
+        | Says::Shell(_)
+        | Says::Beacon(_) => false,
     }
 }
 
@@ -512,7 +524,13 @@ fn target_of(says: &Says) -> Option<Target> {
             port: join.target.port,
         }),
         Says::Turn(turn) => turn.target.clone(),
-        Says::Chain(_) | Says::Spread(_) | Says::Drift(_) | Says::Shell(_) | Says::Ssh(_) => None,
+        Says::Chain(_)
+        | Says::Spread(_)
+        | Says::Drift(_)
+        | Says::Shell(_)
+        | Says::Ssh(_)
+        | Says::Beacon(_)
+        | Says::Lasting(_) => None,
     }
 }
 

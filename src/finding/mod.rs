@@ -209,7 +209,7 @@ impl fmt::Display for Verdict {
 pub struct Party {
     /// Its address.
     pub ip: IpAddr,
-    /// Its port; left out for the client of several sessions.
+    /// Its port; left out for the client of several sessions, and where the transport has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
     /// What a DNS answer called it.

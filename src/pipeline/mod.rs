@@ -232,6 +232,7 @@ impl<'a> Stage<'a> {
                 Report::Nonce(sighting) => self.ordered.sighted(&sighting, event.order.time),
                 Report::Sizes(sizes) => self.ordered.sizes(&sizes, event.order.time),
                 Report::Ended(end) => self.ordered.ended(&end, event.order.time),
+                Report::Lasted(lasted) => self.ordered.lasted(&lasted, event.order.time),
                 Report::Answers(answers) => self.ordered.answered(&answers, event.order.time),
                 Report::Portrait(portrait) => self.outlet.found.portraits.add(*portrait),
             }

@@ -63,6 +63,8 @@ fn evidence(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
         Summary::Drifts(drifts) => lines(out, drifts.lines())?,
         Summary::Turns(turns) => lines(out, turns.lines(&finding.names))?,
         Summary::Shells(shells) => lines(out, shells.lines())?,
+        Summary::Lasting(lasting) => lines(out, lasting.lines())?,
+        Summary::Beacon(beacon) => lines(out, beacon.lines())?,
     }
     line(out, "quality", &quality(finding))
 }
