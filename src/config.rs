@@ -13,6 +13,7 @@ use crate::correlate::relay::RelayLimits;
 use crate::correlate::{self, Ordered, Speaks};
 use crate::decode::FragmentLimits;
 use crate::detect::Tuning;
+use crate::finding::telling::Pace;
 use crate::flow::lasting::Schedule;
 use crate::flow::table::Timeouts;
 use crate::pipeline::memory_bound;
@@ -123,6 +124,11 @@ pub struct Findings {
     pub remembered: Number<1, 10_000_000>,
     /// Addresses whose names, seen in DNS answers, are remembered; the oldest give way.
     pub names: Number<1, 10_000_000>,
+    /// Seconds for which the first news of a finding wait while a capture goes on; the next wait twice as long, up to an
+    /// hour.
+    pub update_seconds: Number<1, 3_600>,
+    /// Seconds without a session after which a finding is closed while a capture goes on.
+    pub close_seconds: Number<1, 604_800>,
 }
 
 /// What joins the two legs of a relay.
@@ -330,6 +336,8 @@ impl Default for Findings {
             sessions: Number::new(65_536),
             remembered: Number::new(4_096),
             names: Number::new(65_536),
+            update_seconds: Number::new(60),
+            close_seconds: Number::new(300),
         }
     }
 }
@@ -484,6 +492,14 @@ impl Config {
                 beacon: self.detectors.beacon.enabled,
                 reverse_shell: self.detectors.reverse_shell.enabled,
             },
+        }
+    }
+
+    /// How often findings are told while a capture goes on.
+    pub fn pace(&self) -> Pace {
+        Pace {
+            update: self.findings.update_seconds.seconds(),
+            close: self.findings.close_seconds.seconds(),
         }
     }
 

@@ -34,6 +34,7 @@ use crate::facts::legs::{Asked, Flight, Sighting, Spoke, Totals};
 use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, PayloadSizes};
 use crate::finding::Finding;
 use crate::finding::lifecycle::Findings;
+use crate::finding::telling::Pace;
 use crate::profile::Profile;
 use crate::proto::target::Target;
 use crate::time::Timestamp;
@@ -157,6 +158,7 @@ impl Ordered {
     /// Lets time pass up to that of the next event: what waited for more is told.
     pub fn advance(&mut self, now: Timestamp) {
         self.now = now;
+        self.findings.advance(now);
         if self.relays.has_way(now) {
             let ways = self.relays.ways(Some(now));
             self.add_all(&ways, now);
@@ -304,6 +306,23 @@ impl Ordered {
         self.findings.end(end);
     }
 
+    /// Findings are told while they are added to, at this pace.
+    pub fn tell_as_it_goes(&mut self, pace: Pace) {
+        self.findings.tell_as_it_goes(pace);
+    }
+
+    /// Notes that frames were lost between two moments.
+    pub fn missed(&mut self, from: Timestamp, to: Timestamp) {
+        self.findings.missed(from, to);
+    }
+
+    /// Findings that had to make room since this was last asked, and those that are to be told by now.
+    pub fn due(&mut self, now: Timestamp) -> Vec<Finding> {
+        let mut due = self.take_displaced();
+        due.extend(self.findings.due(now));
+        due
+    }
+
     /// Takes a session that spoke and is over as a beat of whoever opened it.
     fn beat(&mut self, session: &Session, end: &FlowEnd, now: Timestamp) {
         let Some(beacons) = &mut self.beacons else {
@@ -325,7 +344,7 @@ impl Ordered {
         self.new_relays.hosts_unwatched()
     }
 
-    /// Gives all findings, in the order they were raised, and what was learned of hosts.
+    /// Gives all findings, in the order they were raised (where they are told as it goes, those with news), and what was learned of hosts.
     pub fn finish(mut self) -> (Vec<Finding>, Option<Profile>) {
         let ways = self.relays.ways(None);
         self.add_all(&ways, self.now);

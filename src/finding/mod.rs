@@ -3,9 +3,11 @@
 pub mod attack;
 pub mod keys;
 pub mod lifecycle;
+mod missed;
 pub mod names;
 pub mod story;
 pub mod summary;
+pub mod telling;
 mod title;
 
 use std::fmt;
@@ -94,6 +96,8 @@ pub struct Finding {
 pub enum Status {
     /// Raised, and a session of it was open when last seen.
     New,
+    /// Told before, and there is news; a session of it was open when last seen, or was a moment ago.
+    Update,
     /// Every session of it is over.
     Closed,
 }

@@ -1,6 +1,7 @@
 //! SSH sessions behind their key exchange: only their flows have a reader, and only its news leave the shard.
 
-use super::{Outbox, Report, facts_of};
+use super::limits::most_readers;
+use super::{Outbox, Place, Report, Shard, facts_of, legs};
 use crate::decode::{Segment, Transport};
 use crate::detect;
 use crate::facts::legs::Asked;
@@ -14,13 +15,41 @@ use crate::proto::ssh::Ssh;
 use crate::proto::stack::{Layer, Protocol};
 use crate::time::Timestamp;
 
+impl Shard {
+    /// Shows a payload to the reader of an SSH session.
+    pub(super) fn read_dark(
+        &mut self,
+        place: Place,
+        piece: &legs::Piece<'_>,
+        now: Timestamp,
+        events: &mut Outbox<'_>,
+    ) {
+        let Some(flow) = self.table.flow_mut(place) else {
+            return;
+        };
+        let had_reader = flow.ssh.is_some();
+        if !had_reader && begins(flow, piece.segment, piece.payload) {
+            if self.readers < most_readers(self.limits) {
+                meet(flow);
+            } else {
+                self.counts.ssh_unread += 1;
+            }
+        }
+        if flow.ssh.is_some() && piece.payload.new_bytes > 0 {
+            take(flow, piece.from, piece.segment, piece.payload, now);
+            tell(flow, &self.tuning, events);
+        }
+        self.readers = count_reader(self.readers, had_reader, flow.ssh.is_some());
+    }
+}
+
 /// Whether a side begins as SSH does.
-pub(super) fn begins(flow: &Flow, segment: &Segment<'_>, payload: Payload) -> bool {
+fn begins(flow: &Flow, segment: &Segment<'_>, payload: Payload) -> bool {
     payload.offset == Some(0) && flow.probe.is_open() && segment.payload.starts_with(b"SSH-")
 }
 
 /// Gives such a flow a reader: its sizes are to be known before it is read.
-pub(super) fn meet(flow: &mut Flow) {
+fn meet(flow: &mut Flow) {
     flow.ssh = Some(Box::new(Reader::beginning()));
 }
 
@@ -99,13 +128,7 @@ fn spoken(last: &Layer, before: &[Layer]) -> Option<Ssh> {
 }
 
 /// Shows a payload to the reader of its flow.
-pub(super) fn take(
-    flow: &mut Flow,
-    from: Side,
-    segment: &Segment<'_>,
-    payload: Payload,
-    now: Timestamp,
-) {
+fn take(flow: &mut Flow, from: Side, segment: &Segment<'_>, payload: Payload, now: Timestamp) {
     let (Some(reader), Some(offset)) = (&mut flow.ssh, payload.offset) else {
         return;
     };
@@ -126,7 +149,7 @@ pub(super) fn take(
 }
 
 /// Tells what came to be known of how a session is used, and which connections were asked for.
-pub(super) fn tell(flow: &mut Flow, tuning: &detect::Tuning, events: &mut Outbox<'_>) {
+fn tell(flow: &mut Flow, tuning: &detect::Tuning, events: &mut Outbox<'_>) {
     let id = flow.id;
     let requests = flow.ssh.iter_mut().flat_map(|reader| reader.requests());
     requests.for_each(|request| {
@@ -163,6 +186,12 @@ pub(super) fn end(flow: &mut Flow, tuning: &detect::Tuning, events: &mut Outbox<
         last.into_iter()
             .for_each(|conduct| say(flow, conduct, tuning, events));
     }
+}
+
+pub(super) fn count_reader(readers: usize, had: bool, has: bool) -> usize {
+    readers
+        .saturating_sub(had.into())
+        .saturating_add(has.into())
 }
 
 /// At which sessions that are picked up in their middle are looked at.

@@ -146,6 +146,7 @@ fn times<W: Write>(page: &mut Page<'_, W>, finding: &Finding) -> io::Result<()> 
     let first = finding.first_seen;
     let status = match finding.status {
         Status::New => "new: a session was open when last seen",
+        Status::Update => "update: it was told before, and there is news",
         Status::Closed => "closed: every session is over",
     };
     let raised = format!("{}, {} later", finding.raised, span(finding.raised - first));

@@ -1,0 +1,71 @@
+//! Datagrams: the UDP side of a SOCKS proxy, and DNS.
+
+use super::report::facts_of;
+use super::{Outbox, Place, Report, Shard};
+use crate::decode::Segment;
+use crate::facts::Answers;
+use crate::flow::Flow;
+use crate::flow::probing::Probe;
+use crate::proto::stack::{self, Kind, Layer};
+use crate::proto::{Side, dns};
+
+impl Shard {
+    pub(super) fn take_datagram(
+        &mut self,
+        place: Place,
+        from: Side,
+        segment: &Segment<'_>,
+        events: &mut Outbox<'_>,
+    ) {
+        let Some(flow) = self.table.flow(place) else {
+            return;
+        };
+        if flow.sent_by(from).segments == 1 {
+            self.probe_datagram(place, segment, events);
+        }
+        self.learn(place, segment, events);
+    }
+
+    /// Every datagram of a flow that speaks DNS may name addresses: resolvers use a flow for many questions.
+    fn learn(&mut self, place: Place, segment: &Segment<'_>, events: &mut Outbox<'_>) {
+        let answers_names = |flow: &&Flow| matches!(flow.probe, Probe::Names);
+        let Some(flow) = self.table.flow(place).filter(answers_names) else {
+            return;
+        };
+        let named = dns::answers(segment.payload);
+        if !named.is_empty() {
+            self.watching.note_names(flow, &named);
+            let asker = segment.destination;
+            events.push(Report::Answers(Box::new(Answers { asker, named })));
+        }
+    }
+
+    /// The UDP side of a SOCKS proxy shows itself in the first datagram, and so does DNS.
+    fn probe_datagram(&mut self, place: Place, segment: &Segment<'_>, events: &mut Outbox<'_>) {
+        if let Some(flow) = self.table.flow_mut(place)
+            && dns::is_message(segment.payload)
+        {
+            flow.probe = Probe::Names;
+            flow.protocol = Some(Kind::Dns);
+        }
+        let (Some(protocol), Some(flow)) =
+            (stack::datagram(segment.payload), self.table.flow_mut(place))
+        else {
+            return;
+        };
+        if flow.reported {
+            return;
+        }
+        flow.reported = true;
+        let layer = Layer {
+            protocol,
+            server: Side::Server,
+            depth: 0,
+            ends: (0, 0),
+        };
+        flow.protocol = Some(layer.protocol.kind());
+        let facts = facts_of(flow, vec![layer]);
+        self.watching.note_layers(flow, &facts.layers);
+        events.push(Report::Flow(Box::new(facts), Vec::new()));
+    }
+}

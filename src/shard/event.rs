@@ -1,0 +1,95 @@
+//! What leaves a shard, and in which order the ordered stage sees it.
+
+use crate::evidence::Evidence;
+use crate::facts::lasting::Lasted;
+use crate::facts::legs::{Asked, Flight, Sighting, Spoke, Totals};
+use crate::facts::{Answers, FlowEnd, FlowFacts, FlowPortrait, PayloadSizes};
+use crate::time::Timestamp;
+
+/// When a frame was seen: its time and its number in the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Capture time, never running back.
+    pub time: Timestamp,
+    /// The frame's number, from 1.
+    pub frame: u64,
+}
+
+/// Something that leaves a shard for the ordered stage.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Its place among the events of all shards.
+    pub order: Order,
+    /// What happened.
+    pub report: Report,
+}
+
+/// The order in which the ordered stage sees events: by capture time, and within one moment what expired before what
+/// a frame brought before what the end of the run brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Order {
+    /// When it happened.
+    pub time: Timestamp,
+    pub(super) cause: Cause,
+    pub(super) frame: u64,
+    pub(super) shard: u16,
+    pub(super) sequence: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Cause {
+    Expiry,
+    Frame,
+    End,
+}
+
+/// What a shard has to say.
+#[derive(Clone, Debug)]
+pub enum Report {
+    /// A flow was read, and detectors or correlators want to know.
+    Flow(Box<FlowFacts>, Vec<Evidence>),
+    /// A flow carried its first payload.
+    Spoke(Box<Spoke>),
+    /// A side of a flow that spoke began a flight.
+    Flight(Flight),
+    /// A side of a multiplexed tunnel had the other one open a connection.
+    Asked(Asked),
+    /// TCP ended a flow that spoke and is kept for a while.
+    Totals(Totals),
+    /// A payload began with a nonce.
+    Nonce(Sighting),
+    /// The payload sizes of a flow that was measured and is over.
+    Sizes(Box<PayloadSizes>),
+    /// A flow that was reported, or spoke, is over.
+    Ended(FlowEnd),
+    /// A flow has come to an age at which it is told of.
+    Lasted(Box<Lasted>),
+    /// DNS gave names for addresses.
+    Answers(Box<Answers>),
+    /// A flow that a person asked about is over.
+    Portrait(Box<FlowPortrait>),
+}
+
+/// Numbers the events of one cause.
+pub(super) struct Outbox<'a> {
+    order: Order,
+    out: &'a mut Vec<Event>,
+}
+
+impl<'a> Outbox<'a> {
+    pub(super) fn new(order: Order, out: &'a mut Vec<Event>) -> Self {
+        Self { order, out }
+    }
+
+    pub(super) fn push(&mut self, report: Report) {
+        let order = self.order;
+        self.order.sequence += 1;
+        if self.out.len() == self.out.capacity() {
+            self.out.reserve_exact(self.out.len() / 16 + FEW_EVENTS);
+        }
+        self.out.push(Event { order, report });
+    }
+}
+
+/// Room for events that is made at once at first. It grows by a sixteenth, not twofold, so that the bound is near.
+const FEW_EVENTS: usize = 1_024;

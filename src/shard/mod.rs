@@ -1,0 +1,200 @@
+//! A shard: all that is known of the flows whose keys hash to it.
+//!
+//! It is a plain value: frames and time go in, events come out. There is a fixed number of shards ([`SHARDS`]) however
+//! many threads there are, and each has its own caps and its own order of forgetting, so that what is found does not
+//! depend on the threads.
+
+mod counts;
+mod dark;
+mod datagrams;
+mod event;
+mod heads;
+mod lasting;
+mod legs;
+mod life;
+mod limits;
+mod measuring;
+mod report;
+mod route;
+mod watch;
+
+pub use crate::flow::table::Place;
+pub use counts::ShardCounts;
+pub use event::{Event, Moment, Order, Report};
+pub use limits::Limits;
+pub use route::{Route, SHARDS};
+pub use watch::{Watch, WatchError};
+
+use crate::decode::{Segment, Transport};
+use crate::detect;
+use crate::flow::Observed;
+use crate::flow::closed::Closed;
+use crate::flow::key::Sender;
+use crate::flow::nonces::NonceKey;
+use crate::flow::rings::Rings;
+use crate::flow::table::FlowTable;
+use event::{Cause, Outbox};
+use measuring::Measuring;
+use report::{facts_of, quality_of, traffic_of};
+use watch::Watching;
+
+/// One shard.
+#[derive(Debug)]
+pub struct Shard {
+    number: u16,
+    table: FlowTable,
+    closed: Closed,
+    /// Flows that hold heads, oldest first.
+    asking: Rings,
+    head_bytes: usize,
+    /// Flows that have a reader of SSH sizes.
+    readers: usize,
+    limits: Limits,
+    tuning: detect::Tuning,
+    nonces: NonceKey,
+    watching: Watching,
+    measuring: Measuring,
+    counts: ShardCounts,
+}
+
+impl Shard {
+    /// An empty shard. All shards of a run share one key.
+    pub fn new(number: u16, limits: Limits, tuning: detect::Tuning, nonces: NonceKey) -> Self {
+        Self {
+            number,
+            table: FlowTable::new(limits.flows, limits.timeouts).telling_at(limits.lasting),
+            closed: Closed::new(limits.timeouts.closed),
+            asking: Rings::new(1),
+            head_bytes: 0,
+            readers: 0,
+            limits,
+            tuning,
+            nonces,
+            watching: Watching::default(),
+            measuring: Measuring::default(),
+            counts: ShardCounts::default(),
+        }
+    }
+
+    /// The same shard, asked to portray the flows of `watch`.
+    #[must_use]
+    pub fn watching(mut self, watch: Option<Watch>) -> Self {
+        self.watching = Watching::new(watch);
+        self
+    }
+
+    /// The same shard; it counts payload sizes, if asked to, in as many flows at once as [`Shard::MEASURED`] allows.
+    #[must_use]
+    pub fn measuring(mut self, measures: bool) -> Self {
+        let room = self.limits.flows.div_ceil(Self::MEASURED);
+        self.measuring = Measuring::new(if measures { room } else { 0 });
+        self
+    }
+
+    /// Where the flow of a route lives now, if there is one.
+    #[inline]
+    pub fn place_of(&self, route: &Route) -> Option<Place> {
+        self.table.find(&route.key)
+    }
+
+    /// Takes a segment of one of its flows into account. `guess` is where its flow lived a while ago; it is looked up
+    /// where it does not live there.
+    pub fn segment(
+        &mut self,
+        moment: Moment,
+        route: &Route,
+        guess: Option<Place>,
+        segment: &Segment<'_>,
+        out: &mut Vec<Event>,
+    ) {
+        self.advance(moment.time, out);
+        let order = self.order(moment.time, Cause::Frame, moment.frame);
+        let mut events = Outbox::new(order, out);
+        let place = match self.table.find_again(&route.key, guess) {
+            Some(place) => place,
+            None if self.is_late(moment, route, segment) => {
+                self.counts.late_segments += u64::from(segment.payload_bytes > 0);
+                return;
+            }
+            None => self.open(moment, route, segment, &mut events),
+        };
+        let sender = route.sender;
+        if self.observe(place, moment, sender, segment, &mut events) == Observed::Reopens {
+            self.close(place, &mut events);
+            let place = self.open(moment, route, segment, &mut events);
+            self.observe(place, moment, sender, segment, &mut events);
+        }
+    }
+
+    #[inline]
+    fn observe(
+        &mut self,
+        place: Place,
+        moment: Moment,
+        sender: Sender,
+        segment: &Segment<'_>,
+        events: &mut Outbox<'_>,
+    ) -> Observed {
+        let Some(flow) = self.table.flow_mut(place) else {
+            return Observed::Copy;
+        };
+        let from = flow.side_of(sender);
+        let (was_answered, was_over) = (flow.is_answered(), flow.ending().is_some());
+        let flights = flow.flights(from);
+        let observed = flow.observe(from, segment, moment.time);
+        let Observed::Counted(payload) = observed else {
+            self.counts.copies += u64::from(observed == Observed::Copy);
+            return observed;
+        };
+        if (flow.watched || flow.measured) && payload.new_bytes > 0 {
+            self.watching.note_size(flow, from, payload.new_bytes);
+            self.measuring.note(flow.id, from, payload.new_bytes);
+        }
+        let turns = flow.flights(from) != flights;
+        let answers = flow.is_answered() && !was_answered;
+        let ends = flow.ending().is_some();
+        let is_probed = flow.probe.is_open() && (segment.payload_bytes > 0 || flow.is_finishing());
+        if answers {
+            self.table.promote(place);
+        }
+        let piece = legs::Piece {
+            from,
+            segment,
+            payload,
+            turns,
+        };
+        if segment.transport == Transport::TCP {
+            self.tell(place, &piece, events);
+            self.read_dark(place, &piece, moment.time, events);
+        }
+        if is_probed {
+            self.probe(place, from, segment, payload, events);
+        } else if segment.transport == Transport::UDP {
+            self.take_datagram(place, from, segment, events);
+        }
+        if segment.transport != Transport::TCP {
+            self.tell(place, &piece, events);
+        }
+        if ends {
+            self.end(place, was_over, moment, events);
+        }
+        observed
+    }
+
+    fn tell(&mut self, place: Place, piece: &legs::Piece<'_>, events: &mut Outbox<'_>) {
+        if piece.payload.new_bytes == 0 {
+            return;
+        }
+        if let Some(flow) = self.table.flow_mut(place) {
+            legs::tell(flow, piece, &self.nonces, events);
+        }
+    }
+
+    /// What was counted so far.
+    pub fn counts(&self) -> ShardCounts {
+        self.counts
+    }
+}
+
+#[cfg(test)]
+mod tests;
