@@ -355,7 +355,7 @@ impl Default for Relays {
 impl Default for Rhythms {
     fn default() -> Self {
         Self {
-            pairs: Number::new(32_768),
+            pairs: Number::new(16_384),
             destinations: Number::new(8_192),
         }
     }

@@ -26,6 +26,7 @@ fn detector_pages_are_their_module_docs() {
         let figures = match detector.name {
             "relay" => relay_figures(),
             "ssh-tunnel" => ssh_figures(),
+            "beacon" => include_str!("../benches/rhythms/figures.md").to_owned(),
             _ => String::new(),
         };
         renew_or_compare(&page, &(detector.page() + &figures));

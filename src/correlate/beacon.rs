@@ -6,10 +6,11 @@
 //!
 //! When the connections of a client to one port of a server begin, and how much each side sent in them, by the clock of
 //! the packets. Nine connections are enough where they come like a clock; the more a clock is jittered, the more it takes.
-//! A gap of two or three periods counts as missing beats, connections at once as one. The spread of the gaps is held
-//! against what a Poisson process does once in ten thousand or once in a million series (Greenwood's statistic, with
-//! critical values for small numbers). The same is done inside each session that is over, with the moments at which its client
-//! speaks, from behind the handshake on (`evidence.within`).
+//! Connections at once count as one, and a pause of more than eight periods as a night, if there are few.
+//! The spread of the gaps is held against what a Poisson process does once in ten thousand or once in a million series
+//! (Greenwood's statistic, with critical values for small numbers); the newest sixteen gaps also against whole numbers of one
+//! period, so that half of the beats may be missing. The same is done inside each session that is over, with the moments at
+//! which its client speaks, from behind the handshake on (`evidence.within`).
 //!
 //! ## Means
 //!
@@ -30,16 +31,20 @@
 //!
 //! ## Misses
 //!
-//! Fewer than nine connections; sleeps as irregular as chance; implants that change the address with each beat or ride on
-//! a service that the whole house uses; beats in DNS names, beats that the server begins, and beats inside a
-//! session that come faster than every second and a half. A rhythm inside a session is told when
-//! the session is over.
+//! Fewer than nine connections (a downloader that asks three commands, a dropper that sends six screenshots);
+//! clients that are refused each time, for nothing is sent; sleeps as irregular as chance; two rhythms in turn before fifty
+//! beats; what calls within the house, where
+//! monitoring does the same; implants that change the address with each beat or ride on
+//! a service that the whole house uses; beats in DNS names; beats that the server begins (a bot in a chat room that is asked
+//! whether it is alive), and beats inside a session that come faster than every second and a half. A rhythm inside a session
+//! is told when the session is over. A capture that begins cold has no history by which a destination is rare: update checks
+//! with answers of few sizes and jitter look like an implant.
 
 use super::destinations::Destinations;
 use super::names::Names;
 use super::pairs::{Key, Pair, Pairs, Visit};
 use super::ports;
-use super::rhythm::{Regularity, Rhythm};
+use super::rhythm::{Reading, Regularity, Rhythm};
 use super::sizes::Sizes;
 use super::talks::{Talk, Talks};
 use crate::decode::Transport;
@@ -176,21 +181,29 @@ impl<'a> From<&'a Talk> for Beats<'a> {
 impl Scene<'_> {
     /// What a rhythm comes to; `again` where it was told before.
     fn weigh(&self, beats: Beats<'_>, again: bool) -> Option<Evidence> {
-        let rhythm = beats.rhythm;
-        if !again && (rhythm.regularity() == Regularity::None || rhythm.mean() < beats.shortest()) {
+        if !again && beats.rhythm.mean() < beats.shortest() {
             return None;
         }
-        let weights = self.weights(beats);
+        let reading = beats.rhythm.read();
+        if !again && reading.regularity == Regularity::None {
+            return None;
+        }
+        let weights = self.weights(beats, reading);
         let certainty = match weights.log_odds() {
             odds if odds >= 0.0 => Certainty::Probable,
             odds if odds >= WORTH_A_LINE || again => Certainty::Possible,
             _ => return None,
         };
-        Some(self.evidence(beats, certainty, weights))
+        Some(self.evidence(beats, reading, certainty, weights))
     }
 
-    fn evidence(&self, beats: Beats<'_>, certainty: Certainty, weights: Weights) -> Evidence {
-        let rhythm = beats.rhythm;
+    fn evidence(
+        &self,
+        beats: Beats<'_>,
+        reading: Reading,
+        certainty: Certainty,
+        weights: Weights,
+    ) -> Evidence {
         let session = Session {
             last_seen: self.end.last_seen,
             quality: self.end.quality,
@@ -204,12 +217,12 @@ impl Scene<'_> {
             relay: session.server.address,
             says: Says::Beacon(Box::new(Beacon {
                 within: beats.within,
-                beats: rhythm.gaps() + 1,
-                missing: rhythm.missing(),
-                period: rhythm.mean(),
-                bounds: rhythm.bounds(),
-                spread: rhythm.spread(),
-                gaps: rhythm.histogram().collect(),
+                beats: beats.rhythm.gaps() + 1,
+                missing: reading.missing,
+                period: reading.period,
+                bounds: reading.bounds,
+                spread: reading.spread,
+                gaps: beats.rhythm.histogram().collect(),
                 requests: beats.requests.histogram().collect(),
                 answers: beats.answers.histogram().collect(),
                 protocol: self.end.protocol.map(Kind::name),
@@ -218,10 +231,10 @@ impl Scene<'_> {
         }
     }
 
-    fn weights(&self, beats: Beats<'_>) -> Weights {
+    fn weights(&self, beats: Beats<'_>, reading: Reading) -> Weights {
         let mut weights = Weights::default();
         weights.add("what comes by the clock is mostly harmless", BEFOREHAND);
-        weigh_rhythm(&mut weights, beats);
+        weigh_rhythm(&mut weights, beats, reading);
         weigh_sizes(&mut weights, beats);
         if beats.within != CONNECTIONS {
             self.weigh_heartbeat(&mut weights, beats);
@@ -294,15 +307,14 @@ impl Scene<'_> {
     }
 }
 
-fn weigh_rhythm(weights: &mut Weights, beats: Beats<'_>) {
-    let regularity = beats.rhythm.regularity();
-    match regularity {
+fn weigh_rhythm(weights: &mut Weights, beats: Beats<'_>, reading: Reading) {
+    match reading.regularity {
         Regularity::Sure => weights.add("as regular as chance is once in a million", 2.0),
         Regularity::Likely => weights.add("as regular as chance is once in ten thousand", 1.0),
         Regularity::None => {}
     }
     weights.add_if(
-        regularity == Regularity::Sure && beats.rhythm.is_jittered(),
+        reading.regularity == Regularity::Sure && reading.is_jittered(),
         "jitter within hard edges",
         1.5,
     );

@@ -146,8 +146,7 @@ impl Pair {
     /// Whether the client is there nearly all the time: it comes back as soon as it has its answer, and the rhythm is
     /// that of the server.
     pub fn hardly_leaves(&self) -> bool {
-        let apart = self.rhythm.mean() * f64::from(self.rhythm.gaps());
-        self.rhythm.gaps() > 0 && self.stayed > MOSTLY * apart
+        self.rhythm.gaps() > 0 && self.stayed > MOSTLY * self.rhythm.sum()
     }
 
     /// Who came once is of no use, and who does not come back any more of little; then the newest is of most.

@@ -1,7 +1,7 @@
 //! How alike the sizes of a series are: a fixed piece of memory, the same work for each.
 
 /// Sizes in bytes, summed up.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Sizes {
     total: u64,
     count: u32,
@@ -9,6 +9,19 @@ pub struct Sizes {
     most: u32,
     kinds: [Kind; KINDS],
     bins: [u8; Self::BINS],
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self {
+            total: 0,
+            count: 0,
+            least: 0,
+            most: 0,
+            kinds: [Kind::default(); KINDS],
+            bins: [0; Self::BINS],
+        }
+    }
 }
 
 /// A size, and how many are like it.
@@ -19,8 +32,8 @@ struct Kind {
 }
 
 impl Sizes {
-    /// Bins of the histogram: 0, 1, 2 to 3, 4 to 7 bytes and so on.
-    pub const BINS: usize = 24;
+    /// Bins of the histogram: below 16 bytes, and then four for each doubling.
+    pub const BINS: usize = 64;
 
     /// Takes the next size.
     pub fn add(&mut self, bytes: u64) {
@@ -34,8 +47,7 @@ impl Sizes {
         self.count = self.count.saturating_add(1);
         self.total = self.total.saturating_add(bytes);
         self.sort_in(size);
-        let power = (u32::BITS - size.leading_zeros()) as usize;
-        if let Some(bin) = self.bins.get_mut(power.min(Self::BINS - 1)) {
+        if let Some(bin) = self.bins.get_mut(bin_of(size)) {
             *bin = bin.saturating_add(1);
         }
     }
@@ -91,12 +103,32 @@ impl Sizes {
         self.kinds.iter().map(|kind| kind.count).sum()
     }
 
-    /// How many there were from so many bytes up to twice that, where there were any.
-    pub fn histogram(&self) -> impl Iterator<Item = (u32, u8)> {
+    /// From how many bytes to how many there were some, and how many.
+    pub fn histogram(&self) -> impl Iterator<Item = (u32, u32, u8)> {
         let bins = (0..).zip(&self.bins).filter(|(_, count)| **count > 0);
-        bins.map(|(bin, count)| (if bin == 0 { 0 } else { 1 << (bin - 1) }, *count))
+        bins.map(|(bin, count)| (lowest_of(bin), lowest_of(bin + 1).saturating_sub(1), *count))
     }
 }
+
+/// The last bin holds what is larger, too.
+fn bin_of(size: u32) -> usize {
+    let Some(power) = size.checked_ilog2().filter(|power| *power >= FIRST_POWER) else {
+        return 0;
+    };
+    let quarter = (size >> (power - 2)) & 3;
+    let bin = (power - FIRST_POWER) * 4 + quarter + 1;
+    (bin as usize).min(Sizes::BINS - 1)
+}
+
+fn lowest_of(bin: u32) -> u32 {
+    let Some(above) = bin.checked_sub(1) else {
+        return 0;
+    };
+    (4 + above % 4) << (above / 4 + FIRST_POWER - 2)
+}
+
+/// The second bin begins at 2 to the power of this.
+const FIRST_POWER: u32 = 4;
 
 /// Sizes that differ by so many bytes are alike: counters and identifiers in them grow.
 const ALIKE: u32 = 4;
@@ -149,10 +181,20 @@ mod tests {
     }
 
     #[test]
-    fn sizes_fall_into_bins_by_powers_of_two() {
+    fn sizes_fall_into_four_bins_of_each_doubling() {
         let told: Vec<_> = sizes(&[0, 1, 3, 172, 200, 5_000_000_000])
             .histogram()
             .collect();
-        assert_eq!(told, [(0, 1), (1, 1), (2, 1), (128, 2), (4_194_304, 1)]);
+        let last = (786_432, 917_503, 1);
+        assert_eq!(told, [(0, 15, 3), (160, 191, 1), (192, 223, 1), last]);
+        for size in [16, 19, 20, 31, 32, 1_279, 1_280, 700_000] {
+            let mut one = Sizes::default();
+            one.add(size);
+            let (from, to, _) = one.histogram().next().unwrap();
+            assert!(
+                u64::from(from) <= size && size <= u64::from(to),
+                "{size}: {from} {to}"
+            );
+        }
     }
 }

@@ -55,7 +55,7 @@ impl Talks {
     /// Forgets a session that is over; gives how its client spoke, if that has a rhythm.
     pub fn ended(&mut self, flow: FlowId) -> Option<Box<Talk>> {
         let talk = self.talks.remove(&flow)?;
-        (talk.rhythm.regularity() > Regularity::None).then_some(talk)
+        (talk.rhythm.read().regularity > Regularity::None).then_some(talk)
     }
 
     /// Bytes of memory for one session, an upper bound.
@@ -97,14 +97,14 @@ impl Talk {
     /// Whether all so far was a handshake: a few flights in short succession, and then a pause.
     fn was_opening(&self, now: Timestamp) -> bool {
         let pause = (now - self.rhythm.last()).as_seconds_f64();
-        let (_, most) = self.rhythm.bounds();
+        let most = self.rhythm.most();
         let gaps = self.rhythm.gaps();
         gaps > 0 && gaps <= OPENING && pause > PAUSE * most
     }
 
     /// Whether the client waits nearly all the time, and asks again as soon as it is answered.
     pub fn hardly_pauses(&self) -> bool {
-        let together = self.rhythm.mean() * f64::from(self.rhythm.gaps());
+        let together = self.rhythm.sum();
         self.waited > MOSTLY * together
     }
 }

@@ -15,9 +15,9 @@ pub struct BeaconSummary {
     pub within: &'static str,
     /// How often it came back.
     pub beats: u32,
-    /// Beats that were missing, and whose place shows.
-    pub missing: u16,
-    /// The mean gap, in seconds.
+    /// Beats that are missing among the newest.
+    pub missing: u32,
+    /// The time from one beat to the next, in seconds.
     pub period_s: f64,
     /// The smallest gap, in seconds.
     pub least_s: f64,
@@ -28,7 +28,7 @@ pub struct BeaconSummary {
     /// What is spoken.
     #[serde(skip_serializing_if = "Tally::is_empty")]
     pub spoken: Tally<&'static str>,
-    /// How many gaps there were from so many seconds up to twice that.
+    /// How long the gaps were.
     pub gaps: Vec<Gaps>,
     /// Sizes of what the client sent.
     pub requests: Vec<Bin>,
@@ -47,8 +47,10 @@ pub struct BeaconSummary {
 /// Gaps of about the same length.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Gaps {
-    /// From so many seconds up to twice that.
+    /// From so many seconds.
     pub from_s: f64,
+    /// Up to so many.
+    pub to_s: f64,
     /// How many; no more than 255 are counted.
     pub count: u8,
 }
@@ -56,8 +58,10 @@ pub struct Gaps {
 /// Payloads of about the same size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Bin {
-    /// From so many bytes up to twice that.
+    /// From so many bytes.
     pub from_bytes: u32,
+    /// Up to so many.
+    pub to_bytes: u32,
     /// How many; no more than 255 are counted.
     pub count: u8,
 }
@@ -76,7 +80,11 @@ impl BeaconSummary {
         self.gaps = beacon
             .gaps
             .iter()
-            .map(|&(from_s, count)| Gaps { from_s, count })
+            .map(|&(from, to, count)| Gaps {
+                from_s: rounded(from),
+                to_s: rounded(to),
+                count,
+            })
             .collect();
         self.requests = bins(&beacon.requests);
         self.answers = bins(&beacon.answers);
@@ -129,18 +137,18 @@ impl From<Bin> for SizeBin {
     fn from(bin: Bin) -> Self {
         Self {
             lowest: bin.from_bytes,
-            highest: bin
-                .from_bytes
-                .saturating_mul(2)
-                .saturating_sub(1)
-                .max(bin.from_bytes),
+            highest: bin.to_bytes,
             count: bin.count.into(),
         }
     }
 }
 
-fn bins(bins: &[(u32, u8)]) -> Vec<Bin> {
-    let bin = |&(from_bytes, count): &(u32, u8)| Bin { from_bytes, count };
+fn bins(bins: &[(u32, u32, u8)]) -> Vec<Bin> {
+    let bin = |&(from_bytes, to_bytes, count): &(u32, u32, u8)| Bin {
+        from_bytes,
+        to_bytes,
+        count,
+    };
     bins.iter().map(bin).collect()
 }
 
@@ -164,9 +172,9 @@ mod tests {
                 period: 60.000_04,
                 bounds: (58.9, 61.2),
                 spread: 0.000_4,
-                gaps: vec![(32.0, 9)],
-                requests: vec![(128, 10)],
-                answers: vec![(0, 10)],
+                gaps: vec![(54.3, 64.6, 9)],
+                requests: vec![(160, 191, 10)],
+                answers: vec![(0, 15, 10)],
                 protocol: Some("tls"),
                 weights: Weights::default(),
             });
@@ -174,7 +182,7 @@ mod tests {
         let lines = summary.lines();
         let rhythm = "10 beats, 1 missing, every 60.0 s, from 58.900 to 61.200 s, spread 0.0004";
         assert_eq!(lines.first().unwrap().1, [rhythm]);
-        assert_eq!(SizeBin::from(summary.requests[0]).highest, 255);
+        assert_eq!(SizeBin::from(summary.requests[0]).highest, 191);
         summary.period_s = 7_200.4;
         assert_eq!(summary.period(), "every 2 h");
     }

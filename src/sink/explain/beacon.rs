@@ -19,13 +19,13 @@ pub(super) fn draw<W: Write>(page: &mut Page<'_, W>, beacon: &BeaconSummary) -> 
     histogram::draw(page, &bins(&beacon.requests), &bins(&beacon.answers))
 }
 
-/// `      32 to 64 s ████████████ 39`
+/// `  55.02 to 65.43 s ████████████ 39`
 fn bars(gaps: &[Gaps], width: usize) -> Vec<String> {
     let most = gaps.iter().map(|gap| gap.count).max().unwrap_or(1).max(1);
     let room = width.saturating_sub(BESIDE).clamp(8, 60);
     let bar = |gap: &Gaps| {
         let length = (usize::from(gap.count) * room).div_ceil(most.into());
-        let range = format!("{} to {} s", gap.from_s, 2.0 * gap.from_s);
+        let range = format!("{:.2} to {:.2} s", gap.from_s, gap.to_s);
         format!("{range:>22} {} {}", "█".repeat(length), gap.count)
     };
     gaps.iter().map(bar).collect()
@@ -40,10 +40,14 @@ mod tests {
 
     #[test]
     fn bars_are_as_long_as_gaps_are_many() {
-        let gaps = [(0.5, 1), (32.0, 40)].map(|(from_s, count)| Gaps { from_s, count });
+        let gaps = [(0.5, 0.6, 1), (55.02, 65.434, 40)].map(|(from_s, to_s, count)| Gaps {
+            from_s,
+            to_s,
+            count,
+        });
         let expected = [
-            "            0.5 to 1 s █ 1",
-            "            32 to 64 s ████████ 40",
+            "        0.50 to 0.60 s █ 1",
+            "      55.02 to 65.43 s ████████ 40",
         ];
         assert_eq!(bars(&gaps, 50), expected);
     }
