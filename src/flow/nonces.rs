@@ -32,19 +32,36 @@ struct Look {
 }
 
 impl Looks {
+    /// Whether a side's next payload is to be searched.
+    #[inline]
+    pub fn is_open(&self, from: Side) -> bool {
+        let look = match from {
+            Side::Client => &self.client,
+            Side::Server => &self.server,
+        };
+        look.is_open()
+    }
+
     /// Searches a payload, unless enough of its side's were searched or found.
     pub fn search<'a>(&mut self, from: Side, payload: &'a [u8]) -> Option<Nonce<'a>> {
         let look = match from {
             Side::Client => &mut self.client,
             Side::Server => &mut self.server,
         };
-        if look.searched >= SEARCHED || look.found >= FOUND {
+        if !look.is_open() {
             return None;
         }
         look.searched += 1;
         let nonce = nonce::find(payload)?;
         look.found += 1;
         Some(nonce)
+    }
+}
+
+impl Look {
+    #[inline]
+    fn is_open(self) -> bool {
+        self.searched < SEARCHED && self.found < FOUND
     }
 }
 
