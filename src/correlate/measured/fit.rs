@@ -88,11 +88,15 @@ impl Looks {
         (openings, delays): (bool, &[Span]),
         turned: bool,
     ) {
-        let backward = Trials::new(effects, causes, true, openings);
-        let forward = Trials::new(causes, effects, false, openings);
+        let Some(&longest) = delays.iter().max() else {
+            return;
+        };
+        let backward = Trials::worth(effects, causes, true, openings, longest);
+        let forward = Trials::worth(causes, effects, false, openings, longest);
         for &delay in delays {
-            self.fits.extend(backward.fit(delay, turned));
-            self.fits.extend(forward.fit(delay, turned));
+            let fit = |trials: &Option<Trials<'_, '_>>| trials.as_ref()?.fit(delay, turned);
+            self.fits.extend(fit(&backward));
+            self.fits.extend(fit(&forward));
         }
     }
 
@@ -143,6 +147,22 @@ struct Trial<'a> {
 }
 
 impl<'a, 'b> Trials<'a, 'b> {
+    /// The trials, where they may fit within the `longest` delay: most do not.
+    fn worth(
+        anchors: &[&'a Beat],
+        partners: &'b [&'a Beat],
+        backward: bool,
+        openings: bool,
+        longest: Span,
+    ) -> Option<Self> {
+        let open = anchors.iter().filter(|beat| beat.opens);
+        if openings && open.take(LEAST_MATCHED).count() < LEAST_MATCHED {
+            return None;
+        }
+        let trials = Self::new(anchors, partners, backward, openings);
+        trials.may_fit(longest).then_some(trials)
+    }
+
     /// With `openings`, partners are looked for of openings only.
     fn new(anchors: &[&'a Beat], partners: &'b [&'a Beat], backward: bool, openings: bool) -> Self {
         let mut all = Vec::with_capacity(if openings { 0 } else { anchors.len() });
@@ -170,22 +190,30 @@ impl<'a, 'b> Trials<'a, 'b> {
         }
     }
 
+    /// Whether they may fit within `delay`, or a shorter one: the least chance costs nothing to know, and most sides fail
+    /// under it.
+    fn may_fit(&self, delay: Span) -> bool {
+        let seen = self.seen(delay);
+        seen >= LEAST_MATCHED && is_enough(self.score(seen, LEAST_CHANCE))
+    }
+
+    /// How many have a partner that is no farther away than `delay`.
+    fn seen(&self, delay: Span) -> usize {
+        let is_matched = |trial: &&Trial<'_>| trial.partner_within(delay).is_some();
+        self.all.iter().filter(is_matched).count()
+    }
+
+    fn score(&self, seen: usize, chance: f64) -> f64 {
+        let n = self.all.len() as f64;
+        n * divergence(seen as f64 / n, chance.max(LEAST_CHANCE))
+    }
+
     /// How well they fit where a partner counts that is no farther away than `delay`.
     fn fit(&self, delay: Span, turned: bool) -> Option<Fit> {
-        let is_matched = |trial: &&Trial<'_>| trial.partner_within(delay).is_some();
-        let seen = self.all.iter().filter(is_matched).count();
-        if seen < LEAST_MATCHED {
+        if !self.may_fit(delay) {
             return None;
         }
-        let n = self.all.len() as f64;
-        let score = |chance: f64| n * divergence(seen as f64 / n, chance.max(LEAST_CHANCE));
-        let is_enough = |score: f64| score >= LEAST_EACH + LOOKS.ln();
-        // The least chance costs nothing to know, and most sides fail under it.
-        if !is_enough(score(LEAST_CHANCE)) {
-            return None;
-        }
-        let covered = |trial: &Trial<'_>| self.covered(trial.anchor, delay);
-        let timing = score(self.all.iter().map(covered).sum::<f64>() / n);
+        let timing = self.score(self.seen(delay), self.chance(delay));
         if !is_enough(timing) {
             return None;
         }
@@ -223,13 +251,26 @@ impl<'a, 'b> Trials<'a, 'b> {
         self.all.iter().filter_map(pair).collect()
     }
 
-    /// The part of the window around a beat in which it would have a partner.
-    fn covered(&self, anchor: &Beat, delay: Span) -> f64 {
+    /// The mean chance of a beat to have a partner: the part of the window around it in which it would have one.
+    fn chance(&self, delay: Span) -> f64 {
+        let mut partners = self.partners;
+        let covered = self.all.iter().map(|trial| {
+            let is_early = |beat: &&&Beat| trial.anchor.time - beat.time > JITTER;
+            let early = partners.iter().take_while(is_early).count();
+            partners = partners.get(early..).unwrap_or_default();
+            self.covered(trial.anchor, partners, delay)
+        });
+        covered.sum::<f64>() / self.all.len() as f64
+    }
+
+    /// The part of the window around a beat that lies within the delay of the first `partners`.
+    fn covered(&self, anchor: &Beat, partners: &[&Beat], delay: Span) -> f64 {
         let (jitter, delay) = (JITTER.nanos(), delay.nanos());
         let time = anchor.time.nanos();
         let (from, to) = (time - jitter, time + jitter);
         let (mut covered, mut reached) = (0, from);
-        for partner in self.near(anchor) {
+        let near = partners.iter().take_while(|beat| beat.is_near(anchor));
+        for partner in near.filter(|beat| beat.flow != anchor.flow) {
             let begins = partner.time.nanos() - if self.backward { 0 } else { delay };
             let (begins, ends) = (begins.max(reached), (begins + delay).min(to));
             if ends > begins {
@@ -239,16 +280,10 @@ impl<'a, 'b> Trials<'a, 'b> {
         }
         covered as f64 / (2 * jitter) as f64
     }
+}
 
-    /// What the other side has within the window around a beat.
-    fn near(&self, anchor: &Beat) -> impl Iterator<Item = &'a Beat> {
-        let early = |beat: &&Beat| anchor.time - beat.time > JITTER;
-        let from = self.partners.partition_point(early);
-        let near = self.partners.iter().copied().skip(from);
-        let flow = anchor.flow;
-        near.take_while(|beat| beat.is_near(anchor))
-            .filter(move |beat| beat.flow != flow)
-    }
+fn is_enough(timing: f64) -> bool {
+    timing >= LEAST_EACH + LOOKS.ln()
 }
 
 /// The beats of other flows before and behind a beat, where so many are `earlier`. What stands at the same time is both.
@@ -267,16 +302,14 @@ fn around<'a>(
 
 impl<'a> Trial<'a> {
     fn partner_within(&self, delay: Span) -> Option<&'a Beat> {
-        self.partner.filter(|beat| {
-            let distance = beat.time - self.anchor.time;
-            distance <= delay && distance * -1 <= delay
-        })
+        self.partner
+            .filter(|beat| beat.time.apart(self.anchor.time) <= delay)
     }
 }
 
 impl Beat {
     fn is_near(&self, other: &Self) -> bool {
-        self.time - other.time <= JITTER && other.time - self.time <= JITTER
+        self.time.apart(other.time) <= JITTER
     }
 }
 
