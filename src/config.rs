@@ -13,11 +13,14 @@ use crate::correlate::relay::RelayLimits;
 use crate::correlate::{self, Ordered, Speaks};
 use crate::decode::FragmentLimits;
 use crate::detect::Tuning;
+use crate::finding::telling::Pace;
+use crate::flow::lasting::Schedule;
 use crate::flow::table::Timeouts;
 use crate::pipeline::memory_bound;
 use crate::policy::Policy;
 use crate::policy::approvals::Approval;
 use crate::policy::groups::Group;
+use crate::policy::list::List;
 use crate::policy::networks::Networks;
 use crate::policy::prefix::Prefix;
 use crate::profile::Profile;
@@ -43,6 +46,8 @@ pub struct Config {
     pub findings: Findings,
     /// What joins the two legs of a relay.
     pub relays: Relays,
+    /// Who goes where, and when.
+    pub rhythms: Rhythms,
     /// What relays are held against.
     pub baseline: Baseline,
     /// Each detector by name.
@@ -119,6 +124,11 @@ pub struct Findings {
     pub remembered: Number<1, 10_000_000>,
     /// Addresses whose names, seen in DNS answers, are remembered; the oldest give way.
     pub names: Number<1, 10_000_000>,
+    /// Seconds for which the first news of a finding wait while a capture goes on; the next wait twice as long, up to an
+    /// hour.
+    pub update_seconds: Number<1, 3_600>,
+    /// Seconds without a session after which a finding is closed while a capture goes on.
+    pub close_seconds: Number<1, 604_800>,
 }
 
 /// What joins the two legs of a relay.
@@ -131,6 +141,16 @@ pub struct Relays {
     pub nonces: Number<64, 100_000_000>,
     /// Pairs of legs, and requests whose second leg was not seen yet; the oldest give way.
     pub joins: Number<64, 10_000_000>,
+}
+
+/// Who goes where, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rhythms {
+    /// Pairs of a client and the port of a server; of a few, the least useful gives way.
+    pub pairs: Number<64, 100_000_000>,
+    /// Addresses of which it is remembered which hosts inside go there; the one seen first gives way.
+    pub destinations: Number<64, 10_000_000>,
 }
 
 /// What is known of hosts before they relay.
@@ -172,8 +192,22 @@ pub struct Detectors {
     pub fan_out: FanOut,
     /// Hosts that never relayed and do.
     pub new_relay: Switch,
+    /// Clients that come back in a rhythm.
+    pub beacon: Switch,
+    /// Sessions that do not end.
+    pub long_lived_session: LongLivedSession,
     /// Payload sizes that are not those of the profile.
     pub payload_anomaly: Switch,
+}
+
+/// Sessions that do not end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LongLivedSession {
+    /// Whether it speaks.
+    pub enabled: bool,
+    /// The ages in minutes at which a session that is still open is told.
+    pub minutes: List<Number<1, 1_000_000>>,
 }
 
 /// Sessions to many in short succession.
@@ -302,6 +336,8 @@ impl Default for Findings {
             sessions: Number::new(65_536),
             remembered: Number::new(4_096),
             names: Number::new(65_536),
+            update_seconds: Number::new(60),
+            close_seconds: Number::new(300),
         }
     }
 }
@@ -312,6 +348,15 @@ impl Default for Relays {
             legs: Number::new(7 << 15),
             nonces: Number::new(1 << 18),
             joins: Number::new(4_096),
+        }
+    }
+}
+
+impl Default for Rhythms {
+    fn default() -> Self {
+        Self {
+            pairs: Number::new(16_384),
+            destinations: Number::new(8_192),
         }
     }
 }
@@ -333,6 +378,27 @@ impl Default for FanOut {
             targets: Number::new(16),
             relays: Number::new(8),
             window_seconds: Number::new(60),
+        }
+    }
+}
+
+impl Default for LongLivedSession {
+    fn default() -> Self {
+        let minutes = [10, 30, 60, 240, 720, 1_440, 4_320];
+        Self {
+            enabled: true,
+            minutes: List::from(minutes.map(Number::new).to_vec()),
+        }
+    }
+}
+
+impl LongLivedSession {
+    fn schedule(&self) -> Schedule {
+        let ages = self.minutes.iter().map(|minutes| minutes.seconds() * 60);
+        if self.enabled {
+            Schedule::new(ages)
+        } else {
+            Schedule::NEVER
         }
     }
 }
@@ -384,6 +450,7 @@ impl Config {
                 datagram: self.flows.datagram_seconds.seconds(),
                 closed: self.flows.closed_seconds.seconds(),
             },
+            lasting: self.detectors.long_lived_session.schedule(),
         }
     }
 
@@ -404,6 +471,8 @@ impl Config {
             remembered: self.findings.remembered.count(),
             flows: self.findings.sessions.count(),
             names: self.findings.names.count(),
+            destinations: self.rhythms.destinations.count(),
+            pairs: self.rhythms.pairs.count(),
             relays: RelayLimits {
                 legs: self.relays.legs.count(),
                 nonces: self.relays.nonces.count(),
@@ -420,8 +489,17 @@ impl Config {
                 relay: self.detectors.relay.enabled,
                 multi_hop: self.detectors.multi_hop.enabled,
                 fan_out: self.detectors.fan_out.enabled,
+                beacon: self.detectors.beacon.enabled,
                 reverse_shell: self.detectors.reverse_shell.enabled,
             },
+        }
+    }
+
+    /// How often findings are told while a capture goes on.
+    pub fn pace(&self) -> Pace {
+        Pace {
+            update: self.findings.update_seconds.seconds(),
+            close: self.findings.close_seconds.seconds(),
         }
     }
 
@@ -470,6 +548,8 @@ impl Config {
             multi_hop: _,
             fan_out: _,
             new_relay: _,
+            beacon: _,
+            long_lived_session: _,
             payload_anomaly: _,
         } = &self.detectors;
         Tuning {

@@ -1,8 +1,11 @@
 //! Evidence: what a detector or correlator concludes from facts, with the facts it stood on.
 
+pub mod beacon;
+pub mod lasting;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod ssh;
+pub mod weighed;
 
 use crate::decode::{Address, Endpoint, Transport};
 use crate::facts::legs::Spoke;
@@ -10,6 +13,8 @@ use crate::facts::{FlowFacts, FlowId, Quality};
 use crate::proto::nonce::Kind;
 use crate::proto::target::Target;
 use crate::time::{Span, Timestamp};
+use beacon::Beacon;
+use lasting::Lasting;
 use ssh::SshUse;
 
 /// What one flow, or a few that belong together, contribute to a finding.
@@ -39,13 +44,7 @@ impl Evidence {
     pub fn exchange(&self) -> Option<&RelayExchange> {
         match &self.says {
             Says::Exchange(exchange) => Some(exchange),
-            Says::Join(_)
-            | Says::Chain(_)
-            | Says::Spread(_)
-            | Says::Turn(_)
-            | Says::Drift(_)
-            | Says::Shell(_)
-            | Says::Ssh(_) => None,
+            _ => None,
         }
     }
 }
@@ -69,6 +68,10 @@ pub enum Says {
     Drift(Drift),
     /// One side gave the other a command shell.
     Shell(ShellSession),
+    /// A client comes back in a rhythm.
+    Beacon(Box<Beacon>),
+    /// A session does not end.
+    Lasting(Box<Lasting>),
 }
 
 /// Two flows as the legs of one relayed session: [`Evidence::session`] comes in, the first of [`Evidence::further`] goes

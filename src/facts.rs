@@ -1,5 +1,6 @@
 //! Facts: what is true of a flow, as one plain record. Nothing else leaves a shard.
 
+pub mod lasting;
 pub mod legs;
 #[cfg(test)]
 pub(crate) mod samples;

@@ -26,6 +26,7 @@ fn detector_pages_are_their_module_docs() {
         let figures = match detector.name {
             "relay" => relay_figures(),
             "ssh-tunnel" => ssh_figures(),
+            "beacon" => include_str!("../benches/rhythms/figures.md").to_owned(),
             _ => String::new(),
         };
         renew_or_compare(&page, &(detector.page() + &figures));
@@ -61,7 +62,8 @@ fn relay_rows(path: &Path) -> String {
         let seconds = (found.raised - found.first_seen).as_seconds_f64();
         let packets = packets_until(path, found.raised);
         let certainty = format!("{:?}", found.certainty).to_lowercase();
-        let port = found.server.port.unwrap_or_default();
+        let port = found.server.port;
+        let port = port.map_or_else(|| found.transport.to_owned(), |port| port.to_string());
         format!(
             "| {what} | {port} | {mechanism} | {proofs} | {content} | {packets} | {seconds:.3} | {certainty} |\n"
         )

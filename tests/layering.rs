@@ -26,7 +26,7 @@ const MAY_NAME: &str = "
     policy         time proto::target evidence::Certainty profile finding decode::Address toml_file
     pipeline       time source decode facts::FlowPortrait flow::nonces::NonceKey shard correlate profile finding policy config
     sink           time source proto facts evidence detect::Detector finding policy decode::Label pipeline::Account
-    config         time decode::FragmentLimits flow::table::Timeouts detect::Tuning shard correlate profile policy pipeline::memory_bound toml_file
+    config         time decode::FragmentLimits flow::lasting::Schedule flow::table::Timeouts finding::telling::Pace detect::Tuning shard correlate profile policy pipeline::memory_bound toml_file
     check          source detect finding pipeline config toml_file
     command        time source detect shard::Watch finding policy profile pipeline sink config check toml_file
     main           command
@@ -42,7 +42,7 @@ const ONLY_IN: &str = "
     std::sync              source pipeline check command
     std::process           command main
     std::os                source command
-    std::time              command
+    std::time              command source
     std::env
     std::net::TcpStream
     std::net::TcpListener
@@ -64,6 +64,7 @@ const ONLY_IN: &str = "
     hashbrown              flow correlate
     httparse               proto
     memchr                 proto
+    pcap                   source
     indicatif              command
     jiff                   time
     md5                    proto

@@ -159,6 +159,7 @@ fn replay(paths: &[PathBuf], config: &str, workers: usize) -> Outcome {
         learn: false,
         stop: &AtomicBool::new(false),
         progress: &mut |_| {},
+        follow: None,
     };
     pipeline::run(&mut captures, run).unwrap()
 }

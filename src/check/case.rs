@@ -67,6 +67,7 @@ fn replay(capture: &Path, config: &Config) -> Result<(Vec<Found>, Option<String>
         learn: false,
         stop: &AtomicBool::new(false),
         progress: &mut |_| {},
+        follow: None,
     };
     let outcome = pipeline::run(&mut captures, run)?;
     let findings = outcome.findings.into_iter().map(Found::from).collect();

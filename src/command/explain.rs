@@ -113,6 +113,7 @@ impl Replay {
             learn: false,
             stop: &AtomicBool::new(false),
             progress: &mut |progress| bar.set_position(progress.frames),
+            follow: None,
         };
         let outcome = pipeline::run(&mut captures, run);
         bar.finish_and_clear();

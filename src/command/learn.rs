@@ -91,6 +91,7 @@ impl Learn {
                 learn: true,
                 stop: &stop,
                 progress: &mut |progress| bar.set_position(progress.frames),
+                follow: None,
             },
         );
         bar.finish_and_clear();

@@ -1,5 +1,6 @@
 //! Commands: what a user types, and what it means.
 
+mod capture;
 mod check;
 mod config;
 mod detectors;
@@ -25,6 +26,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Replay(replay::Replay),
+    Capture(capture::Capture),
     Check(check::Check),
     Detectors(detectors::Detectors),
     Explain(explain::Explain),
@@ -38,6 +40,7 @@ impl Arguments {
     pub fn run(self) -> ExitCode {
         let ended = match self.command {
             Command::Replay(replay) => replay.run(),
+            Command::Capture(capture) => capture.run(),
             Command::Check(check) => check.run(),
             Command::Detectors(detectors) => detectors.run(),
             Command::Explain(explain) => explain.run(),
@@ -67,7 +70,7 @@ enum Exit {
     Usage = 2,
     /// Unreadable input, or an output that failed.
     Input = 3,
-    /// The sensor lost a worker.
+    /// The sensor lost a worker or its capture.
     Sensor = 4,
 }
 
@@ -110,4 +113,4 @@ Exit codes:
   1  findings at or above --fail-on, or expectations that are not met
   2  unusable arguments, configuration or expectations
   3  unreadable input, or an output that failed
-  4  a worker died";
+  4  a worker died, or no interface can be listened to any more";

@@ -54,12 +54,24 @@ pub(super) struct Replay {
     quiet: bool,
 }
 
+/// How findings are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(super) enum Format {
     /// For people
     Text,
     /// One JSON object a line
     Json,
+}
+
+impl Format {
+    /// Text where a person reads it.
+    pub(super) fn by_terminal() -> Self {
+        if io::stdout().is_terminal() {
+            Self::Text
+        } else {
+            Self::Json
+        }
+    }
 }
 
 impl Replay {
@@ -92,6 +104,7 @@ impl Replay {
                 progress: &mut |progress| {
                     bar.set_position(progress.frames);
                 },
+                follow: None,
             },
         );
         bar.finish_and_clear();
@@ -131,12 +144,7 @@ impl Replay {
     }
 
     fn format(&self) -> Format {
-        let by_terminal = if io::stdout().is_terminal() {
-            Format::Text
-        } else {
-            Format::Json
-        };
-        self.format.unwrap_or(by_terminal)
+        self.format.unwrap_or_else(Format::by_terminal)
     }
 
     fn exit(&self, findings: &[Finding]) -> Exit {
@@ -183,7 +191,7 @@ impl ValueEnum for Severity {
 
 /// Set by SIGINT and SIGTERM, which also write to `wake` so that a silent pipe is no longer waited for. A second
 /// signal ends the process at once.
-fn stop_by_signal(wake: UnixStream) -> io::Result<Arc<AtomicBool>> {
+pub(super) fn stop_by_signal(wake: UnixStream) -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         flag::register_conditional_default(signal, Arc::clone(&stop))?;
@@ -193,7 +201,7 @@ fn stop_by_signal(wake: UnixStream) -> io::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-fn unsignalled(error: io::Error) -> Failure {
+pub(super) fn unsignalled(error: io::Error) -> Failure {
     Failure::new(
         Exit::Sensor,
         format!("signals cannot be listened to: {error}"),
@@ -203,7 +211,10 @@ fn unsignalled(error: io::Error) -> Failure {
 /// Captures that were named wrongly are wrong arguments; the others could not be read.
 pub(super) fn unreadable(error: SourceError) -> Failure {
     let exit = match error {
-        SourceError::Nothing | SourceError::StandardInputTwice => Exit::Usage,
+        SourceError::Nothing
+        | SourceError::StandardInputTwice
+        | SourceError::NoInterface { .. }
+        | SourceError::Filter { .. } => Exit::Usage,
         _ => Exit::Input,
     };
     Failure::new(exit, error)

@@ -131,7 +131,8 @@ impl<'a> Pair<'a> {
         answers: impl Fn(FlowId, FlowId) -> bool,
         delay: Span,
     ) -> Option<Self> {
-        if earlier.0.session.transport != later.0.session.transport {
+        let changes = earlier.0.session.transport != later.0.session.transport;
+        if changes && later.1.kind != Kind::Handshake {
             return None;
         }
         let turned = passes(later, earlier) && !passes(earlier, later);
@@ -215,7 +216,11 @@ impl<'a> Pair<'a> {
         begins(self.inbound) || begins(self.outbound)
     }
 
+    /// Bytes before the content on the leg that comes in only; framing is not counted.
     fn preamble(&self) -> u64 {
+        if self.is_framed() {
+            return 0;
+        }
         self.inbound.1.offset.saturating_sub(self.outbound.1.offset)
     }
 

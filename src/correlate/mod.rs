@@ -4,31 +4,43 @@
 //! order whatever the number of workers.
 
 pub mod associations;
+pub mod beacon;
+pub mod destinations;
 pub mod echoes;
 pub mod fan_out;
 pub mod initiative;
 pub mod legs;
+pub mod long_lived;
 pub mod measured;
 pub mod multi_hop;
 pub mod names;
 pub mod new_relay;
 pub mod nonces;
+pub mod pairs;
 pub mod payloads;
+pub mod ports;
 pub mod proxies;
 pub mod recent;
 pub mod relay;
+pub mod rhythm;
+pub mod sizes;
 pub mod slab;
+pub mod talks;
 pub mod targets;
 
 use crate::evidence::{Certainty, Evidence, Session};
+use crate::facts::lasting::Lasted;
 use crate::facts::legs::{Asked, Flight, Sighting, Spoke, Totals};
 use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, PayloadSizes};
 use crate::finding::Finding;
 use crate::finding::lifecycle::Findings;
+use crate::finding::telling::Pace;
 use crate::profile::Profile;
 use crate::proto::target::Target;
 use crate::time::Timestamp;
 use associations::Associations;
+use beacon::Beacons;
+use destinations::{Destinations, Inside};
 use fan_out::{FanOutLimits, FanOuts};
 use initiative::Initiatives;
 use names::Names;
@@ -47,6 +59,8 @@ pub struct Ordered {
     fan_outs: FanOuts,
     initiatives: Initiatives,
     new_relays: NewRelays,
+    destinations: Destinations,
+    beacons: Option<Beacons>,
     payloads: Payloads,
     speaks: Speaks,
     now: Timestamp,
@@ -65,6 +79,10 @@ pub struct Limits {
     pub remembered: usize,
     /// Addresses whose names are remembered.
     pub names: usize,
+    /// Addresses of which it is remembered who goes there.
+    pub destinations: usize,
+    /// Pairs of a client and a server whose rhythm is remembered.
+    pub pairs: usize,
     /// What joins the legs of relays.
     pub relays: RelayLimits,
     /// From how many on sessions in short succession are told.
@@ -82,6 +100,8 @@ pub struct Speaks {
     pub multi_hop: bool,
     /// `fan-out`.
     pub fan_out: bool,
+    /// `beacon`.
+    pub beacon: bool,
     /// `reverse-shell`, where it is encrypted.
     pub reverse_shell: bool,
 }
@@ -89,12 +109,15 @@ pub struct Speaks {
 impl Ordered {
     /// Nothing seen yet; hosts are known and learned of as `watch` says.
     pub fn new(limits: Limits, watch: Watch) -> Self {
+        let inside = Inside::new(watch.inside.clone());
         Self {
             associations: Associations::new(limits.remembered),
             proxies: Proxies::new(limits.remembered),
             names: Names::new(limits.names),
             relays: Relays::new(limits.relays),
             fan_outs: FanOuts::new(limits.fan_outs),
+            destinations: Destinations::new(inside, limits.destinations),
+            beacons: limits.speaks.beacon.then(|| Beacons::new(limits.pairs)),
             initiatives: Initiatives::new(limits.remembered, limits.speaks.reverse_shell),
             payloads: Payloads::new(watch.payloads.clone()),
             new_relays: NewRelays::new(watch),
@@ -135,6 +158,7 @@ impl Ordered {
     /// Lets time pass up to that of the next event: what waited for more is told.
     pub fn advance(&mut self, now: Timestamp) {
         self.now = now;
+        self.findings.advance(now);
         if self.relays.has_way(now) {
             let ways = self.relays.ways(Some(now));
             self.add_all(&ways, now);
@@ -144,6 +168,7 @@ impl Ordered {
     /// Takes a flow that carried its first payload, and what that payload was.
     pub fn spoke(&mut self, spoke: &Spoke, now: Timestamp) {
         self.new_relays.spoke(spoke);
+        self.destinations.spoke(spoke);
         let joins = self.relays.spoke(spoke, &self.names, now);
         self.add_all(&joins, now);
         if let Some(flight) = &spoke.flight {
@@ -156,6 +181,9 @@ impl Ordered {
 
     /// Takes a flight that a side began.
     pub fn flight(&mut self, flight: &Flight, now: Timestamp) {
+        if let Some(beacons) = &mut self.beacons {
+            beacons.flight(flight, now);
+        }
         if let Some(shell) = self.initiatives.flight(flight, now) {
             self.add(&shell, now);
         }
@@ -244,6 +272,12 @@ impl Ordered {
         self.findings.name(facts.id, named);
     }
 
+    /// Takes a flow that has come to an age at which it is told of.
+    pub fn lasted(&mut self, lasted: &Lasted, now: Timestamp) {
+        let evidence = long_lived::weigh(lasted, &self.destinations, &self.names);
+        self.add(&evidence, now);
+    }
+
     /// Takes a DNS response.
     pub fn answered(&mut self, answers: &Answers, now: Timestamp) {
         self.names.learn(answers, now);
@@ -265,10 +299,39 @@ impl Ordered {
         let (leg, joins) = self.relays.ended(end, now);
         if let Some(leg) = leg {
             self.new_relays.ended(&leg.session, end);
+            self.beat(&leg.session, end, now);
         }
         self.add_measured(&joins, now);
         self.proxies.ended(end);
         self.findings.end(end);
+    }
+
+    /// Findings are told while they are added to, at this pace.
+    pub fn tell_as_it_goes(&mut self, pace: Pace) {
+        self.findings.tell_as_it_goes(pace);
+    }
+
+    /// Notes that frames were lost between two moments.
+    pub fn missed(&mut self, from: Timestamp, to: Timestamp) {
+        self.findings.missed(from, to);
+    }
+
+    /// Findings that had to make room since this was last asked, and those that are to be told by now.
+    pub fn due(&mut self, now: Timestamp) -> Vec<Finding> {
+        let mut due = self.take_displaced();
+        due.extend(self.findings.due(now));
+        due
+    }
+
+    /// Takes a session that spoke and is over as a beat of whoever opened it.
+    fn beat(&mut self, session: &Session, end: &FlowEnd, now: Timestamp) {
+        let Some(beacons) = &mut self.beacons else {
+            return;
+        };
+        let told = beacons.ended(session, end, &self.destinations, &self.names);
+        for beacon in told {
+            self.add(&beacon, now);
+        }
     }
 
     /// Findings that had to make room for newer ones since this was last asked.
@@ -281,7 +344,7 @@ impl Ordered {
         self.new_relays.hosts_unwatched()
     }
 
-    /// Gives all findings, in the order they were raised, and what was learned of hosts.
+    /// Gives all findings, in the order they were raised (where they are told as it goes, those with news), and what was learned of hosts.
     pub fn finish(mut self) -> (Vec<Finding>, Option<Profile>) {
         let ways = self.relays.ways(None);
         self.add_all(&ways, self.now);
@@ -295,6 +358,8 @@ impl Ordered {
         limits.findings * Findings::FINDING_BYTES
             + limits.flows * Findings::OPEN_BYTES
             + limits.names * Names::ENTRY_BYTES
+            + limits.destinations * Destinations::ENTRY_BYTES
+            + Beacons::memory_bound(limits.pairs)
             + limits.remembered
                 * (Associations::ENTRY_BYTES
                     + Proxies::ENTRY_BYTES
@@ -327,6 +392,8 @@ mod tests {
             flows: 8,
             remembered: 8,
             names: 8,
+            destinations: 8,
+            pairs: 8,
             relays: RelayLimits {
                 legs: 8,
                 nonces: 8,
@@ -343,6 +410,7 @@ mod tests {
                 relay: true,
                 multi_hop: true,
                 fan_out: true,
+                beacon: true,
                 reverse_shell: true,
             },
         };

@@ -44,6 +44,11 @@ impl Names {
         }
     }
 
+    /// Whether nobody was told any.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
     /// The name that `asker` has for an address, or else the newest that anybody has.
     pub fn name_of(&self, address: Address, asker: Address, now: Timestamp) -> Option<&str> {
         let known = self.known.get(&address)?;
@@ -93,7 +98,7 @@ fn mentioned(evidence: &Evidence) -> Vec<Address> {
         Says::Join(join) => vec![join.target.address],
         Says::Chain(chain) => chain.hosts.clone(),
         Says::Spread(spread) => vec![spread.target],
-        Says::Ssh(_) => Vec::new(),
+        Says::Ssh(_) | Says::Lasting(_) | Says::Beacon(_) => Vec::new(),
         Says::Turn(turn) => turn.target.iter().filter_map(address_of).collect(),
         Says::Shell(_) | Says::Drift(_) => Vec::new(),
     }

@@ -6,7 +6,8 @@
 //!
 //! Two flows of one host that carry the same session. **Content**: bytes that only one party can have made up (the
 //! randoms of TLS hellos, SSH cookies, QUIC connection IDs, else the first bytes of high entropy or a long head of text)
-//! come in on one flow and go out on another within ten seconds. **Target**: a SOCKS or HTTP proxy is asked for a target
+//! come in on one flow and go out on another within ten seconds; randoms and cookies also out of the data of ICMP echo,
+//! behind a tunnel's header. **Target**: a SOCKS or HTTP proxy is asked for a target
 //! and then opens a flow there, to the address or to one that a DNS answer gave for the name. **PROXY protocol**: the
 //! second leg names the first. **Timing and bytes**: where the legs share no bytes (TLS, SSH, Shadowsocks, WebSocket or
 //! ICMP on either), flights of one follow flights of the other, *and* as many bytes leave as came, in both directions and

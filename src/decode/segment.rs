@@ -21,11 +21,17 @@ impl Transport {
     /// SCTP, RFC 9260.
     pub const SCTP: Self = Self(132);
 
-    /// Its name in findings: `tcp`, `udp`, `icmp`, or `ip` for any other.
+    /// Whether its ends have ports.
+    pub fn has_ports(self) -> bool {
+        matches!(self, Self::TCP | Self::UDP | Self::SCTP)
+    }
+
+    /// Its name in findings: `tcp`, `udp`, `sctp`, `icmp`, or `ip` for any other.
     pub const fn name(self) -> &'static str {
         match self {
             Self::TCP => "tcp",
             Self::UDP => "udp",
+            Self::SCTP => "sctp",
             Self::ICMP | Self::ICMPV6 => "icmp",
             _ => "ip",
         }

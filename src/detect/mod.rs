@@ -54,7 +54,7 @@ pub struct Detector {
 }
 
 /// Every detector, in the order they are asked and documented.
-pub static DETECTORS: [Detector; 12] = [
+pub static DETECTORS: [Detector; 14] = [
     Detector {
         name: socks_proxy::NAME,
         mechanism: Some("proxy"),
@@ -170,6 +170,22 @@ pub static DETECTORS: [Detector; 12] = [
         inspect: nothing,
         enabled: |_| false,
         source: include_str!("../correlate/new_relay.rs"),
+    },
+    Detector {
+        name: "beacon",
+        mechanism: None,
+        attack: &[attack::WEB_PROTOCOLS],
+        inspect: nothing,
+        enabled: |_| false,
+        source: include_str!("../correlate/beacon.rs"),
+    },
+    Detector {
+        name: "long-lived-session",
+        mechanism: None,
+        attack: &[attack::PROTOCOL_TUNNELING, attack::WEB_PROTOCOLS],
+        inspect: nothing,
+        enabled: |_| false,
+        source: include_str!("../correlate/long_lived.rs"),
     },
     Detector {
         name: "payload-anomaly",

@@ -4,10 +4,12 @@ use std::collections::{HashMap, VecDeque};
 
 use sha2::{Digest, Sha256};
 
+use super::missed::Losses;
 use super::names::Names;
 use super::summary::Summary;
+use super::telling::{Pace, State, Telling, Told};
 use super::{Finding, FlowLine, Party, Severity, Status, Verdict};
-use crate::decode::{Address, Endpoint};
+use crate::decode::{Address, Endpoint, Transport};
 use crate::detect;
 use crate::evidence::{Certainty, Evidence, Mechanism, Says, Session};
 use crate::facts::{self, FlowEnd, FlowId, Quality};
@@ -26,10 +28,14 @@ pub struct Findings {
     opened: VecDeque<FlowId>,
     cap: usize,
     open_cap: usize,
+    now: Timestamp,
+    losses: Losses,
+    /// Which are told while they are added to; none where all wait for the end.
+    telling: Option<Telling<Subject>>,
 }
 
 /// What a finding is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Subject {
     /// What a client has to do with a server.
     Pair {
@@ -60,7 +66,12 @@ impl Subject {
                 client,
                 hosts: digest_of(&[]),
             },
-            Says::Exchange(_) | Says::Spread(_) | Says::Shell(_) | Says::Ssh(_) => Self::Pair {
+            Says::Exchange(_)
+            | Says::Spread(_)
+            | Says::Shell(_)
+            | Says::Beacon(_)
+            | Says::Ssh(_)
+            | Says::Lasting(_) => Self::Pair {
                 detector,
                 client,
                 server,
@@ -109,7 +120,7 @@ fn first_64_bits(hash: Sha256) -> [u8; 8] {
     [a, b, c, d, e, f, g, h]
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Draft {
     certainty: Certainty,
     first: Session,
@@ -124,6 +135,7 @@ struct Draft {
     chain: Vec<Address>,
     evidence: Summary,
     quality: Quality,
+    told: Told,
 }
 
 impl Findings {
@@ -136,7 +148,25 @@ impl Findings {
             opened: VecDeque::new(),
             cap: cap.max(1),
             open_cap: open_cap.max(1),
+            now: Timestamp::MIN,
+            losses: Losses::default(),
+            telling: None,
         }
+    }
+
+    /// Findings are told while they are added to, at this pace.
+    pub fn tell_as_it_goes(&mut self, pace: Pace) {
+        self.telling = Some(Telling::new(pace));
+    }
+
+    /// Lets time pass.
+    pub fn advance(&mut self, now: Timestamp) {
+        self.now = now;
+    }
+
+    /// Notes that frames were lost between two moments: sessions of that time may lack something.
+    pub fn missed(&mut self, from: Timestamp, to: Timestamp) {
+        self.losses.add(from, to);
     }
 
     /// Adds evidence found at `now`. Gives the oldest finding where a new one needs its place.
@@ -159,8 +189,35 @@ impl Findings {
                 draft.attach(session);
             }
         }
+        self.note(subject);
         self.close_oldest();
         displaced
+    }
+
+    /// The findings that are to be told by now.
+    pub fn due(&mut self, now: Timestamp) -> Vec<Finding> {
+        let mut due = Vec::new();
+        let Some(telling) = &mut self.telling else {
+            return due;
+        };
+        while let Some(subject) = telling.next(now) {
+            let Some(draft) = self.drafts.get_mut(&subject) else {
+                continue;
+            };
+            let state = draft.state();
+            if let Some(status) = telling.tell(subject, &mut draft.told, state, now) {
+                due.push(draft.clone().finding(&subject, status, &self.losses));
+            }
+        }
+        due
+    }
+
+    /// Notes that a finding has news.
+    fn note(&mut self, subject: Subject) {
+        if let (Some(telling), Some(draft)) = (&mut self.telling, self.drafts.get_mut(&subject)) {
+            let state = draft.state();
+            telling.changed(subject, &mut draft.told, state, self.now);
+        }
     }
 
     /// The session that was reported longest ago gives way: its finding waits for its end no longer.
@@ -179,7 +236,10 @@ impl Findings {
         }
         let oldest = self.raised.pop_front()?;
         let draft = self.drafts.remove(&oldest)?;
-        Some(draft.finding(&oldest))
+        if let Some(telling) = &mut self.telling {
+            telling.forget(oldest, &draft.told);
+        }
+        draft.last(&oldest, &self.losses)
     }
 
     /// Adds a session that belongs to the finding of another one, such as the datagrams of a UDP association.
@@ -191,6 +251,7 @@ impl Findings {
                 draft.attach(session);
                 draft.aim(target);
             }
+            self.note(*subject);
         }
         self.open.insert(session.id, subjects);
         self.opened.push_back(session.id);
@@ -215,6 +276,7 @@ impl Findings {
             if let Some(draft) = self.drafts.get_mut(&subject) {
                 draft.end(end);
             }
+            self.note(subject);
         }
     }
 
@@ -224,14 +286,15 @@ impl Findings {
             if let Some(draft) = self.drafts.get_mut(&subject) {
                 draft.open_sessions = draft.open_sessions.saturating_sub(1);
             }
+            self.note(subject);
         }
     }
 
-    /// Gives all findings, in the order they were raised.
+    /// Gives all findings, in the order they were raised; where they are told as it goes, those with news.
     pub fn finish(mut self) -> Vec<Finding> {
         self.raised
             .iter()
-            .filter_map(|subject| Some(self.drafts.remove(subject)?.finding(subject)))
+            .filter_map(|subject| self.drafts.remove(subject)?.last(subject, &self.losses))
             .collect()
     }
 
@@ -258,6 +321,7 @@ impl Draft {
             chain: Vec::new(),
             evidence: Summary::of(&evidence.says),
             quality: Quality::default(),
+            told: Told::nothing(now),
         }
     }
 
@@ -270,6 +334,7 @@ impl Draft {
         if let (true, Says::Chain(chain)) = (self.chain.is_empty(), &evidence.says) {
             self.chain.clone_from(&chain.hosts);
         }
+        self.last_seen = self.last_seen.max(evidence.session.last_seen);
         self.sessions += u64::from(!is_again(&evidence.says));
     }
 
@@ -337,23 +402,37 @@ impl Draft {
             | Summary::Spreads(_)
             | Summary::Drifts(_)
             | Summary::Shells(_)
-            | Summary::Ssh(_) => detect::by_name(subject.detector())?.mechanism,
+            | Summary::Ssh(_)
+            | Summary::Beacon(_)
+            | Summary::Lasting(_) => detect::by_name(subject.detector())?.mechanism,
         }
     }
 
-    fn finding(self, subject: &Subject) -> Finding {
+    fn state(&self) -> State {
+        State {
+            certainty: self.certainty,
+            is_open: self.open_sessions > 0,
+        }
+    }
+
+    /// The last line about it, if it says anything new.
+    fn last(self, subject: &Subject, losses: &Losses) -> Option<Finding> {
+        let status = self.told.last(self.state())?;
+        Some(self.finding(subject, status, losses))
+    }
+
+    fn finding(self, subject: &Subject, status: Status, losses: &Losses) -> Finding {
         let detector = detect::by_name(subject.detector());
         let several = self.sessions > 1;
         let mechanism = self.mechanism(subject);
+        let mut quality = self.quality;
+        quality.loss |= losses.touch(self.first.opened, self.last_seen);
+        let client = Party::at(self.first.client, self.first.transport);
         let name_of = |end: Endpoint| self.names.of(end.address.ip()).map(str::to_owned);
         Finding {
             schema: SCHEMA,
             id: id_of(subject),
-            status: if self.open_sessions == 0 {
-                Status::Closed
-            } else {
-                Status::New
-            },
+            status,
             detector: subject.detector(),
             title: super::title::of(
                 &self.first,
@@ -373,35 +452,34 @@ impl Draft {
             raised: self.raised,
             transport: self.first.transport.name(),
             client: Party {
-                ip: self.first.client.address.ip(),
-                port: (!several).then_some(self.first.client.port),
+                port: client.port.filter(|_| !several),
                 name: name_of(self.first.client),
-                role: None,
+                ..client
             },
             server: Party {
                 name: name_of(self.first.server),
-                ..Party::from(self.first.server)
+                ..Party::at(self.first.server, self.first.transport)
             },
             community_id: community_id(&self.first),
             sessions: self.sessions,
             flows: self.flows,
-            relay: Some(self.relay.ip()),
+            relay: self.evidence.tells_of_a_relay().then(|| self.relay.ip()),
             mechanism,
             chain: self.chain.iter().map(|host| host.ip()).collect(),
             target: self.target,
             names: self.names,
             attack: detector.map_or_else(Vec::new, |d| d.attack.to_vec()),
             evidence: self.evidence,
-            quality: self.quality,
+            quality,
         }
     }
 }
 
-impl From<Endpoint> for Party {
-    fn from(endpoint: Endpoint) -> Self {
+impl Party {
+    fn at(endpoint: Endpoint, transport: Transport) -> Self {
         Self {
             ip: endpoint.address.ip(),
-            port: Some(endpoint.port),
+            port: transport.has_ports().then_some(endpoint.port),
             name: None,
             role: None,
         }
@@ -411,8 +489,8 @@ impl From<Endpoint> for Party {
 impl From<&Session> for FlowLine {
     fn from(session: &Session) -> Self {
         Self {
-            client: session.client.into(),
-            server: session.server.into(),
+            client: Party::at(session.client, session.transport),
+            server: Party::at(session.server, session.transport),
             transport: session.transport.name(),
             community_id: community_id(session),
             vlan: session.vlan,
@@ -426,10 +504,14 @@ fn is_again(says: &Says) -> bool {
     match says {
         Says::Join(join) => join.again,
         Says::Turn(turn) => turn.again,
+        Says::Lasting(lasting) => lasting.again,
         Says::Ssh(used) => used.conduct.told.is_some(),
-        Says::Exchange(_) | Says::Chain(_) | Says::Spread(_) | Says::Drift(_) | Says::Shell(_) => {
-            false
-        }
+        Says::Exchange(_)
+        | Says::Chain(_)
+        | Says::Spread(_)
+        | Says::Drift(_)
+        | Says::Shell(_)
+        | Says::Beacon(_) => false,
     }
 }
 
@@ -442,7 +524,13 @@ fn target_of(says: &Says) -> Option<Target> {
             port: join.target.port,
         }),
         Says::Turn(turn) => turn.target.clone(),
-        Says::Chain(_) | Says::Spread(_) | Says::Drift(_) | Says::Shell(_) | Says::Ssh(_) => None,
+        Says::Chain(_)
+        | Says::Spread(_)
+        | Says::Drift(_)
+        | Says::Shell(_)
+        | Says::Ssh(_)
+        | Says::Beacon(_)
+        | Says::Lasting(_) => None,
     }
 }
 

@@ -3,9 +3,11 @@
 pub mod attack;
 pub mod keys;
 pub mod lifecycle;
+mod missed;
 pub mod names;
 pub mod story;
 pub mod summary;
+pub mod telling;
 mod title;
 
 use std::fmt;
@@ -94,6 +96,8 @@ pub struct Finding {
 pub enum Status {
     /// Raised, and a session of it was open when last seen.
     New,
+    /// Told before, and there is news; a session of it was open when last seen, or was a moment ago.
+    Update,
     /// Every session of it is over.
     Closed,
 }
@@ -205,7 +209,7 @@ impl fmt::Display for Verdict {
 pub struct Party {
     /// Its address.
     pub ip: IpAddr,
-    /// Its port; left out for the client of several sessions.
+    /// Its port; left out for the client of several sessions, and where the transport has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
     /// What a DNS answer called it.

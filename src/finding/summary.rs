@@ -1,13 +1,17 @@
 //! The evidence of a finding: what many sessions say, summed up under a cap.
 
+pub mod beacon;
 mod drifts;
 mod joins;
+pub mod lasting;
 mod shells;
 mod ssh;
 mod turns;
 
+pub use beacon::BeaconSummary;
 pub use drifts::DriftSummary;
 pub use joins::{ChainSummary, JoinSummary, SpreadSummary};
+pub use lasting::LastingSummary;
 pub use shells::ShellSummary;
 pub use ssh::SshSummary;
 pub use turns::TurnSummary;
@@ -38,6 +42,10 @@ pub enum Summary {
     Drifts(Box<DriftSummary>),
     /// Command shells.
     Shells(Box<ShellSummary>),
+    /// A rhythm.
+    Beacon(Box<BeaconSummary>),
+    /// Sessions that do not end.
+    Lasting(Box<LastingSummary>),
 }
 
 /// What stands before a line of evidence.
@@ -55,6 +63,8 @@ impl Summary {
             Says::Turn(_) => Self::Turns(Box::default()),
             Says::Drift(_) => Self::Drifts(Box::default()),
             Says::Shell(_) => Self::Shells(Box::default()),
+            Says::Lasting(_) => Self::Lasting(Box::default()),
+            Says::Beacon(_) => Self::Beacon(Box::default()),
         }
     }
 
@@ -69,8 +79,15 @@ impl Summary {
             (Self::Turns(summary), Says::Turn(turn)) => summary.add(turn),
             (Self::Drifts(summary), Says::Drift(drift)) => summary.add(drift),
             (Self::Shells(summary), Says::Shell(shell)) => summary.add(*shell),
+            (Self::Lasting(summary), Says::Lasting(lasting)) => summary.add(lasting),
+            (Self::Beacon(summary), Says::Beacon(beacon)) => summary.add(beacon),
             _ => {}
         }
+    }
+
+    /// Whether it says of a host that it relays.
+    pub fn tells_of_a_relay(&self) -> bool {
+        !matches!(self, Self::Lasting(_) | Self::Beacon(_))
     }
 
     /// Adds what a session carried, once it is over.
@@ -84,6 +101,8 @@ impl Summary {
             Self::Turns(summary) => summary.add_traffic(traffic),
             Self::Drifts(summary) => summary.add_traffic(traffic),
             Self::Shells(summary) => summary.add_traffic(traffic),
+            Self::Lasting(summary) => summary.add_traffic(traffic),
+            Self::Beacon(summary) => summary.add_traffic(traffic),
         }
     }
 
@@ -91,13 +110,7 @@ impl Summary {
     pub fn exchanges(&self) -> Option<&RelaySummary> {
         match self {
             Self::Exchanges(summary) => Some(summary),
-            Self::Joins(_)
-            | Self::Chains(_)
-            | Self::Spreads(_)
-            | Self::Turns(_)
-            | Self::Drifts(_)
-            | Self::Shells(_)
-            | Self::Ssh(_) => None,
+            _ => None,
         }
     }
 
@@ -112,6 +125,8 @@ impl Summary {
             Self::Turns(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Drifts(summary) => (summary.client_bytes, summary.server_bytes),
             Self::Shells(summary) => (summary.client_bytes, summary.server_bytes),
+            Self::Lasting(summary) => (summary.client_bytes, summary.server_bytes),
+            Self::Beacon(summary) => (summary.client_bytes, summary.server_bytes),
         }
     }
 }

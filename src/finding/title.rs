@@ -4,6 +4,8 @@ use crate::decode::Address;
 use crate::evidence::ssh::SshKind;
 use crate::evidence::{Mechanism, Session, UNSEEN};
 use crate::finding::names::Names;
+use crate::finding::summary::beacon::BeaconSummary;
+use crate::finding::summary::lasting::{self, LastingSummary};
 use crate::finding::summary::{
     DriftSummary, JoinSummary, RelaySummary, ShellSummary, SpreadSummary, SshSummary, Summary,
     TurnSummary,
@@ -27,17 +29,28 @@ pub(super) fn of(
         Summary::Drifts(summary) => drift(first, summary),
         Summary::Turns(summary) => turn(first, relay, summary, target, names),
         Summary::Shells(summary) => shell(first, summary),
+        Summary::Lasting(summary) => lasts(first, summary, names),
+        Summary::Beacon(summary) => comes_back(first, summary, names),
         Summary::Ssh(summary) => ssh(first, summary, names),
     }
+}
+
+/// What was called: `192.0.2.80:443 (web.example.test)`, or `192.0.2.80 by icmp` where the transport has no ports.
+fn service(first: &Session, names: &Names) -> String {
+    let ip = first.server.address.ip();
+    if !first.transport.has_ports() {
+        return format!("{ip} by {}", first.transport.name());
+    }
+    names.show(&Target {
+        host: Host::from_ip(ip),
+        port: first.server.port,
+    })
 }
 
 /// `10.0.0.2:22 forwards connections in SSH for 10.0.0.1`; the worst use of several is told.
 fn ssh(first: &Session, summary: &SshSummary, names: &Names) -> String {
     let client = first.client.address.ip();
-    let server = names.show(&Target {
-        host: Host::from_ip(first.server.address.ip()),
-        port: first.server.port,
-    });
+    let server = service(first, names);
     match summary.worst() {
         Some(SshKind::SwappedRoles) => {
             format!("{client} connects out to {server} and is the SSH server there")
@@ -57,6 +70,27 @@ fn ssh(first: &Session, summary: &SshSummary, names: &Names) -> String {
             format!("{server} opens connections for {client} in SSH")
         }
     }
+}
+
+/// `10.0.0.1 comes back to 192.0.2.80:443 (www.example.test) every 60.0 s`
+fn comes_back(first: &Session, summary: &BeaconSummary, names: &Names) -> String {
+    let client = first.client.address.ip();
+    let server = names.show(&Target {
+        host: Host::from_ip(first.server.address.ip()),
+        port: first.server.port,
+    });
+    format!("{client} comes back to {server} {}", summary.period())
+}
+
+/// `10.0.0.1 has a session with 192.0.2.80:443 (www.example.test) for 1 h 42 min`
+fn lasts(first: &Session, summary: &LastingSummary, names: &Names) -> String {
+    let client = first.client.address.ip();
+    let server = names.show(&Target {
+        host: Host::from_ip(first.server.address.ip()),
+        port: first.server.port,
+    });
+    let lasted = lasting::words(summary.longest_s);
+    format!("{client} has a session with {server} for {lasted}")
 }
 
 /// `10.0.0.2 begins sessions to 30 hosts within a minute for 10.0.0.1`
@@ -127,8 +161,10 @@ fn turn(
 ) -> String {
     let place = if summary.reverse {
         format!("by connecting out to {}", first.server)
-    } else {
+    } else if first.transport.has_ports() {
         format!("at port {}", first.server.port)
+    } else {
+        format!("by {}", first.transport.name())
     };
     let role = match summary.mechanism() {
         Mechanism::Forward => "",
@@ -171,10 +207,7 @@ fn joins(
     let mut clients = evidence.clients.iter().filter_map(|counted| counted.value);
     let client = clients.next().unwrap_or(first.client.address.ip());
     let relay = if relay != first.client.address {
-        names.show(&Target {
-            host: Host::from_ip(first.server.address.ip()),
-            port: first.server.port,
-        })
+        service(first, names)
     } else {
         format!("{} connects out and", relay.ip())
     };

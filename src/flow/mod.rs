@@ -6,6 +6,7 @@ pub mod expiry;
 pub mod flights;
 pub mod head;
 pub mod key;
+pub mod lasting;
 pub mod nonces;
 pub mod probing;
 pub mod rings;
@@ -57,6 +58,8 @@ pub struct Flow {
     pub protocol: Option<Kind>,
     /// How far its payloads were searched for nonces.
     pub looks: Looks,
+    /// At how many of the ages of a schedule it was told of.
+    pub ages_told: u8,
     /// Whether correlators were told that it speaks, and wait for its end.
     pub spoke: bool,
     /// Whether it was reported to the ordered stage, which then waits for its end.
@@ -134,6 +137,7 @@ impl Flow {
             ssh: None,
             protocol: None,
             looks: Looks::default(),
+            ages_told: 0,
             spoke: false,
             reported: false,
             watched: false,

@@ -5,6 +5,7 @@ use hashbrown::HashTable;
 use super::Flow;
 use super::expiry::Wheel;
 use super::key::FlowKey;
+use super::lasting::Schedule;
 use super::rings::Rings;
 use crate::facts::FlowId;
 use crate::time::{Span, Timestamp};
@@ -19,6 +20,7 @@ pub struct FlowTable {
     order: Rings,
     wheel: Wheel,
     timeouts: Timeouts,
+    schedule: Schedule,
     cap: usize,
 }
 
@@ -35,6 +37,18 @@ pub struct Timeouts {
     pub closed: Span,
 }
 
+/// Why a flow came up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Its time is over. It is for the caller to remove it.
+    Over,
+    /// It has come to an age at which it is told of, perhaps not the first one.
+    Lasted {
+        /// Whether it was told of before.
+        again: bool,
+    },
+}
+
 /// Where a flow lives in the table.
 pub type Place = u32;
 
@@ -49,8 +63,16 @@ impl FlowTable {
             order: Rings::new(CLASSES),
             wheel: Wheel::new(),
             timeouts,
+            schedule: Schedule::NEVER,
             cap: cap.max(1),
         }
+    }
+
+    /// The same table, in which flows come up at these ages.
+    #[must_use]
+    pub fn telling_at(mut self, schedule: Schedule) -> Self {
+        self.schedule = schedule;
+        self
     }
 
     /// Where the flow of a key lives.
@@ -130,10 +152,9 @@ impl FlowTable {
         }
     }
 
-    /// A flow whose time is over at `now`, if there is one, and the moment at which it was over. It is for the caller
-    /// to remove it.
+    /// A flow that has come up at `now`, if there is one: why, and at which moment it did.
     #[inline]
-    pub fn overdue(&mut self, now: Timestamp) -> Option<(Place, Timestamp)> {
+    pub fn overdue(&mut self, now: Timestamp) -> Option<(Place, Timestamp, Due)> {
         if self.wheel.is_early(now) {
             return None;
         }
@@ -141,15 +162,31 @@ impl FlowTable {
     }
 
     #[cold]
-    fn pop_overdue(&mut self, now: Timestamp) -> Option<(Place, Timestamp)> {
+    fn pop_overdue(&mut self, now: Timestamp) -> Option<(Place, Timestamp, Due)> {
         while let Some(due) = self.wheel.pop_due(now) {
-            let deadline = self.flow(due.node).map(|flow| self.deadline(flow))?;
-            self.wheel.schedule(due.node, deadline);
-            if deadline <= due.moment {
-                return Some((due.node, due.moment));
+            let (place, moment) = (due.node, due.moment);
+            let deadline = self.flow(place).map(|flow| self.deadline(flow))?;
+            if deadline <= moment {
+                self.wheel.schedule(place, deadline);
+                return Some((place, moment, Due::Over));
+            }
+            let lasted = self.lasts(place);
+            let looked_at = self.flow(place);
+            let next = looked_at.and_then(|flow| self.schedule.looks_at(flow, moment));
+            let next = next.map_or(deadline, |next| next.min(deadline));
+            self.wheel.schedule(place, next);
+            if let Some(again) = lasted {
+                return Some((place, moment, Due::Lasted { again }));
             }
         }
         None
+    }
+
+    /// Whether an established flow that comes to an age was told of before; `None` where it comes to none.
+    fn lasts(&mut self, place: Place) -> Option<bool> {
+        let schedule = self.schedule;
+        let flow = self.flow_mut(place).filter(|flow| flow.is_established())?;
+        schedule.advance(flow)
     }
 
     /// The flow that can best be spared, if the table is full: the oldest half-open flow, else the established flow

@@ -8,7 +8,7 @@ use super::{Account, Progress};
 use crate::config::Config;
 use crate::decode::{Datagram, Decoder, FrameCounts, Outcome, Segment, straight};
 use crate::shard::{Moment, Route, ShardCounts};
-use crate::source::{Captures, SourceError};
+use crate::source::{Arrival, Missed, Source, SourceError};
 use crate::time::Timestamp;
 
 /// A segment, the flow that it belongs to and when it was seen.
@@ -30,9 +30,29 @@ impl<'a> Sighting<'a> {
     }
 }
 
+/// What ends a round.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Round {
+    /// The time of the newest frame, or how late it is where none comes.
+    pub(super) now: Timestamp,
+    /// When frames were lost before they came here, since the round before.
+    pub(super) missed: Option<Missed>,
+}
+
+/// How far a step of the front went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// There is more.
+    More,
+    /// Nothing comes for now: what was read so far deserves to be told.
+    Pause,
+    /// The source has ended, or the run was stopped.
+    Over,
+}
+
 /// Reads frames and decodes them, in one thread, so that fragments meet whatever shard their datagram belongs to.
-pub(super) struct Front<'a> {
-    captures: &'a mut Captures,
+pub(super) struct Front<'a, S> {
+    source: &'a mut S,
     stop: &'a AtomicBool,
     decoder: Decoder,
     counts: FrameCounts,
@@ -41,10 +61,10 @@ pub(super) struct Front<'a> {
     interrupted: bool,
 }
 
-impl<'a> Front<'a> {
-    pub(super) fn new(captures: &'a mut Captures, config: &Config, stop: &'a AtomicBool) -> Self {
+impl<'a, S: Source> Front<'a, S> {
+    pub(super) fn new(source: &'a mut S, config: &Config, stop: &'a AtomicBool) -> Self {
         Self {
-            captures,
+            source,
             stop,
             decoder: Decoder::new(config.fragment_limits()),
             counts: FrameCounts::default(),
@@ -54,18 +74,34 @@ impl<'a> Front<'a> {
         }
     }
 
-    /// Reads a few frames and hands on their segments, perhaps in parts. False at the end of the captures, and when the
+    /// Reads a few frames and hands on their segments, perhaps in parts. Over at the end of the source, and when the
     /// run is stopped, which also ends a pipe that is waited for.
     pub(super) fn next(
         &mut self,
-        mut deliver: impl FnMut(&[Sighting<'_>]),
-    ) -> Result<bool, SourceError> {
+        deliver: impl FnMut(&[Sighting<'_>]),
+    ) -> Result<Step, SourceError> {
         if self.is_stopped() {
-            return Ok(false);
+            return Ok(Step::Over);
         }
-        let before = self.counts.frames;
+        match self.source.proceed(AT_ONCE)? {
+            Arrival::Frames => {
+                self.decode(deliver);
+                Ok(Step::More)
+            }
+            Arrival::Idle(time) => {
+                self.clock = self.clock.max(time);
+                Ok(Step::Pause)
+            }
+            Arrival::Over => {
+                self.is_stopped();
+                Ok(Step::Over)
+            }
+        }
+    }
+
+    fn decode(&mut self, mut deliver: impl FnMut(&[Sighting<'_>])) {
         let mut seen = ArrayVec::<Sighting<'_>, AT_ONCE>::new();
-        for mut frame in self.captures.next_frames(AT_ONCE)? {
+        for mut frame in self.source.frames() {
             if frame.time < self.clock {
                 self.late_frames += 1;
                 frame.time = self.clock;
@@ -99,12 +135,6 @@ impl<'a> Front<'a> {
             }
         }
         deliver(&seen);
-        drop(seen);
-        let is_over = self.counts.frames == before;
-        if is_over {
-            self.is_stopped();
-        }
-        Ok(!is_over)
     }
 
     fn is_stopped(&mut self) -> bool {
@@ -112,18 +142,17 @@ impl<'a> Front<'a> {
         self.interrupted
     }
 
-    /// Lets fragments age, also where no other arrives.
-    pub(super) fn advance(&mut self) {
+    /// Lets fragments age, also where no other arrives, and tells how far time is.
+    pub(super) fn advance(&mut self) -> Round {
         self.decoder.advance(self.clock);
-    }
-
-    /// The time of the newest frame.
-    pub(super) fn now(&self) -> Timestamp {
-        self.clock
+        Round {
+            now: self.clock,
+            missed: self.source.take_missed(),
+        }
     }
 
     pub(super) fn progress(&self) -> Progress {
-        let account = self.captures.account();
+        let account = self.source.account();
         Progress {
             frames: account.frames,
             bytes: account.bytes,

@@ -2,29 +2,31 @@
 
 use arrayvec::ArrayVec;
 
-use super::front::{AT_ONCE, Front, Sighting};
+use super::front::{AT_ONCE, Front, Sighting, Step};
 use super::{BATCH_FRAMES, Found, Run, RunError, Stage};
 use crate::flow::nonces::NonceKey;
 use crate::shard::{Event, SHARDS, Shard, ShardCounts};
+use crate::source::Source;
 use crate::time::Timestamp;
 
-pub(super) fn run(
-    front: &mut Front<'_>,
-    mut stage: Stage,
+pub(super) fn run<S: Source>(
+    front: &mut Front<'_, S>,
+    mut stage: Stage<'_>,
     run: Run<'_>,
 ) -> Result<(Found, ShardCounts), RunError> {
     let mut shards = Shards::new(&run);
-    let mut more = true;
-    while more {
-        more = shards.batch(front)?;
-        front.advance();
-        shards.advance(front.now());
-        stage.take(&mut shards.events);
+    loop {
+        let step = shards.batch(front)?;
+        let round = front.advance();
+        shards.advance(round.now);
+        stage.take(&mut shards.events, round);
         (run.progress)(front.progress());
+        if step == Step::Over {
+            let counts = shards.finish(round.now);
+            stage.take(&mut shards.events, round);
+            return Ok((stage.finish(), counts));
+        }
     }
-    let counts = shards.finish(front.now());
-    stage.take(&mut shards.events);
-    Ok((stage.finish(), counts))
 }
 
 /// All shards, in order of their number.
@@ -49,15 +51,15 @@ impl Shards {
         }
     }
 
-    fn batch(&mut self, front: &mut Front<'_>) -> Result<bool, RunError> {
+    fn batch<S: Source>(&mut self, front: &mut Front<'_, S>) -> Result<Step, RunError> {
         let Self { shards, events } = self;
         for _ in 0..BATCH_FRAMES / AT_ONCE {
-            let more = front.next(|sightings| take(shards, sightings, events))?;
-            if !more {
-                return Ok(false);
+            let step = front.next(|sightings| take(shards, sightings, events))?;
+            if step != Step::More {
+                return Ok(step);
             }
         }
-        Ok(true)
+        Ok(Step::More)
     }
 
     fn advance(&mut self, now: Timestamp) {

@@ -19,8 +19,8 @@ use crate::finding::Finding;
 use crate::policy::Policy;
 use crate::profile::Profile;
 use crate::shard::{Event, Report, ShardCounts, Watch};
-use crate::source::{Captures, SourceError};
-use front::Front;
+use crate::source::{Source, SourceError};
+use front::{Front, Round};
 
 /// What a run is given besides its captures.
 pub struct Run<'a> {
@@ -36,7 +36,12 @@ pub struct Run<'a> {
     pub stop: &'a AtomicBool,
     /// Called now and then with how far the run is.
     pub progress: &'a mut dyn FnMut(Progress),
+    /// Takes findings while the run goes on, each as new, updated and closed; where there is none, all wait for its end.
+    pub follow: Option<Follow<'a>>,
 }
+
+/// Takes findings while a run goes on.
+pub type Follow<'a> = &'a mut (dyn FnMut(Finding) + Send);
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +55,7 @@ pub struct Progress {
 /// What a run found and what it saw.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The findings, in the order they were raised.
+    /// The findings that nobody took while the run went on, in the order they were raised.
     pub findings: Vec<Finding>,
     /// The flows that were watched.
     pub portraits: Portraits,
@@ -123,15 +128,15 @@ pub enum RunError {
     },
 }
 
-/// Reads the captures to their end, or until it is stopped.
+/// Reads a source to its end, or until it is stopped.
 ///
 /// # Errors
 ///
-/// If a capture cannot be read, a worker dies, or the account of frames does not balance. What is wrong inside a
+/// If the source cannot be read, a worker dies, or the account of frames does not balance. What is wrong inside a
 /// capture is no error: it is told in the account.
-pub fn run(captures: &mut Captures, run: Run<'_>) -> Result<Outcome, RunError> {
-    let mut front = Front::new(captures, run.config, run.stop);
-    let stage = Stage::new(run.config, run.learn);
+pub fn run<S: Source>(source: &mut S, mut run: Run<'_>) -> Result<Outcome, RunError> {
+    let mut front = Front::new(source, run.config, run.stop);
+    let stage = Stage::new(run.config, run.learn, run.follow.take());
     let (found, shards) = if run.workers == 0 {
         inline::run(&mut front, stage, run)?
     } else {
@@ -139,7 +144,7 @@ pub fn run(captures: &mut Captures, run: Run<'_>) -> Result<Outcome, RunError> {
     };
     let mut account = front.account(shards);
     account.hosts_unwatched = found.hosts_unwatched;
-    let read = captures.account().frames;
+    let read = source.account().frames;
     if !account.frames.holds() || account.frames.frames != read {
         return Err(RunError::Unbalanced {
             frames: read,
@@ -163,34 +168,55 @@ struct Found {
     hosts_unwatched: u64,
 }
 
-impl Found {
-    fn judge(&mut self, findings: Vec<Finding>, policy: &Policy) {
-        let judged = findings.into_iter().map(|mut finding| {
-            policy.judge(&mut finding);
-            finding
-        });
-        self.findings.extend(judged);
-    }
+/// The ordered stage and what left it.
+struct Stage<'a> {
+    ordered: Ordered,
+    outlet: Outlet<'a>,
 }
 
-/// The ordered stage and what left it.
-struct Stage {
-    ordered: Ordered,
+/// Where findings go: to who follows the run, or to those that were found.
+struct Outlet<'a> {
     policy: Policy,
+    follow: Option<Follow<'a>>,
     found: Found,
 }
 
-impl Stage {
-    fn new(config: &Config, learn: bool) -> Self {
+impl Outlet<'_> {
+    /// Judges findings and lets them go.
+    fn give(&mut self, findings: Vec<Finding>) {
+        for mut finding in findings {
+            self.policy.judge(&mut finding);
+            match &mut self.follow {
+                Some(follow) => follow(finding),
+                None => self.found.findings.push(finding),
+            }
+        }
+    }
+}
+
+impl<'a> Stage<'a> {
+    fn new(config: &Config, learn: bool, follow: Option<Follow<'a>>) -> Self {
+        let mut ordered = Ordered::new(config.correlation_limits(), config.host_watch(learn));
+        if follow.is_some() {
+            ordered.tell_as_it_goes(config.pace());
+        }
+        let policy = config.policy();
+        let found = Found::default();
         Self {
-            ordered: Ordered::new(config.correlation_limits(), config.host_watch(learn)),
-            policy: config.policy(),
-            found: Found::default(),
+            ordered,
+            outlet: Outlet {
+                policy,
+                follow,
+                found,
+            },
         }
     }
 
-    /// Takes all events between two moments, from all shards and in any order, and leaves the vector empty.
-    fn take(&mut self, events: &mut Vec<Event>) {
+    /// Takes all events of a round, from all shards and in any order, and leaves the vector empty.
+    fn take(&mut self, events: &mut Vec<Event>, round: Round) {
+        if let Some(missed) = round.missed {
+            self.ordered.missed(missed.from, missed.to);
+        }
         // The events of a shard come in runs that are in order, which a stable sort makes use of.
         events.sort_by_key(|event| event.order);
         for event in events.drain(..) {
@@ -206,20 +232,28 @@ impl Stage {
                 Report::Nonce(sighting) => self.ordered.sighted(&sighting, event.order.time),
                 Report::Sizes(sizes) => self.ordered.sizes(&sizes, event.order.time),
                 Report::Ended(end) => self.ordered.ended(&end, event.order.time),
+                Report::Lasted(lasted) => self.ordered.lasted(&lasted, event.order.time),
                 Report::Answers(answers) => self.ordered.answered(&answers, event.order.time),
-                Report::Portrait(portrait) => self.found.portraits.add(*portrait),
+                Report::Portrait(portrait) => self.outlet.found.portraits.add(*portrait),
             }
         }
-        let displaced = self.ordered.take_displaced();
-        self.found.judge(displaced, &self.policy);
+        // In a replay nothing may depend on where a round ends.
+        let due = if self.outlet.follow.is_some() {
+            self.ordered.advance(round.now);
+            self.ordered.due(round.now)
+        } else {
+            self.ordered.take_displaced()
+        };
+        self.outlet.give(due);
     }
 
-    fn finish(mut self) -> Found {
-        self.found.hosts_unwatched = self.ordered.hosts_unwatched();
+    fn finish(self) -> Found {
+        let mut outlet = self.outlet;
+        outlet.found.hosts_unwatched = self.ordered.hosts_unwatched();
         let (findings, profile) = self.ordered.finish();
-        self.found.judge(findings, &self.policy);
-        self.found.profile = profile;
-        self.found
+        outlet.give(findings);
+        outlet.found.profile = profile;
+        outlet.found
     }
 }
 

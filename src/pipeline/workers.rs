@@ -8,16 +8,17 @@ use std::thread;
 use arrayvec::ArrayVec;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::front::{AT_ONCE, Front, Sighting};
+use super::front::{AT_ONCE, Front, Round, Sighting, Step};
 use super::{BATCH_FRAMES, Found, Run, RunError, Stage};
 use crate::decode::Segment;
 use crate::flow::nonces::NonceKey;
 use crate::shard::{Event, Moment, Place, Route, SHARDS, Shard, ShardCounts};
+use crate::source::Source;
 use crate::time::Timestamp;
 
-pub(super) fn run(
-    front: &mut Front<'_>,
-    stage: Stage,
+pub(super) fn run<S: Source>(
+    front: &mut Front<'_, S>,
+    stage: Stage<'_>,
     mut run: Run<'_>,
 ) -> Result<(Found, ShardCounts), RunError> {
     let (limits, tuning) = (run.config.shard_limits(), run.config.tuning());
@@ -32,9 +33,9 @@ pub(super) fn run(
     pump(front, stage, &mut run, lane)
 }
 
-fn pump<L: Lane>(
-    front: &mut Front<'_>,
-    stage: Stage,
+fn pump<S: Source, L: Lane>(
+    front: &mut Front<'_, S>,
+    stage: Stage<'_>,
     run: &mut Run<'_>,
     lane: impl Fn(u16) -> L,
 ) -> Result<(Found, ShardCounts), RunError> {
@@ -122,8 +123,8 @@ fn deal<L>(workers: usize, lane: impl Fn(u16) -> L) -> Vec<Vec<L>> {
 struct Batch {
     bytes: Vec<u8>,
     segments: Vec<Packed>,
-    /// The round's last moment; `last` ends the run with it.
-    now: Timestamp,
+    end: Round,
+    /// The round ends the run.
     last: bool,
 }
 
@@ -161,14 +162,15 @@ impl Batch {
 }
 
 /// What a worker made of one round.
-struct Round {
+struct Made {
     events: Vec<Event>,
+    end: Round,
     /// At the end of the run: what its shards counted.
     counts: Option<ShardCounts>,
 }
 
-fn read(
-    front: &mut Front<'_>,
+fn read<S: Source>(
+    front: &mut Front<'_, S>,
     run: &mut Run<'_>,
     inlets: Vec<Sender<Batch>>,
     spare: &Receiver<Batch>,
@@ -180,14 +182,15 @@ fn read(
             .map(|_| spare.try_recv().unwrap_or_default())
             .collect();
         for _ in 0..BATCH_FRAMES / AT_ONCE {
-            last = !front.next(|sightings| hand_out(&mut round, sightings))?;
-            if last || round.iter().any(Batch::is_full) {
+            let step = front.next(|sightings| hand_out(&mut round, sightings))?;
+            last = step == Step::Over;
+            if step != Step::More || round.iter().any(Batch::is_full) {
                 break;
             }
         }
-        front.advance();
+        let end = front.advance();
         for (mut batch, inlet) in round.into_iter().zip(&inlets) {
-            batch.now = front.now();
+            batch.end = end;
             batch.last = last;
             inlet.send(batch).map_err(|_| RunError::WorkerDied)?;
         }
@@ -209,7 +212,7 @@ fn hand_out(round: &mut [Batch], sightings: &[Sighting<'_>]) {
 fn work<L: Lane>(
     mut lanes: Vec<L>,
     batches: &Receiver<Batch>,
-    rounds: &Sender<Round>,
+    rounds: &Sender<Made>,
     recycled: &Sender<Batch>,
 ) {
     for mut batch in batches {
@@ -218,14 +221,18 @@ fn work<L: Lane>(
             take(&mut lanes, segments, &batch.bytes, &mut events);
         }
         for lane in &mut lanes {
-            lane.advance(batch.now, &mut events);
+            lane.advance(batch.end.now, &mut events);
         }
-        let counts = batch
-            .last
-            .then(|| finish(&mut lanes, batch.now, &mut events));
+        let end = batch.end;
+        let counts = batch.last.then(|| finish(&mut lanes, end.now, &mut events));
         batch.clear();
         let _ = recycled.try_send(batch);
-        if rounds.send(Round { events, counts }).is_err() {
+        let made = Made {
+            events,
+            end,
+            counts,
+        };
+        if rounds.send(made).is_err() {
             return;
         }
     }
@@ -255,20 +262,25 @@ fn finish<L: Lane>(lanes: &mut [L], now: Timestamp, events: &mut Vec<Event>) -> 
 }
 
 /// Puts the rounds of all workers together. A worker that hangs up before its last round has died.
-fn merge(outlets: &[Receiver<Round>], mut stage: Stage) -> Result<(Found, ShardCounts), RunError> {
+fn merge(
+    outlets: &[Receiver<Made>],
+    mut stage: Stage<'_>,
+) -> Result<(Found, ShardCounts), RunError> {
     let mut total = ShardCounts::default();
     let mut events = Vec::new();
     let mut last = false;
     while !last {
+        let mut end = Round::default();
         for outlet in outlets {
-            let round = outlet.recv().map_err(|_| RunError::WorkerDied)?;
-            events.extend(round.events);
-            if let Some(counts) = round.counts {
+            let made = outlet.recv().map_err(|_| RunError::WorkerDied)?;
+            events.extend(made.events);
+            end = made.end;
+            if let Some(counts) = made.counts {
                 total.add(counts);
                 last = true;
             }
         }
-        stage.take(&mut events);
+        stage.take(&mut events, end);
     }
     Ok((stage.finish(), total))
 }
@@ -375,9 +387,11 @@ mod tests {
             learn: false,
             stop: &stop,
             progress: &mut |_| {},
+            follow: None,
         };
         let mut front = Front::new(&mut captures, &config, &stop);
-        let (_, counts) = pump(&mut front, Stage::new(&config, false), &mut run, lane)?;
+        let stage = Stage::new(&config, false, None);
+        let (_, counts) = pump(&mut front, stage, &mut run, lane)?;
         Ok(counts.flows)
     }
 

@@ -45,7 +45,7 @@ impl Policy {
         let weighed = used.links.iter().flat_map(|link| self.weighed(used, link));
         let mut deciding = weighed.filter(|(_, outcome)| outcome.verdict() == verdict);
         match (verdict, deciding.next()) {
-            (Verdict::Undeclared, _) => "nobody has said whether it may relay".to_owned(),
+            (Verdict::Undeclared, _) => undeclared(used).to_owned(),
             (Verdict::Unapproved, _) | (_, None) => {
                 "the relay is known, and no approval allows this use of it".to_owned()
             }
@@ -76,6 +76,13 @@ impl Policy {
     }
 }
 
+fn undeclared(used: &Use) -> &'static str {
+    match used.class() {
+        Class::Weighed => "nobody has said whether it may",
+        _ => "nobody has said whether it may relay",
+    }
+}
+
 /// The approval that decided, and who answers for it.
 fn behind(rule: &Approval) -> String {
     let until = rule
@@ -94,6 +101,7 @@ fn why_so_severe(scene: Scene, verdict: Verdict) -> &'static str {
         (Verdict::Approved, ..) => "what is approved is no alarm",
         (_, Certainty::Hint, ..) => "a hint is worth a line",
         (_, Certainty::Possible, ..) => "what is only possible is weak",
+        (.., Class::Weighed, _) => "what weighs more for it than against it is worth a look",
         _ if scene.turned => {
             "a host that never relayed before is a step worse than one that always did"
         }

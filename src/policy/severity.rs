@@ -28,16 +28,25 @@ pub enum Class {
     Balanced,
     /// A host gives another a command shell.
     Shell,
+    /// A session or a rhythm stands out by what it weighs, whoever keeps it.
+    Weighed,
 }
 
 impl Class {
     /// Each of them.
-    pub const ALL: [Self; 4] = [Self::Asked, Self::Joined, Self::Balanced, Self::Shell];
+    pub const ALL: [Self; 5] = [
+        Self::Asked,
+        Self::Joined,
+        Self::Balanced,
+        Self::Shell,
+        Self::Weighed,
+    ];
 
     /// How a detector finds what relays by a mechanism.
     pub fn of(detector: &str, mechanism: Option<&str>) -> Self {
         match mechanism {
             _ if SHELLS.contains(&detector) => Self::Shell,
+            _ if WEIGHING.contains(&detector) => Self::Weighed,
             _ if !JOINING.contains(&detector) => Self::Asked,
             Some("balancer") => Self::Balanced,
             _ => Self::Joined,
@@ -51,6 +60,7 @@ impl Class {
             Self::Joined => "joined",
             Self::Balanced => "balanced",
             Self::Shell => "shell",
+            Self::Weighed => "weighed",
         }
     }
 }
@@ -82,7 +92,11 @@ impl Scene {
         match (verdict, self.certainty) {
             (Verdict::Approved, _) | (_, Certainty::Hint) => Severity::Info,
             (_, Certainty::Possible) => sure.step_down().min(Severity::Low),
-            (Verdict::Unapproved, _) if standing == Standing::OutOfRole => sure.step_up(),
+            (Verdict::Unapproved, _)
+                if standing == Standing::OutOfRole && self.class != Class::Weighed =>
+            {
+                sure.step_up()
+            }
             _ => sure,
         }
     }
@@ -91,6 +105,7 @@ impl Scene {
 /// The severity of a use that is probable or proven, and that nobody said anything about.
 fn base(class: Class, way: Way) -> Severity {
     match (class, way) {
+        (Class::Weighed, _) => Severity::Medium,
         (_, Way::BackConnect) | (Class::Shell, _) => Severity::High,
         (Class::Balanced, _) | (Class::Joined, Way::Inward) => Severity::Low,
         (Class::Joined, Way::Through | Way::OddOutward) => Severity::High,
@@ -139,6 +154,8 @@ const JOINING: [&str; 3] = ["relay", "multi-hop", "fan-out"];
 
 /// The detectors of command shells.
 const SHELLS: [&str; 2] = ["reverse-shell", "bind-shell"];
+/// The detectors that weigh what a session or a rhythm does. A role says nothing about that.
+const WEIGHING: [&str; 2] = ["beacon", "long-lived-session"];
 
 #[cfg(test)]
 mod tests {
@@ -158,7 +175,7 @@ mod tests {
 
     #[test]
     fn severity_follows_from_verdict_way_and_certainty() {
-        use Class::{Asked, Balanced, Joined, Shell};
+        use Class::{Asked, Balanced, Joined, Shell, Weighed};
         use Verdict::{CannotJudge, Expired, Unapproved, Undeclared};
         let cases = [
             (Undeclared, InRole, Asked, Way::Outward, Proven, Medium),
@@ -204,6 +221,15 @@ mod tests {
             (Undeclared, InRole, Shell, Way::BackConnect, Proven, High),
             (Undeclared, InRole, Shell, Way::Inward, Probable, High),
             (Undeclared, InRole, Shell, Way::Internal, Possible, Low),
+            (
+                Unapproved,
+                OutOfRole,
+                Weighed,
+                Way::External,
+                Probable,
+                Medium,
+            ),
+            (Undeclared, InRole, Weighed, Way::Internal, Possible, Low),
             (Unapproved, OutOfRole, Joined, Way::Inward, Proven, Medium),
         ];
         for (verdict, standing, class, way, certainty, severity) in cases {
@@ -246,6 +272,7 @@ mod tests {
             ("multi-hop", None, Class::Joined),
             ("reverse-shell", None, Class::Shell),
             ("bind-shell", None, Class::Shell),
+            ("long-lived-session", None, Class::Weighed),
         ];
         for (detector, mechanism, class) in cases {
             assert_eq!(
@@ -288,7 +315,7 @@ mod tests {
 
     #[test]
     fn the_table_has_a_row_for_each_way() {
-        assert_eq!(table().lines().count(), 2 + 8 + 10 + 8 + 8);
+        assert_eq!(table().lines().count(), 2 + 8 + 10 + 8 + 8 + 8);
         assert!(table().contains("| joined | outward, odd |"), "{}", table());
     }
 }

@@ -105,6 +105,11 @@ impl Use {
         Party { ip, vlans }
     }
 
+    /// How it was found.
+    pub fn class(&self) -> Class {
+        self.class
+    }
+
     /// What of it bears on how severe it is; of several ways, the worst.
     pub fn scene(&self, networks: &Networks) -> Scene {
         let (class, certainty) = (self.class, self.certainty);

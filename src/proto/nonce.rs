@@ -65,26 +65,36 @@ pub fn find(payload: &[u8]) -> Option<Nonce<'_>> {
     if payload.len() < SHORTEST {
         return None;
     }
-    let handshake = tls(payload)
-        .or_else(|| dtls(payload))
-        .or_else(|| ssh(payload))
-        .or_else(|| quic(payload));
-    if let Some(bytes) = handshake {
-        return is_random(bytes).then_some(Nonce {
-            kind: Kind::Handshake,
-            bytes,
-        });
+    match handshake(payload) {
+        Some(bytes) => of_handshake(bytes),
+        None => text(payload).or_else(|| binary(payload)),
     }
-    text(payload).or_else(|| binary(payload))
 }
 
-/// The nonce in the random of a TLS hello that was read elsewhere.
-pub fn of_tls_random(random: &[u8; 32]) -> Option<Nonce<'_>> {
-    let bytes = random.get(..COMPARED)?;
+/// The nonce of a handshake that stands behind the header of a tunnel, in a datagram that is no place for one: what
+/// else is in it is the tunnel's own.
+pub fn find_wrapped(payload: &[u8]) -> Option<Nonce<'_>> {
+    let mut places = (WORD..=LONGEST_HEADER).step_by(WORD);
+    places.find_map(|at| of_handshake(handshake(payload.get(at..)?)?))
+}
+
+fn of_handshake(bytes: &[u8]) -> Option<Nonce<'_>> {
     is_random(bytes).then_some(Nonce {
         kind: Kind::Handshake,
         bytes,
     })
+}
+
+fn handshake(payload: &[u8]) -> Option<&[u8]> {
+    tls(payload)
+        .or_else(|| dtls(payload))
+        .or_else(|| ssh(payload))
+        .or_else(|| quic(payload))
+}
+
+/// The nonce in the random of a TLS hello that was read elsewhere.
+pub fn of_tls_random(random: &[u8; 32]) -> Option<Nonce<'_>> {
+    of_handshake(random.get(..COMPARED)?)
 }
 
 /// ClientHello or ServerHello at the start of a record (RFC 8446, section 4.1). A HelloRetryRequest has no random: what
@@ -186,6 +196,9 @@ fn distinct(bytes: &[u8]) -> usize {
 pub const LONGEST: usize = 256;
 /// Bytes of a random or cookie that are compared: 96 bits, so that captures cut at 96 bytes still hold them.
 const COMPARED: usize = 12;
+/// Headers of tunnels are made of words; that of Ping Tunnel (ptunnel) is 28 bytes long.
+const WORD: usize = 4;
+const LONGEST_HEADER: usize = 64;
 /// A QUIC connection ID of a client's Initial (RFC 9000, section 7.2).
 const SHORTEST_RANDOM: usize = 8;
 /// An SSH cookie behind its packet header.
@@ -281,6 +294,25 @@ mod tests {
         let client_hello = with(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03");
         let random: [u8; 32] = client_hello[11..43].try_into().unwrap();
         assert_eq!(find(&client_hello), of_tls_random(&random));
+    }
+
+    #[test]
+    fn finds_a_handshake_behind_the_header_of_a_tunnel() {
+        let hello = [&[22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3][..], &RANDOM].concat();
+        let plain = find(&hello);
+        assert!(plain.is_some());
+        for (header, found) in [
+            (4, true),
+            (28, true),
+            (64, true),
+            (0, false),
+            (27, false),
+            (68, false),
+        ] {
+            let wrapped = [&vec![0; header][..], &hello].concat();
+            assert_eq!(find_wrapped(&wrapped), plain.filter(|_| found), "{header}");
+        }
+        assert_eq!(find_wrapped(&[b'x'; 200]), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What leaves a shard, and in which order the ordered stage sees it.
 
 use crate::evidence::Evidence;
+use crate::facts::lasting::Lasted;
 use crate::facts::legs::{Asked, Flight, Sighting, Spoke, Totals};
 use crate::facts::{Answers, FlowEnd, FlowFacts, FlowPortrait, PayloadSizes};
 use crate::time::Timestamp;
@@ -61,6 +62,8 @@ pub enum Report {
     Sizes(Box<PayloadSizes>),
     /// A flow that was reported, or spoke, is over.
     Ended(FlowEnd),
+    /// A flow has come to an age at which it is told of.
+    Lasted(Box<Lasted>),
     /// DNS gave names for addresses.
     Answers(Box<Answers>),
     /// A flow that a person asked about is over.

@@ -1,13 +1,14 @@
 //! What a shard tells correlators of each flow that speaks: it may be one leg of a relay.
 
 use super::{Outbox, Report, quality_of};
-use crate::decode::Segment;
+use crate::decode::{Segment, Transport};
 use crate::facts::legs::{Flight, Sighting, Spoke};
 use crate::flow::Flow;
 use crate::flow::nonces::NonceKey;
 use crate::flow::probing::Probe;
 use crate::flow::tcp::Payload;
 use crate::proto::Side;
+use crate::proto::nonce;
 use crate::proto::stack::{Layer, Protocol};
 
 /// New payload of a flow, and where it stands.
@@ -118,14 +119,28 @@ fn flight(flow: &Flow, piece: &Piece<'_>) -> Flight {
 }
 
 fn sighting(flow: &mut Flow, piece: &Piece<'_>, key: &NonceKey) -> Option<Sighting> {
-    let nonce = flow.looks.search(piece.from, piece.segment.payload)?;
+    let is_wrapped = is_echo(piece.segment);
+    let find = if is_wrapped {
+        nonce::find_wrapped
+    } else {
+        nonce::find
+    };
+    let nonce = flow.looks.search(piece.from, piece.segment.payload, find)?;
     Some(Sighting {
         flow: flow.id,
         from: piece.from,
         kind: nonce.kind,
         hash: key.hash(&nonce),
         offset: piece.payload.offset.unwrap_or(0),
-        is_framed: false,
+        is_framed: is_wrapped,
         sequence: piece.segment.tcp.map(|tcp| tcp.sequence),
     })
+}
+
+/// Whether it is an echo request or reply (RFC 792, RFC 4443), whose data are nobody's stream.
+fn is_echo(segment: &Segment<'_>) -> bool {
+    matches!(
+        (segment.transport, segment.icmp),
+        (Transport::ICMP, Some((0 | 8, _))) | (Transport::ICMPV6, Some((128 | 129, _)))
+    )
 }

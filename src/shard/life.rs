@@ -2,11 +2,12 @@
 
 use super::event::Cause;
 use super::report::close;
-use super::{Event, Moment, Order, Outbox, Place, Report, Route, Shard, dark};
+use super::{Event, Moment, Order, Outbox, Place, Report, Route, Shard, dark, lasting};
 use crate::decode::Segment;
 use crate::facts::FlowId;
 use crate::facts::legs::Totals;
 use crate::flow::Flow;
+use crate::flow::table::Due;
 use crate::flow::tcp;
 use crate::proto::Side;
 use crate::time::Timestamp;
@@ -73,10 +74,22 @@ impl Shard {
     /// Lets time pass: flows that were silent for too long are over.
     #[inline]
     pub fn advance(&mut self, now: Timestamp, out: &mut Vec<Event>) {
-        while let Some((place, moment)) = self.table.overdue(now) {
+        while let Some((place, moment, due)) = self.table.overdue(now) {
             let id = self.table.flow(place).map_or(FlowId(0), |flow| flow.id);
             let order = self.order(moment, Cause::Expiry, id.0);
-            self.close(place, &mut Outbox::new(order, out));
+            let mut events = Outbox::new(order, out);
+            match due {
+                Due::Over => self.close(place, &mut events),
+                Due::Lasted { again } => self.lasts(place, again, &mut events),
+            }
+        }
+    }
+
+    /// Tells of a flow that has come to an age.
+    fn lasts(&mut self, place: Place, again: bool, events: &mut Outbox<'_>) {
+        let schedule = self.limits.lasting;
+        if let Some(flow) = self.table.flow_mut(place) {
+            lasting::tell(flow, &schedule, again, events);
         }
     }
 
@@ -100,6 +113,7 @@ impl Shard {
             self.asking.remove(place);
             self.head_bytes = self.head_bytes.saturating_sub(held);
         }
+        lasting::tell_last(flow, &self.limits.lasting, events);
         self.readers = dark::count_reader(self.readers, flow.ssh.is_some(), false);
         close(flow, &self.tuning, &self.nonces, &mut self.watching, events);
         if flow.measured

@@ -4,6 +4,7 @@ use super::measuring::Measuring;
 use super::{Event, SHARDS, Shard};
 use crate::flow::closed::Closed;
 use crate::flow::head::Head;
+use crate::flow::lasting::Schedule;
 use crate::flow::rings::Rings;
 use crate::flow::ssh::Reader;
 use crate::flow::table::{FlowTable, Timeouts};
@@ -17,6 +18,8 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Patience with silent flows.
     pub timeouts: Timeouts,
+    /// The ages at which flows are told of while they are open.
+    pub lasting: Schedule,
 }
 
 impl Shard {

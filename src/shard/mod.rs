@@ -9,6 +9,7 @@ mod dark;
 mod datagrams;
 mod event;
 mod heads;
+mod lasting;
 mod legs;
 mod life;
 mod limits;
@@ -34,7 +35,7 @@ use crate::flow::rings::Rings;
 use crate::flow::table::FlowTable;
 use event::{Cause, Outbox};
 use measuring::Measuring;
-use report::{facts_of, quality_of};
+use report::{facts_of, quality_of, traffic_of};
 use watch::Watching;
 
 /// One shard.
@@ -61,7 +62,7 @@ impl Shard {
     pub fn new(number: u16, limits: Limits, tuning: detect::Tuning, nonces: NonceKey) -> Self {
         Self {
             number,
-            table: FlowTable::new(limits.flows, limits.timeouts),
+            table: FlowTable::new(limits.flows, limits.timeouts).telling_at(limits.lasting),
             closed: Closed::new(limits.timeouts.closed),
             asking: Rings::new(1),
             head_bytes: 0,

@@ -90,7 +90,7 @@ pub(super) fn facts_of(flow: &Flow, layers: Vec<Layer>) -> FlowFacts {
     }
 }
 
-fn traffic_of(flow: &Flow) -> Traffic {
+pub(super) fn traffic_of(flow: &Flow) -> Traffic {
     Traffic {
         client_bytes: flow.sent_by(Side::Client).bytes,
         server_bytes: flow.sent_by(Side::Server).bytes,

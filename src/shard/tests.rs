@@ -3,6 +3,7 @@ use std::collections::HashSet;
 use super::*;
 use crate::decode::samples::{tcp, udp};
 use crate::facts::FlowId;
+use crate::flow::lasting::Schedule;
 use crate::flow::table::Timeouts;
 use crate::time::{Span, Timestamp};
 
@@ -36,6 +37,7 @@ impl Watch {
             flows,
             head_bytes,
             timeouts,
+            lasting: Schedule::new([40, 80].map(Span::from_seconds)),
         };
         let tuning = detect::Tuning {
             socks_proxy: true,
@@ -138,6 +140,10 @@ fn text(report: &Report) -> String {
         Report::Ended(end) => format!("{} ended", end.id.0),
         Report::Answers(answers) => format!("{} names", answers.named.len()),
         Report::Portrait(portrait) => format!("{} portrayed", portrait.facts.id.0),
+        Report::Lasted(lasted) => {
+            let age = lasted.age.nanos() / 1_000_000_000;
+            format!("{} lasts {age} again {}", lasted.id.0, lasted.again)
+        }
         Report::Flow(facts, evidence) => {
             let certainty = evidence.first().map(|evidence| evidence.certainty);
             let loss = if facts.quality.loss {
@@ -166,12 +172,7 @@ fn leg_text(report: &Report) -> Option<String> {
             Some(format!("{flow} {from:?} {:?} at {offset}", seen.kind))
         }
         Report::Ended(end) => Some(format!("{} ended", end.id.0)),
-        Report::Flow(..)
-        | Report::Totals(_)
-        | Report::Asked(_)
-        | Report::Answers(_)
-        | Report::Sizes(_)
-        | Report::Portrait(_) => None,
+        _ => None,
     }
 }
 
@@ -215,6 +216,29 @@ fn what_no_detector_wants_is_not_told() {
         .talks("10.0.0.1:1", [100, 500], &said)
         .ends();
     assert!(watch.told().is_empty());
+}
+
+/// A frame takes a second, and time is told after the last one only.
+#[test]
+fn a_flow_that_lasts_is_told_while_it_is_open() {
+    let cases: [(u64, u64, &[&str]); 5] = [
+        (38, 0, &[]),
+        (39, 0, &["1 lasts 40 again false"]),
+        (39, 10, &["1 lasts 40 again false"]),
+        (85, 0, &["1 lasts 40 again false", "1 lasts 80 again true"]),
+        (20, 100, &[]),
+    ];
+    for (packets, silence, told) in cases {
+        let mut watch = Watch::ample();
+        watch.opens("10.0.0.1:1", [100, 500]);
+        for _ in 0..packets {
+            watch.sees(&tcp("10.0.0.1:1", SERVER, ACK, 101, b""));
+        }
+        watch.frame += silence;
+        watch.shard.advance(watch.now(), &mut watch.events);
+        watch.ends();
+        assert_eq!(watch.told(), told, "{packets} {silence}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::text::plural;
 use crate::pipeline::Account;
-use crate::source::{Listing, Loss, SourceAccount};
+use crate::source::{InterfaceAccount, Listing, Loss, SourceAccount};
 
 /// Writes what became of every frame.
 ///
@@ -18,13 +18,36 @@ pub fn write(out: &mut impl Write, source: &SourceAccount, account: &Account) ->
     let dropped = reasons(frames.drops().map(|(drop, count)| (drop.name(), count)));
     writeln!(
         out,
-        "{} in {}: {} decoded, skipped {skipped}, dropped {dropped}; {}",
+        "{} {}: {} decoded, skipped {skipped}, dropped {dropped}; {}",
         plural(frames.frames, "frame"),
-        plural(source.captures, "capture"),
+        origin(source),
         frames.decoded,
         plural(account.shards.flows, "flow"),
     )?;
+    for interface in &source.interfaces {
+        writeln!(out, "{}", passed(interface))?;
+    }
     trouble(out, source, account)
+}
+
+fn origin(source: &SourceAccount) -> String {
+    match source.interfaces.len() as u64 {
+        0 => format!("in {}", plural(source.captures, "capture")),
+        interfaces => format!("from {}", plural(interfaces, "interface")),
+    }
+}
+
+/// `eth1: 12 frames passed the filter: 10 read, 2 dropped, 0 unread; 0 dropped before it`
+fn passed(interface: &InterfaceAccount) -> String {
+    format!(
+        "{}: {} passed the filter: {} read, {} dropped, {} unread; {} dropped before it",
+        interface.name,
+        plural(interface.passed, "frame"),
+        interface.read,
+        interface.dropped,
+        interface.unread(),
+        interface.dropped_before,
+    )
 }
 
 /// Writes only what went wrong: cut captures, strangers in directories, and everything that was given up.
@@ -33,6 +56,9 @@ pub fn write(out: &mut impl Write, source: &SourceAccount, account: &Account) ->
 ///
 /// If the output fails.
 pub fn trouble(out: &mut impl Write, source: &SourceAccount, account: &Account) -> io::Result<()> {
+    for interface in &source.interfaces {
+        loss(out, interface)?;
+    }
     list(out, &source.cuts, "more capture", "cut short")?;
     list(out, &source.strangers, "more file", "passed over")?;
     for (count, what, fate) in losses(source, account) {
@@ -44,6 +70,36 @@ pub fn trouble(out: &mut impl Write, source: &SourceAccount, account: &Account) 
         writeln!(out, "hopscope: interrupted; this is what was found so far")?;
     }
     Ok(())
+}
+
+/// What an interface lost before it could be read.
+fn loss(out: &mut impl Write, interface: &InterfaceAccount) -> io::Result<()> {
+    let lost = [
+        (
+            interface.dropped,
+            "frame",
+            "dropped because the buffer was full; raise --buffer-size, or look at less with --filter",
+        ),
+        (
+            interface.dropped_before,
+            "frame",
+            "dropped by the interface or its driver; see ethtool -S",
+        ),
+        (
+            interface.unread(),
+            "frame",
+            "still in the buffer when the listening ended",
+        ),
+        (interface.outages, "time", "it could not be read"),
+    ];
+    for (count, what, fate) in lost.into_iter().filter(|&(count, ..)| count > 0) {
+        let name = &interface.name;
+        writeln!(out, "hopscope: {name}: {} {fate}", plural(count, what))?;
+    }
+    match &interface.lost {
+        Some(why) => writeln!(out, "hopscope: {} was given up: {why}", interface.name),
+        None => Ok(()),
+    }
 }
 
 /// Writes the first few of many, and how many more there were.

@@ -2,6 +2,7 @@
 //!
 //! Pages are as wide as they are told, between [`NARROWEST`] and [`WIDEST`] columns.
 
+mod beacon;
 mod finding;
 mod flow;
 mod histogram;

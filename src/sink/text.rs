@@ -10,7 +10,7 @@ use crate::evidence::{Hop, Inner};
 use crate::finding::names::Names;
 use crate::finding::story::Story;
 use crate::finding::summary::{Label, RelaySummary, Summary, Tally};
-use crate::finding::{Finding, Severity, Verdict};
+use crate::finding::{Finding, Severity, Status, Verdict};
 
 /// Writes findings, most severe first, and within a severity in the order they were raised.
 ///
@@ -46,6 +46,7 @@ fn evidence(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
         techniques.join(" ")
     );
     line(out, "detector", &detector)?;
+    line(out, "status", status(finding))?;
     line(out, "verdict", &verdict(finding))?;
     line(
         out,
@@ -62,6 +63,8 @@ fn evidence(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
         Summary::Drifts(drifts) => lines(out, drifts.lines())?,
         Summary::Turns(turns) => lines(out, turns.lines(&finding.names))?,
         Summary::Shells(shells) => lines(out, shells.lines())?,
+        Summary::Lasting(lasting) => lines(out, lasting.lines())?,
+        Summary::Beacon(beacon) => lines(out, beacon.lines())?,
     }
     line(out, "quality", &quality(finding))
 }
@@ -88,6 +91,14 @@ fn lines(out: &mut impl Write, lines: Vec<(Label, Vec<String>)>) -> io::Result<(
     lines
         .into_iter()
         .try_for_each(|(label, values)| line(out, label, &values.join(", ")))
+}
+
+/// Nothing where it may be told for the first time.
+fn status(finding: &Finding) -> &'static str {
+    match finding.status {
+        Status::New | Status::Closed => "",
+        Status::Update => "update of what was told before",
+    }
 }
 
 /// Nothing where nobody said anything about the host.

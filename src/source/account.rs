@@ -10,6 +10,8 @@ use super::foreign::Foreign;
 pub struct SourceAccount {
     /// Captures that were opened.
     pub captures: u64,
+    /// Interfaces that were listened to.
+    pub interfaces: Vec<InterfaceAccount>,
     /// Frames that were handed out.
     pub frames: u64,
     /// Captured bytes in these frames.
@@ -40,6 +42,33 @@ impl SourceAccount {
     pub(super) fn hand_out(&mut self, bytes: usize) {
         self.frames = self.frames.saturating_add(1);
         self.bytes = self.bytes.saturating_add(bytes as u64);
+    }
+}
+
+/// What became of the frames of an interface: `passed = read + dropped + unread`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InterfaceAccount {
+    /// The interface.
+    pub name: String,
+    /// Frames that passed the filter, as the kernel counts.
+    pub passed: u64,
+    /// Frames that were read.
+    pub read: u64,
+    /// Frames that the kernel dropped because the buffer was full.
+    pub dropped: u64,
+    /// Frames that the interface or its driver dropped, before the filter.
+    pub dropped_before: u64,
+    /// How often it was down or gone while it was listened to.
+    pub outages: u64,
+    /// Why it is listened to no longer.
+    pub lost: Option<String>,
+}
+
+impl InterfaceAccount {
+    /// Frames that were in the buffer when the listening ended.
+    pub fn unread(&self) -> u64 {
+        let known = self.read.saturating_add(self.dropped);
+        self.passed.saturating_sub(known)
     }
 }
 

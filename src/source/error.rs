@@ -41,6 +41,40 @@ pub enum SourceError {
         /// How many files are in it and below it.
         files: u64,
     },
+    /// There is no such network interface.
+    #[error("there is no interface {name}; there are {there}")]
+    NoInterface {
+        /// What was named.
+        name: String,
+        /// The names of those there are.
+        there: String,
+    },
+    /// The user may not listen.
+    #[error(
+        "{name} may not be listened to by this user; run as root, or give the program the right: setcap cap_net_raw=ep /path/to/hopscope"
+    )]
+    NotPermitted {
+        /// What was named.
+        name: String,
+    },
+    /// The filter is not one.
+    #[error("the filter `{filter}` cannot be used on {name}: {cause}; see pcap-filter(7)")]
+    Filter {
+        /// The interface.
+        name: String,
+        /// The filter.
+        filter: String,
+        /// What libpcap says.
+        cause: String,
+    },
+    /// An interface cannot be listened to.
+    #[error("{name} cannot be listened to: {cause}")]
+    Interface {
+        /// The interface.
+        name: String,
+        /// What libpcap says.
+        cause: String,
+    },
     /// The operating system failed to read it.
     #[error("{name} cannot be read: {cause}")]
     Unreadable {

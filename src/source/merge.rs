@@ -5,11 +5,11 @@ use std::collections::BinaryHeap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use super::Frame;
 use super::account::SourceAccount;
 use super::error::SourceError;
 use super::file::{Capture, Record};
 use super::inputs::{Input, Inputs};
+use super::{Arrival, Frame, Source};
 use crate::time::Timestamp;
 
 /// The frames of all captures, ordered by time across captures and left in the capture's own order within one.
@@ -95,36 +95,6 @@ impl Captures {
         Ok(frame)
     }
 
-    /// The next frames, at most `most`: one that may have to be waited for, and those behind it that are there. None
-    /// when all captures are read.
-    ///
-    /// # Errors
-    ///
-    /// As [`Captures::next_frame`].
-    pub fn next_frames(
-        &mut self,
-        most: usize,
-    ) -> Result<impl Iterator<Item = Frame<'_>>, SourceError> {
-        self.batch.clear();
-        let mut stands = self.advance()?;
-        while let Some(reader) = self.current.as_mut().filter(|_| stands) {
-            let record = *reader.capture.record();
-            self.account.hand_out(record.frame_bytes);
-            self.batch.push(record);
-            let room = self.batch.len() < most;
-            stands = room && reader.capture.advance_in_place(&mut self.account);
-            if stands {
-                reader.turn.time = reader.capture.time();
-                self.is_ahead = self.is_overtaken();
-                stands = !self.is_ahead;
-            }
-        }
-        let capture = self.current.as_ref().map(|reader| &reader.capture);
-        Ok(capture
-            .into_iter()
-            .flat_map(|capture| self.batch.iter().map(|record| capture.frame(record))))
-    }
-
     /// What was read so far, and what could not be.
     pub fn account(&self) -> &SourceAccount {
         &self.account
@@ -197,6 +167,41 @@ impl Captures {
             }
         }
         Ok(false)
+    }
+}
+
+impl Source for Captures {
+    fn proceed(&mut self, most: usize) -> Result<Arrival, SourceError> {
+        self.batch.clear();
+        let mut stands = self.advance()?;
+        while let Some(reader) = self.current.as_mut().filter(|_| stands) {
+            let record = *reader.capture.record();
+            self.account.hand_out(record.frame_bytes);
+            self.batch.push(record);
+            let room = self.batch.len() < most;
+            stands = room && reader.capture.advance_in_place(&mut self.account);
+            if stands {
+                reader.turn.time = reader.capture.time();
+                self.is_ahead = self.is_overtaken();
+                stands = !self.is_ahead;
+            }
+        }
+        Ok(if self.batch.is_empty() {
+            Arrival::Over
+        } else {
+            Arrival::Frames
+        })
+    }
+
+    fn frames(&self) -> impl Iterator<Item = Frame<'_>> {
+        let capture = self.current.as_ref().map(|reader| &reader.capture);
+        capture
+            .into_iter()
+            .flat_map(|capture| self.batch.iter().map(|record| capture.frame(record)))
+    }
+
+    fn account(&self) -> &SourceAccount {
+        &self.account
     }
 }
 

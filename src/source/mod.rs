@@ -1,7 +1,7 @@
-//! Where frames come from.
+//! Where frames come from: captures, or the network.
 //!
-//! [`Inputs::collect`] turns what the user named into a list of captures; [`Captures::open`] reads them as one run,
-//! ordered by time; [`SourceAccount`] says what was read and what could not be.
+//! A [`Source`] gives frames. [`Inputs::collect`] turns what the user named into a list of captures; [`Captures::open`] reads them as one run,
+//! ordered by time; [`Live`] listens to network interfaces; [`SourceAccount`] says what was read and what could not be.
 //!
 //! ```no_run
 //! use hopscope::source::{Captures, Inputs};
@@ -24,6 +24,7 @@ mod fields;
 mod file;
 mod foreign;
 mod inputs;
+pub mod live;
 mod merge;
 mod pcap;
 mod pcapng;
@@ -33,14 +34,68 @@ pub(crate) mod samples;
 mod ticks;
 mod window;
 
-pub use account::{Cut, Damage, Listing, Loss, SourceAccount, Stranger};
+pub use account::{Cut, Damage, InterfaceAccount, Listing, Loss, SourceAccount, Stranger};
 pub use compression::Compression;
 pub use error::SourceError;
 pub use foreign::{Content, Foreign};
 pub use inputs::{Input, Inputs, files_below};
+pub use live::Live;
 pub use merge::Captures;
 
 use crate::time::Timestamp;
+
+/// Where the frames of a run come from.
+pub trait Source {
+    /// Gets the next frames ready, at most `most`: one that may have to be waited for, and those behind it that are
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system fails to read on. What is wrong inside a capture ends that capture and is a line in
+    /// the account.
+    fn proceed(&mut self, most: usize) -> Result<Arrival, SourceError>;
+
+    /// The frames that were got ready last.
+    fn frames(&self) -> impl Iterator<Item = Frame<'_>>;
+
+    /// When frames were lost on their way here, since this was last asked.
+    fn take_missed(&mut self) -> Option<Missed> {
+        None
+    }
+
+    /// What was read so far, and what could not be.
+    fn account(&self) -> &SourceAccount;
+}
+
+/// What comes next from a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// Frames, at least one.
+    Frames,
+    /// Nothing for now: whatever comes later is most likely of this moment or newer.
+    Idle(Timestamp),
+    /// Nothing any more.
+    Over,
+}
+
+/// A stretch of time in which frames were lost before they could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// No frame was lost shortly before this.
+    pub from: Timestamp,
+    /// The loss was known here.
+    pub to: Timestamp,
+}
+
+impl Missed {
+    /// The shortest stretch that covers both.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            from: self.from.min(other.from),
+            to: self.to.max(other.to),
+        }
+    }
+}
 
 /// A frame as it was captured, borrowed from its source until the next one is asked for.
 #[derive(Clone, Copy, Debug)]

@@ -102,6 +102,7 @@ fn findings(file: &Scratch, config: &Config, workers: usize) -> Option<(String, 
             progress: &mut |progress| {
                 stop.fetch_or(progress.frames > MOST_FRAMES as u64, Ordering::Relaxed);
             },
+            follow: None,
         },
     );
     match outcome {

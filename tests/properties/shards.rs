@@ -1,6 +1,7 @@
 //! What a shard says does not depend on how often time is told to it.
 
 use hopscope::detect::Tuning;
+use hopscope::flow::lasting::Schedule;
 use hopscope::flow::nonces::NonceKey;
 use hopscope::flow::table::Timeouts;
 use hopscope::shard::{Event, Limits, Moment, Report, Route, Shard};
@@ -19,6 +20,7 @@ const LIMITS: Limits = Limits {
         datagram: Span::from_seconds(7),
         closed: Span::from_seconds(1),
     },
+    lasting: Schedule::NEVER,
 };
 
 const TUNING: Tuning = Tuning {
@@ -82,6 +84,7 @@ fn text(event: &Event) -> String {
         Report::Nonce(seen) => format!("Nonce({:?} at {})", seen.flow, seen.offset),
         Report::Ended(end) => format!("Ended({:?} {:?})", end.id, end.last_seen),
         Report::Sizes(sizes) => format!("{sizes:?}"),
+        Report::Lasted(lasted) => format!("{lasted:?}"),
         Report::Answers(answers) => format!("Answers({answers:?})"),
         Report::Portrait(portrait) => format!("Portrait({portrait:?})"),
     };

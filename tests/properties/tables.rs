@@ -147,7 +147,7 @@ fn flows_expire_in_order_and_at_their_second() {
         let mut expired = Vec::new();
         for (pause, number, act) in steps.into_iter().chain([(10_000, 99, Act::Opens)]) {
             now += pause;
-            while let Some((place, moment)) = table.overdue(at(now)) {
+            while let Some((place, moment, _)) = table.overdue(at(now)) {
                 let id = removed(&mut table, place);
                 let deadline = deadlines.remove(&id);
                 assert_eq!(deadline, Some(moment.seconds()), "{id}");

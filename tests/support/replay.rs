@@ -50,6 +50,7 @@ pub(crate) fn run(capture: &str, workers: usize, config: &Config, watch: Option<
         learn: false,
         stop: &AtomicBool::new(false),
         progress: &mut |_| {},
+        follow: None,
     };
     pipeline::run(&mut captures, run).unwrap()
 }

@@ -411,14 +411,16 @@ impl Channels {
         if counts.sessions == 0 && !self.guessed {
             return;
         }
-        if self.by_client.whole >= SURE {
+        let sure = sure(counts.sessions);
+        if self.by_client.whole >= sure {
             counts.direct = counts.direct.max(self.by_client.opened);
             counts.direct_sizes = distinct(self.by_client.sizes);
         }
         // Where a confirmation is as long as a request for a session, sessions one after the other look the same.
         let session = framing.to_server.packet(message::SESSION);
         let is_told_apart = session != framing.to_server.packet(message::CONFIRMATION);
-        if self.by_server.whole >= SURE && (is_told_apart || counts.listens > 0) {
+        let was_asked = counts.listens > 0 && self.by_server.whole >= SURE;
+        if was_asked || self.by_server.whole >= sure && is_told_apart {
             counts.reverse = counts.reverse.max(self.by_server.opened);
         }
     }
@@ -440,6 +442,11 @@ fn count_direct(counts: &mut SshCounts, sizes: &mut u64, bytes: u32) {
     counts.direct = counts.direct.saturating_add(1);
     *sizes |= size_bit(bytes);
     counts.direct_sizes = distinct(*sizes);
+}
+
+/// Whole lives that no other traffic has by chance, beside so many sessions: now and then one of them looks like one.
+fn sure(sessions: u16) -> u16 {
+    SURE.saturating_add(sessions / LOOK_ALIKE)
 }
 
 fn distinct(sizes: u64) -> u8 {
@@ -469,5 +476,7 @@ const BREATH: Span = Span::from_millis(50);
 const PROMPT: Span = Span::from_millis(500);
 /// For so long an answer is waited for.
 const PATIENCE: Span = Span::from_seconds(3);
-/// Whole lives that no other traffic has by chance.
+/// Of so many sessions one may look like a connection.
+const LOOK_ALIKE: u16 = 4;
+/// Whole lives that no other traffic has by chance, beside few sessions.
 const SURE: u16 = 2;

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::beacon;
 use super::page::{Page, span};
 use super::quality;
 use crate::detect::Detector;
@@ -45,6 +46,8 @@ pub fn finding(
         Summary::Drifts(drifts) => lines(&mut page, drifts.lines())?,
         Summary::Turns(turns) => lines(&mut page, turns.lines(&finding.names))?,
         Summary::Shells(shells) => lines(&mut page, shells.lines())?,
+        Summary::Lasting(lasting) => lines(&mut page, lasting.lines())?,
+        Summary::Beacon(rhythm) => beacon::draw(&mut page, rhythm)?,
     }
     page.gap()?;
     limits(&mut page, finding, detector)
@@ -105,6 +108,12 @@ fn proof(finding: &Finding) -> String {
         Summary::Ssh(_) => "sizes, directions and order behind the key exchange".to_owned(),
         Summary::Shells(shells) => shells.spoken.show(ToString::to_string).join(", "),
         Summary::Spreads(_) => "the relayed sessions are in the findings of its relays".to_owned(),
+        Summary::Beacon(_) => {
+            "what the reasons weigh together; timing alone proves nothing".to_owned()
+        }
+        Summary::Lasting(_) => {
+            "the session was seen at that age, by the clock of the packets".to_owned()
+        }
         Summary::Drifts(drifts) => format!(
             "payload sizes are not those of the profile: the G-test reaches level {:.1}",
             drifts.level
@@ -137,6 +146,7 @@ fn times<W: Write>(page: &mut Page<'_, W>, finding: &Finding) -> io::Result<()> 
     let first = finding.first_seen;
     let status = match finding.status {
         Status::New => "new: a session was open when last seen",
+        Status::Update => "update: it was told before, and there is news",
         Status::Closed => "closed: every session is over",
     };
     let raised = format!("{}, {} later", finding.raised, span(finding.raised - first));

@@ -260,7 +260,8 @@ scenarios() {
     names=("$@")
     [ $# -gt 0 ] || mapfile -t names < <(sed -n 's/^\(\(hit\|miss\)_[a-z0-9_]*\)().*/\1/p' "$0")
     for name in "${names[@]}"; do
-        PCAP=$dir/$DETECTOR/${name//_/-}.pcap
+        PCAP=${name//_/-}.pcap
+        PCAP=$dir/$DETECTOR/${PCAP/openssh/${OPENSSH:-openssh}}
         ( "$name" )
         n=$(tcpdump -n -r "$PCAP" 2>/dev/null | wc -l) || die "$PCAP is cut"
         printf '%-64s %6d bytes %4d packets\n' "$DETECTOR/${PCAP##*/}" "$(stat -c %s "$PCAP")" "$n"

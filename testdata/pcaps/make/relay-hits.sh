@@ -176,6 +176,14 @@ hit_ssh_jump() { # ssh -J: SSH in SSH to rly, plain SSH from there
     save; busy $RLY $WEB 30
 }
 
+hit_ptunnel() { # TCP in the data of ICMP echo requests and replies to rly, plain from there
+    net_up; targets_up web; spawn rly ptunnel; sleep 1
+    record
+    spawn cli ptunnel -p $RLY -lp 2222 -da $WEB -dp 22; up cli 2222; sleep 0.5
+    visit_ssh 127.0.0.1
+    save; has ' 22 5353482d'; tcpdump -n -r "$PCAP" icmp 2>/dev/null | grep -q 'echo request' || die "$PCAP: no echo requests"
+}
+
 # --- proxies that take a target -------------------------------------------------
 
 through_proxy() { # CURL-OPTION-AND-URL... ; ssh through ncat with the options in $NCAT

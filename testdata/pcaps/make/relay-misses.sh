@@ -100,6 +100,26 @@ miss_backup_pulled_on() { # rly pulls from cli and pushes to rl2, one after the 
     save; cmp "$W/files/20" "$W/copy/20"
 }
 
+# --- ICMP -------------------------------------------------------------------------
+
+miss_icmp_quotes() { # DTLS to a closed port: the error quotes the hello
+    net_up
+    record
+    on cli timeout 3 openssl s_client -dtls -connect $RLY:4433 </dev/null >/dev/null 2>&1 || true
+    on cli timeout 3 openssl s_client -dtls -connect $WEB:4433 </dev/null >/dev/null 2>&1 || true
+    save; [ "$(tshark -r "$PCAP" -Y 'icmp.type == 3' 2>/dev/null | wc -l)" -ge 2 ] || die "$PCAP: no errors"
+}
+
+miss_icmp_pings() { # monitoring in step: cli asks rly, rly asks web, with the same data
+    net_up
+    record
+    local n; for n in 1 2 3 4 5 6; do
+        on cli ping -q -c 1 -s 200 -p 6d6f6e69746f72 $RLY >/dev/null
+        on rly ping -q -c 1 -s 200 -p 6d6f6e69746f72 $WEB >/dev/null; sleep 0.3
+    done
+    save; [ "$(tshark -r "$PCAP" -Y icmp 2>/dev/null | wc -l)" -ge 20 ] || die "$PCAP: too few pings"
+}
+
 # --- resolvers, time ---------------------------------------------------------------------
 
 queries() { local n; for n in web www2 relay web6 banned nowhere web; do on cli $TRAFFIC dns_query $RLY $n.example.test; sleep 0.2; done; }

@@ -1,0 +1,597 @@
+//! # beacon
+//!
+//! A client comes back to a server in a rhythm, and more speaks for a command channel than against it.
+//!
+//! ## Sees
+//!
+//! When the connections of a client to one port of a server begin, and how much each side sent in them, by the clock of
+//! the packets. Nine connections are enough where they come like a clock; the more a clock is jittered, the more it takes.
+//! Connections at once count as one, and a pause of more than eight periods as a night, if there are few.
+//! The spread of the gaps is held against what a Poisson process does once in ten thousand or once in a million series
+//! (Greenwood's statistic, with critical values for small numbers); the newest sixteen gaps also against whole numbers of one
+//! period, so that half of the beats may be missing. The same is done inside each session that is over, with the moments at
+//! which its client speaks, from behind the handshake on (`evidence.within`).
+//!
+//! ## Means
+//!
+//! Implants call home, and so does everything else: timing alone says nothing. Each reason is weighed with its sign in nats
+//! (`evidence.weights`), and where they come to zero or more it is *probable*: how regular it is; jitter within hard edges,
+//! which schedulers have no use for; requests alike, answers of few sizes (tasks among idle answers); more sent out
+//! than taken in; the way out of the house; how few of the hosts seen go there; an address for which nobody was told a
+//! name; an odd port, no protocol that is known; a host that serves others itself; inside a session, a heartbeat that is not the
+//! protocol's own. Below zero and not far, it is
+//! *possible* and `low`. MITRE ATT&CK calls it Application Layer Protocol.
+//!
+//! ## Quiet when
+//!
+//! It is a keepalive of the protocol (MQTT PINGREQ, WebSocket and HTTP/2 PING, SSH), goes to everybody
+//! (broadcast, multicast), is a service that is asked by the clock (DNS, NTP, SNMP, DHCP, syslog), it stays in the house (monitoring, health
+//! checks, brokers), what is fetched differs each time, as pages and lists do, or the next request follows as soon as the last
+//! one is answered (long polls).
+//!
+//! ## Misses
+//!
+//! Fewer than nine connections (a downloader that asks three commands, a dropper that sends six screenshots);
+//! clients that are refused each time, for nothing is sent; sleeps as irregular as chance; two rhythms in turn before fifty
+//! beats; what calls within the house, where
+//! monitoring does the same; implants that change the address with each beat or ride on
+//! a service that the whole house uses; beats in DNS names; beats that the server begins (a bot in a chat room that is asked
+//! whether it is alive), and beats inside a session that come faster than every second and a half. A rhythm inside a session
+//! is told when the session is over. A capture that begins cold has no history by which a destination is rare: update checks
+//! with answers of few sizes and jitter look like an implant.
+
+use super::destinations::Destinations;
+use super::names::Names;
+use super::pairs::{Key, Pair, Pairs, Visit};
+use super::ports;
+use super::rhythm::{Reading, Regularity, Rhythm};
+use super::sizes::Sizes;
+use super::talks::{Talk, Talks};
+use crate::decode::Transport;
+use crate::evidence::beacon::Beacon;
+use crate::evidence::weighed::Weights;
+use crate::evidence::{Certainty, Evidence, Says, Session};
+use crate::facts::FlowEnd;
+use crate::facts::lasting::ASKED;
+use crate::facts::legs::Flight;
+use crate::proto::stack::Kind;
+use crate::time::Timestamp;
+
+/// Watches who comes back to whom, and who speaks again and again.
+#[derive(Debug)]
+pub struct Beacons {
+    pairs: Pairs,
+    talks: Talks,
+}
+
+/// A rhythm, and what both sides sent in it.
+#[derive(Clone, Copy)]
+struct Beats<'a> {
+    within: &'static str,
+    rhythm: &'a Rhythm,
+    requests: &'a Sizes,
+    answers: &'a Sizes,
+    /// The client asks again as soon as it is answered.
+    hardly_pauses: bool,
+}
+
+/// A session that is over, and what is known beside it.
+#[derive(Clone, Copy)]
+struct Scene<'a> {
+    session: &'a Session,
+    end: &'a FlowEnd,
+    seen: &'a Destinations,
+    names: &'a Names,
+}
+
+impl Beacons {
+    /// Nobody came back; at most `cap` pairs of a client and a server are remembered, and fewer sessions.
+    pub fn new(cap: usize) -> Self {
+        Self {
+            pairs: Pairs::new(cap),
+            talks: Talks::new(cap / TALK_SHARE),
+        }
+    }
+
+    /// Takes a flight that a side of a session began.
+    pub fn flight(&mut self, flight: &Flight, now: Timestamp) {
+        self.talks.flight(flight, now);
+    }
+
+    /// Takes a session that is over. Tells of the rhythm in it, and of that in which its client came back, if they are
+    /// worth telling.
+    pub fn ended(
+        &mut self,
+        session: &Session,
+        end: &FlowEnd,
+        seen: &Destinations,
+        names: &Names,
+    ) -> Vec<Evidence> {
+        let talk = self.talks.ended(end.id);
+        let scene = Scene {
+            session,
+            end,
+            seen,
+            names,
+        };
+        if is_asked_by_the_clock(session, end) {
+            return Vec::new();
+        }
+        let inside = talk.and_then(|talk| scene.weigh(Beats::from(&*talk), false));
+        let across = self.comes_back(scene);
+        inside.into_iter().chain(across).collect()
+    }
+
+    fn comes_back(&mut self, scene: Scene<'_>) -> Option<Evidence> {
+        let (session, end) = (scene.session, scene.end);
+        let key = Key::new(session.client.address, session.server, session.transport);
+        let visit = Visit {
+            opened: session.opened,
+            stayed: end.last_seen - session.opened,
+            client_bytes: end.traffic.client_bytes,
+            server_bytes: end.traffic.server_bytes,
+        };
+        let pair = self.pairs.come(key, visit)?;
+        let evidence = scene.weigh(Beats::from(&*pair), pair.told)?;
+        pair.told = true;
+        Some(evidence)
+    }
+
+    /// An upper bound of the bytes of memory it holds.
+    pub const fn memory_bound(cap: usize) -> usize {
+        cap * Pairs::PAIR_BYTES + cap / TALK_SHARE * Talks::TALK_BYTES
+    }
+}
+
+impl Beats<'_> {
+    /// Beats that come faster are load, or a conversation.
+    fn shortest(&self) -> f64 {
+        if self.within == CONNECTIONS {
+            SHORTEST_CONNECTIONS
+        } else {
+            SHORTEST_TALK
+        }
+    }
+}
+
+impl<'a> From<&'a Pair> for Beats<'a> {
+    fn from(pair: &'a Pair) -> Self {
+        Self {
+            within: CONNECTIONS,
+            rhythm: &pair.rhythm,
+            requests: &pair.requests,
+            answers: &pair.answers,
+            hardly_pauses: pair.hardly_leaves(),
+        }
+    }
+}
+
+impl<'a> From<&'a Talk> for Beats<'a> {
+    fn from(talk: &'a Talk) -> Self {
+        Self {
+            within: "session",
+            rhythm: &talk.rhythm,
+            requests: &talk.requests,
+            answers: &talk.answers,
+            hardly_pauses: talk.hardly_pauses(),
+        }
+    }
+}
+
+impl Scene<'_> {
+    /// What a rhythm comes to; `again` where it was told before.
+    fn weigh(&self, beats: Beats<'_>, again: bool) -> Option<Evidence> {
+        if !again && beats.rhythm.mean() < beats.shortest() {
+            return None;
+        }
+        let reading = beats.rhythm.read();
+        if !again && reading.regularity == Regularity::None {
+            return None;
+        }
+        let weights = self.weights(beats, reading);
+        let certainty = match weights.log_odds() {
+            odds if odds >= 0.0 => Certainty::Probable,
+            odds if odds >= WORTH_A_LINE || again => Certainty::Possible,
+            _ => return None,
+        };
+        Some(self.evidence(beats, reading, certainty, weights))
+    }
+
+    fn evidence(
+        &self,
+        beats: Beats<'_>,
+        reading: Reading,
+        certainty: Certainty,
+        weights: Weights,
+    ) -> Evidence {
+        let session = Session {
+            last_seen: self.end.last_seen,
+            quality: self.end.quality,
+            ..*self.session
+        };
+        Evidence {
+            detector: NAME,
+            certainty,
+            session,
+            further: Vec::new(),
+            relay: session.server.address,
+            says: Says::Beacon(Box::new(Beacon {
+                within: beats.within,
+                beats: beats.rhythm.gaps() + 1,
+                missing: reading.missing,
+                period: reading.period,
+                bounds: reading.bounds,
+                spread: reading.spread,
+                gaps: beats.rhythm.histogram().collect(),
+                requests: beats.requests.histogram().collect(),
+                answers: beats.answers.histogram().collect(),
+                protocol: self.end.protocol.map(Kind::name),
+                weights,
+            })),
+        }
+    }
+
+    fn weights(&self, beats: Beats<'_>, reading: Reading) -> Weights {
+        let mut weights = Weights::default();
+        weights.add("what comes by the clock is mostly harmless", BEFOREHAND);
+        weigh_rhythm(&mut weights, beats, reading);
+        weigh_sizes(&mut weights, beats);
+        if beats.within != CONNECTIONS {
+            self.weigh_heartbeat(&mut weights, beats);
+        }
+        self.weigh_place(&mut weights);
+        self.weigh_names(&mut weights, beats);
+        weights
+    }
+
+    /// Protocols keep their sessions alive with messages of their own, which hardly carry anything (MQTT PINGREQ, WebSocket
+    /// and HTTP/2 PING, socket.io, the keepalives of SSH). What beats beside them is an application's.
+    fn weigh_heartbeat(&self, weights: &mut Weights, beats: Beats<'_>) {
+        let least = match self.end.protocol {
+            Some(Kind::Tls) => OWN_PING + TLS_RECORD,
+            Some(Kind::Ssh) => SSH_KEEPALIVE,
+            _ => OWN_PING,
+        };
+        let is_own = beats.requests.most() <= least;
+        let is_heartbeat = beats.requests.are_about_alike() && beats.answers.are_about_alike();
+        weights.add_if(is_own, "a keepalive of the protocol itself", -3.0);
+        weights.add_if(
+            !is_own && is_heartbeat,
+            "a heartbeat that is not the protocol's own",
+            1.5,
+        );
+    }
+
+    fn weigh_place(&self, weights: &mut Weights) {
+        let (end, seen) = (self.end, self.seen);
+        let (client, server) = (self.session.client.address, self.session.server.address);
+        match (seen.is_inside(client), seen.is_inside(server)) {
+            (true, false) => weights.add("goes out of the house", 1.0),
+            (false, false) => {}
+            (_, true) => weights.add("what is called is in the house", -3.5),
+        }
+        weigh_rarity(weights, seen.rarity(server));
+        let was_read = !end.quality.midstream && !end.quality.loss;
+        weights.add_if(
+            was_read && end.protocol.is_none() && end.traffic.client_bytes > 0,
+            "speaks nothing that is known",
+            1.0,
+        );
+        weights.add_if(
+            ports::is_odd(end.protocol, self.session.server.port),
+            "at a port where nothing like it is served",
+            1.0,
+        );
+        weights.add_if(
+            seen.is_inside(client) && seen.clients_of(client) > 0,
+            "who calls is a server itself",
+            0.5,
+        );
+    }
+
+    /// Who keeps a session open may have looked up its name before anybody watched.
+    fn weigh_names(&self, weights: &mut Weights, beats: Beats<'_>) {
+        let (client, server) = (self.session.client.address, self.session.server.address);
+        let name = self.names.name_of(server, client, self.end.last_seen);
+        let is_outside = !self.seen.is_inside(server);
+        weights.add_if(
+            name.is_none() && !self.names.is_empty() && is_outside,
+            "nobody looked up a name for it",
+            1.0,
+        );
+        weights.add_if(
+            name.is_some() && beats.within != CONNECTIONS,
+            "a name was looked up for it",
+            -0.5,
+        );
+    }
+}
+
+fn weigh_rhythm(weights: &mut Weights, beats: Beats<'_>, reading: Reading) {
+    match reading.regularity {
+        Regularity::Sure => weights.add("as regular as chance is once in a million", 2.0),
+        Regularity::Likely => weights.add("as regular as chance is once in ten thousand", 1.0),
+        Regularity::None => {}
+    }
+    weights.add_if(
+        reading.regularity == Regularity::Sure && reading.is_jittered(),
+        "jitter within hard edges",
+        1.5,
+    );
+    weights.add_if(
+        beats.hardly_pauses,
+        "asks again as soon as it is answered",
+        -2.0,
+    );
+}
+
+fn weigh_sizes(weights: &mut Weights, beats: Beats<'_>) {
+    let Beats {
+        requests, answers, ..
+    } = beats;
+    let in_session = beats.within != CONNECTIONS && requests.are_within_edges();
+    weights.add_if(
+        requests.are_about_alike() || in_session,
+        "requests are alike",
+        0.5,
+    );
+    weights.add_if(answers.are_alike(), "answers are alike", 0.5);
+    weights.add_if(
+        !answers.are_alike() && answers.come_in_few_sizes(),
+        "answers come in few sizes",
+        1.5,
+    );
+    weights.add_if(answers.differ(), "answers differ each time", -1.5);
+    weights.add_if(
+        requests.total() > answers.total(),
+        "more goes out than comes in",
+        1.0,
+    );
+}
+
+/// How many of the hosts seen go there, for a beacon or against it.
+pub fn weigh_rarity(weights: &mut Weights, rarity: f64) {
+    weights.add_if(rarity > 0.0, "few of the hosts seen go there", rarity);
+    weights.add_if(rarity < 0.0, "many of the hosts seen go there", rarity);
+}
+
+/// Whether it is a service that everybody asks by the clock, datagram by datagram, or one that nobody answers:
+/// broadcasts and multicasts among them.
+fn is_asked_by_the_clock(session: &Session, end: &FlowEnd) -> bool {
+    let is_dns = end.protocol == Some(Kind::Dns);
+    match session.transport {
+        Transport::TCP => is_dns,
+        Transport::UDP => is_dns || end.quality.one_sided || ASKED.contains(&session.server.port),
+        _ => true,
+    }
+}
+
+/// The name of the detector.
+pub const NAME: &str = "beacon";
+
+/// In what a rhythm across connections is.
+const CONNECTIONS: &str = "connections";
+
+/// One session is followed for so many pairs that are remembered.
+const TALK_SHARE: usize = 4;
+
+/// What a keepalive carries at most, in bytes; what TLS adds; the largest keepalive of SSH (a global request, encrypted).
+const OWN_PING: u32 = 17;
+const TLS_RECORD: u32 = 22;
+const SSH_KEEPALIVE: u32 = 128;
+
+/// The logarithm of the odds that what comes by the clock is a command channel, before anything is known of it.
+const BEFOREHAND: f64 = -5.25;
+
+/// In seconds.
+const SHORTEST_CONNECTIONS: f64 = 0.2;
+const SHORTEST_TALK: f64 = 1.5;
+
+/// From these odds on a rhythm is worth a line.
+const WORTH_A_LINE: f64 = -0.25;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::correlate::destinations::Inside;
+    use crate::evidence::samples;
+    use crate::facts::samples::{end, endpoint};
+    use crate::facts::{FlowId, Traffic};
+    use crate::proto::Side;
+    use crate::time::Span;
+
+    /// Connections of 10.0.0.1 a minute apart, to a server, over a protocol, with these bytes of each side.
+    struct Calls {
+        server: &'static str,
+        protocol: Option<Kind>,
+        jitter: [i64; 4],
+        bytes: fn(u64) -> (u64, u64),
+        stayed: i64,
+    }
+
+    impl Calls {
+        /// What is told after so many connections.
+        fn told(&self, count: u64) -> Option<Evidence> {
+            let ten = endpoint("10.0.0.0:0").address..=endpoint("10.255.255.255:0").address;
+            let seen = Destinations::new(Inside::new(vec![ten]), 8);
+            let names = Names::new(8);
+            let mut beacons = Beacons::new(8);
+            let mut last = None;
+            let mut opened = Timestamp::from_parts(1_000, 0);
+            for (number, jitter) in (0..count).zip(self.jitter.iter().cycle()) {
+                opened = opened + Span::from_seconds(60 + jitter);
+                let mut session = samples::evidence(number, Certainty::Proven).session;
+                session.server = endpoint(self.server);
+                session.opened = opened;
+                let mut over = end(FlowId(number));
+                let (client_bytes, server_bytes) = (self.bytes)(number);
+                over.last_seen = opened + Span::from_seconds(self.stayed);
+                over.protocol = self.protocol;
+                over.traffic = Traffic {
+                    client_bytes,
+                    server_bytes,
+                    ..Traffic::default()
+                };
+                last = beacons.ended(&session, &over, &seen, &names).pop();
+            }
+            last
+        }
+    }
+
+    const HOME: Calls = Calls {
+        server: "192.0.2.66:4466",
+        protocol: None,
+        jitter: [0, 0, 0, 0],
+        bytes: |_| (60, 10),
+        stayed: 1,
+    };
+
+    fn certainty(calls: &Calls, count: u64) -> Option<Certainty> {
+        calls.told(count).map(|evidence| evidence.certainty)
+    }
+
+    #[test]
+    fn what_calls_home_is_told_and_what_polls_is_not() {
+        use Certainty::Probable;
+        let jitter = [-9, 7, -3, 9];
+        let pages: fn(u64) -> (u64, u64) = |n| (800, 2_000 + 97 * (n * 7 % 31));
+        let tasks: fn(u64) -> (u64, u64) = |n| (400, if n % 9 == 5 { 700 } else { 172 });
+        let cases = [
+            ("raw, odd port", HOME, Some(Probable)),
+            (
+                "web, jitter, tasks",
+                Calls {
+                    server: "192.0.2.66:80",
+                    protocol: Some(Kind::Http),
+                    jitter,
+                    bytes: tasks,
+                    ..HOME
+                },
+                Some(Probable),
+            ),
+            (
+                "update check",
+                Calls {
+                    server: "192.0.2.66:443",
+                    protocol: Some(Kind::Tls),
+                    bytes: pages,
+                    ..HOME
+                },
+                None,
+            ),
+            (
+                "health check",
+                Calls {
+                    server: "10.0.0.9:8080",
+                    protocol: Some(Kind::Http),
+                    ..HOME
+                },
+                None,
+            ),
+            (
+                "long poll",
+                Calls {
+                    server: "192.0.2.66:80",
+                    protocol: Some(Kind::Http),
+                    stayed: 59,
+                    ..HOME
+                },
+                None,
+            ),
+            (
+                "a person",
+                Calls {
+                    jitter: [-59, 300, -50, -40],
+                    ..HOME
+                },
+                None,
+            ),
+            (
+                "as fast as it goes",
+                Calls {
+                    jitter: [-60, -60, -60, -60],
+                    ..HOME
+                },
+                None,
+            ),
+        ];
+        for (name, calls, expected) in cases {
+            assert_eq!(certainty(&calls, 20), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn nine_connections_are_enough_and_eight_are_not() {
+        assert_eq!(certainty(&HOME, 8), None);
+        let told = HOME.told(9).unwrap();
+        let Says::Beacon(beacon) = told.says else {
+            panic!("{told:?}");
+        };
+        assert_eq!((beacon.beats, beacon.within), (9, "connections"));
+        assert!((beacon.period - 60.0).abs() < 1e-6);
+        assert!(beacon.weights.log_odds() >= 0.0);
+    }
+
+    #[test]
+    fn services_that_are_asked_by_the_clock_are_left_alone() {
+        let mut session = samples::evidence(1, Certainty::Proven).session;
+        let mut over = end(FlowId(1));
+        for (transport, port, protocol, asked) in [
+            (Transport::UDP, 123, None, true),
+            (Transport::UDP, 4_466, None, false),
+            (Transport::UDP, 4_466, Some(Kind::Dns), true),
+            (Transport::TCP, 123, None, false),
+            (Transport::ICMP, 0, None, true),
+        ] {
+            (session.transport, session.server.port) = (transport, port);
+            over.protocol = protocol;
+            assert_eq!(
+                is_asked_by_the_clock(&session, &over),
+                asked,
+                "{transport:?} {port}"
+            );
+        }
+    }
+
+    /// A session in which the client says so many bytes every four seconds and hears as many.
+    fn heartbeat(server: &str, protocol: Option<Kind>, bytes: u64, count: i64) -> Option<Evidence> {
+        let ten = endpoint("10.0.0.0:0").address..=endpoint("10.255.255.255:0").address;
+        let seen = Destinations::new(Inside::new(vec![ten]), 8);
+        let mut beacons = Beacons::new(8);
+        let mut sent = 500;
+        for number in 0..count {
+            let flight = Flight {
+                flow: FlowId(1),
+                from: Side::Client,
+                client_bytes: sent,
+                server_bytes: sent,
+            };
+            beacons.flight(&flight, Timestamp::from_parts(4 * number, 0));
+            sent += bytes;
+        }
+        let mut session = samples::evidence(1, Certainty::Proven).session;
+        session.server = endpoint(server);
+        let mut over = end(FlowId(1));
+        over.protocol = protocol;
+        over.traffic.client_bytes = sent;
+        beacons.ended(&session, &over, &seen, &Names::new(8)).pop()
+    }
+
+    #[test]
+    fn a_heartbeat_in_a_session_is_told_unless_it_is_the_protocols_own() {
+        let cases = [
+            ("192.0.2.66:4455", None, 32, 14, true),
+            ("192.0.2.66:443", Some(Kind::Tls), 45, 14, true),
+            ("192.0.2.66:443", Some(Kind::Tls), 24, 14, false),
+            ("192.0.2.66:1883", None, 2, 14, false),
+            ("192.0.2.66:22", Some(Kind::Ssh), 52, 14, false),
+            ("10.0.0.9:4455", None, 32, 14, false),
+            ("192.0.2.66:4455", None, 32, 8, false),
+        ];
+        for (server, protocol, bytes, count, told) in cases {
+            let evidence = heartbeat(server, protocol, bytes, count);
+            let is_told = evidence.is_some_and(|one| one.certainty == Certainty::Probable);
+            assert_eq!(is_told, told, "{server} {protocol:?} {bytes} {count}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Who comes back to whom, up to a cap: the pair of the least use gives way.
+
+use std::collections::HashMap;
+
+use super::rhythm::{self, Rhythm};
+use super::sizes::Sizes;
+use crate::decode::{Address, Endpoint, Transport};
+use crate::time::{Span, Timestamp};
+
+/// Pairs of a client and a server, each with its rhythm.
+#[derive(Debug)]
+pub struct Pairs {
+    places: HashMap<Key, u32, foldhash::fast::RandomState>,
+    pairs: Vec<Pair>,
+    /// Where the next pair that may give way is looked for.
+    hand: usize,
+    cap: usize,
+}
+
+/// A client and the port of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    client: Address,
+    server: Address,
+    port: u16,
+    transport: Transport,
+}
+
+/// What is known of one pair.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    key: Key,
+    /// When the client came.
+    pub rhythm: Rhythm,
+    /// For how long the client stayed, all times together, in seconds.
+    stayed: f64,
+    /// What the client sent each time.
+    pub requests: Sizes,
+    /// What the server sent each time.
+    pub answers: Sizes,
+    /// Whether it was told.
+    pub told: bool,
+}
+
+/// One session of a pair.
+#[derive(Clone, Copy, Debug)]
+pub struct Visit {
+    /// When it began.
+    pub opened: Timestamp,
+    /// How long it took.
+    pub stayed: Span,
+    /// Payload bytes of the client.
+    pub client_bytes: u64,
+    /// Payload bytes of the server.
+    pub server_bytes: u64,
+}
+
+impl Key {
+    /// The pair of a session.
+    pub const fn new(client: Address, server: Endpoint, transport: Transport) -> Self {
+        Self {
+            client,
+            server: server.address,
+            port: server.port,
+            transport,
+        }
+    }
+}
+
+impl Pairs {
+    /// Nobody came back; at most `cap` pairs are remembered.
+    pub fn new(cap: usize) -> Self {
+        Self {
+            places: HashMap::default(),
+            pairs: Vec::new(),
+            hand: 0,
+            cap: cap.max(1),
+        }
+    }
+
+    /// Takes a session of a pair. Gives the pair if it was there before.
+    pub fn come(&mut self, key: Key, visit: Visit) -> Option<&mut Pair> {
+        let opened = visit.opened;
+        let known = self.places.get(&key).copied();
+        let place = known.unwrap_or_else(|| self.insert(key, opened));
+        let pair = self.pairs.get_mut(place as usize)?;
+        pair.requests.add(visit.client_bytes);
+        pair.answers.add(visit.server_bytes);
+        pair.stayed += visit.stayed.as_seconds_f64();
+        known?;
+        pair.rhythm.beat(opened);
+        Some(pair)
+    }
+
+    fn insert(&mut self, key: Key, opened: Timestamp) -> u32 {
+        let pair = Pair {
+            key,
+            rhythm: Rhythm::new(opened),
+            stayed: 0.0,
+            requests: Sizes::default(),
+            answers: Sizes::default(),
+            told: false,
+        };
+        let place = if self.pairs.len() < self.cap {
+            if self.pairs.len() == self.pairs.capacity() {
+                self.pairs.reserve_exact(self.pairs.len() / 16 + 16);
+            }
+            self.pairs.push(pair);
+            self.pairs.len() - 1
+        } else {
+            self.replace(pair, opened)
+        };
+        let place = u32::try_from(place).unwrap_or(u32::MAX);
+        self.places.insert(key, place);
+        place
+    }
+
+    /// Puts a pair where the least useful of the next few was.
+    fn replace(&mut self, pair: Pair, now: Timestamp) -> usize {
+        let looked_at = (0..LOOKED_AT).map(|ahead| (self.hand + ahead) % self.pairs.len());
+        let use_of = |place: &usize| self.pairs.get(*place).map(|pair| pair.usefulness(now));
+        let place = looked_at.min_by_key(use_of).unwrap_or(0);
+        self.hand = (self.hand + LOOKED_AT) % self.pairs.len();
+        if let Some(old) = self.pairs.get_mut(place) {
+            self.places.remove(&old.key);
+            *old = pair;
+        }
+        place
+    }
+
+    /// How many pairs are remembered.
+    pub fn len(&self) -> usize {
+        self.pairs.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// Bytes of memory for one pair, an upper bound.
+    pub const PAIR_BYTES: usize = size_of::<Pair>() * 17 / 16 + 2 * (size_of::<(Key, u32)>() + 1);
+}
+
+impl Pair {
+    /// Whether the client is there nearly all the time: it comes back as soon as it has its answer, and the rhythm is
+    /// that of the server.
+    pub fn hardly_leaves(&self) -> bool {
+        self.rhythm.gaps() > 0 && self.stayed > MOSTLY * self.rhythm.sum()
+    }
+
+    /// Who came once is of no use, and who does not come back any more of little; then the newest is of most.
+    fn usefulness(&self, now: Timestamp) -> (u32, Timestamp) {
+        let gaps = self.rhythm.gaps();
+        let stale = gaps > 0 && rhythm::is_stale(&self.rhythm, now);
+        let beats = if stale { gaps / 8 } else { gaps };
+        (beats, self.rhythm.last())
+    }
+}
+
+/// This part of the time.
+const MOSTLY: f64 = 0.75;
+
+/// Pairs that are looked at to find one that gives way.
+const LOOKED_AT: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::samples::endpoint;
+
+    fn key(client: u32) -> Key {
+        let client = Address::from_bits(client.into());
+        Key::new(client, endpoint("192.0.2.80:443"), Transport::TCP)
+    }
+
+    fn visit(second: i64, bytes: u64) -> Visit {
+        Visit {
+            opened: at(second),
+            stayed: Span::from_seconds(1),
+            client_bytes: bytes,
+            server_bytes: 2 * bytes,
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_parts(second, 0)
+    }
+
+    #[test]
+    fn who_comes_back_outlives_who_came_once() {
+        let mut pairs = Pairs::new(8);
+        for second in 0..6 {
+            pairs.come(key(1), visit(60 * second, 100));
+        }
+        for stranger in 100..200 {
+            assert!(pairs.come(key(stranger), visit(400, 1)).is_none());
+        }
+        assert_eq!((pairs.len(), pairs.places.len()), (8, 8));
+        let pair = pairs.come(key(1), visit(420, 100)).unwrap();
+        assert_eq!(pair.rhythm.gaps(), 6);
+        assert_eq!(pair.requests.total(), 700);
+    }
+
+    #[test]
+    fn who_stays_away_gives_way_at_last() {
+        let mut pairs = Pairs::new(2);
+        for second in 0..4 {
+            pairs.come(key(1), visit(second, 1));
+            pairs.come(key(2), visit(60 * second, 1));
+        }
+        pairs.come(key(3), visit(300, 1));
+        assert!(pairs.come(key(2), visit(301, 1)).is_some());
+        assert!(pairs.come(key(1), visit(302, 1)).is_none());
+    }
+
+    #[test]
+    fn who_comes_back_at_once_hardly_leaves() {
+        for (pause, hardly) in [(60, false), (1, true)] {
+            let mut pairs = Pairs::new(2);
+            for number in 0..9 {
+                pairs.come(key(1), visit(number * pause, 1));
+            }
+            let pair = pairs.come(key(1), visit(9 * pause, 1)).unwrap();
+            assert_eq!(pair.hardly_leaves(), hardly, "{pause}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The rhythm inside sessions: when the client speaks, and what each side says.
+
+use std::collections::HashMap;
+
+use super::rhythm::{Regularity, Rhythm};
+use super::sizes::Sizes;
+use crate::facts::FlowId;
+use crate::facts::legs::Flight;
+use crate::proto::Side;
+use crate::time::Timestamp;
+
+/// Sessions in which the client speaks more than once, up to a cap; beyond it new ones are not followed.
+#[derive(Debug)]
+pub struct Talks {
+    talks: HashMap<FlowId, Box<Talk>, foldhash::fast::RandomState>,
+    cap: usize,
+}
+
+/// How a client speaks in one session.
+#[derive(Clone, Debug)]
+pub struct Talk {
+    /// When the client spoke.
+    pub rhythm: Rhythm,
+    /// What the client said each time.
+    pub requests: Sizes,
+    /// What the server said each time.
+    pub answers: Sizes,
+    /// What both had sent when the client spoke last.
+    sent: (u64, u64),
+    /// When the client spoke, if nobody answered since.
+    asked: Option<Timestamp>,
+    /// How long the client waited for answers, in seconds.
+    waited: f64,
+}
+
+impl Talks {
+    /// Nobody speaks; at most `cap` sessions are followed.
+    pub fn new(cap: usize) -> Self {
+        Self {
+            talks: HashMap::default(),
+            cap,
+        }
+    }
+
+    /// Takes a flight that a side began after the first one of the session.
+    pub fn flight(&mut self, flight: &Flight, now: Timestamp) {
+        if let Some(talk) = self.talks.get_mut(&flight.flow) {
+            talk.take(flight, now);
+        } else if flight.from == Side::Client && self.talks.len() < self.cap {
+            let talk = Talk::new(flight, now);
+            self.talks.insert(flight.flow, Box::new(talk));
+        }
+    }
+
+    /// Forgets a session that is over; gives how its client spoke, if that has a rhythm.
+    pub fn ended(&mut self, flow: FlowId) -> Option<Box<Talk>> {
+        let talk = self.talks.remove(&flow)?;
+        (talk.rhythm.read().regularity > Regularity::None).then_some(talk)
+    }
+
+    /// Bytes of memory for one session, an upper bound.
+    pub const TALK_BYTES: usize = size_of::<Talk>() + 2 * (size_of::<(FlowId, Box<Talk>)>() + 1);
+}
+
+impl Talk {
+    fn new(flight: &Flight, now: Timestamp) -> Self {
+        Self {
+            rhythm: Rhythm::new(now),
+            requests: Sizes::default(),
+            answers: Sizes::default(),
+            sent: (flight.client_bytes, flight.server_bytes),
+            asked: Some(now),
+            waited: 0.0,
+        }
+    }
+
+    fn take(&mut self, flight: &Flight, now: Timestamp) {
+        if flight.from == Side::Server {
+            let asked = self.asked.take();
+            self.waited += asked.map_or(0.0, |asked| (now - asked).as_seconds_f64());
+            return;
+        }
+        if self.was_opening(now) {
+            *self = Self::new(flight, now);
+            return;
+        }
+        if self.rhythm.beat(now) {
+            let (client, server) = self.sent;
+            self.requests
+                .add(flight.client_bytes.saturating_sub(client));
+            self.answers.add(flight.server_bytes.saturating_sub(server));
+        }
+        self.sent = (flight.client_bytes, flight.server_bytes);
+        self.asked = Some(now);
+    }
+
+    /// Whether all so far was a handshake: a few flights in short succession, and then a pause.
+    fn was_opening(&self, now: Timestamp) -> bool {
+        let pause = (now - self.rhythm.last()).as_seconds_f64();
+        let most = self.rhythm.most();
+        let gaps = self.rhythm.gaps();
+        gaps > 0 && gaps <= OPENING && pause > PAUSE * most
+    }
+
+    /// Whether the client waits nearly all the time, and asks again as soon as it is answered.
+    pub fn hardly_pauses(&self) -> bool {
+        let together = self.rhythm.sum();
+        self.waited > MOSTLY * together
+    }
+}
+
+/// The gaps that a handshake may have.
+const OPENING: u32 = 6;
+/// A pause is so many times as long as any gap of the handshake.
+const PAUSE: f64 = 8.0;
+/// This part of the time.
+const MOSTLY: f64 = 0.75;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Span;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_parts(1_000, 0) + Span::from_millis(millis)
+    }
+
+    /// A handshake, then a request of 45 bytes each four seconds that is answered after `delay` with 50.
+    fn session(delay: i64) -> Talks {
+        let mut talks = Talks::new(2);
+        let mut sent = (517, 2_000);
+        let mut flight = |from, millis, sent: (u64, u64)| {
+            let flight = Flight {
+                flow: FlowId(1),
+                from,
+                client_bytes: sent.0,
+                server_bytes: sent.1,
+            };
+            talks.flight(&flight, at(millis));
+        };
+        for millis in [100, 180, 290] {
+            flight(Side::Client, millis, sent);
+            sent.0 += 70;
+        }
+        for number in 1..15 {
+            flight(Side::Client, 4_000 * number, sent);
+            flight(Side::Server, 4_000 * number + delay, (sent.0 + 45, sent.1));
+            sent = (sent.0 + 45, sent.1 + 50);
+        }
+        talks
+    }
+
+    #[test]
+    fn a_rhythm_begins_behind_the_handshake() {
+        let talk = session(20).ended(FlowId(1)).unwrap();
+        assert_eq!(talk.rhythm.gaps(), 13);
+        assert_eq!(
+            (talk.requests.total(), talk.answers.total()),
+            (13 * 45, 13 * 50)
+        );
+        assert!(talk.requests.are_alike() && !talk.hardly_pauses());
+    }
+
+    #[test]
+    fn who_asks_as_soon_as_it_is_answered_hardly_pauses() {
+        assert!(session(3_900).ended(FlowId(1)).unwrap().hardly_pauses());
+    }
+
+    #[test]
+    fn no_more_than_the_cap_are_followed() {
+        let mut talks = Talks::new(2);
+        for flow in 1..9 {
+            let flight = Flight {
+                flow: FlowId(flow),
+                from: Side::Client,
+                client_bytes: 1,
+                server_bytes: 1,
+            };
+            talks.flight(&flight, at(0));
+        }
+        assert_eq!(talks.talks.len(), 2);
+        assert!(talks.ended(FlowId(1)).is_none(), "one flight is no rhythm");
+        assert_eq!(talks.talks.len(), 1);
+    }
+}

@@ -1,0 +1,30 @@
+//! What a rhythm says of whoever keeps it.
+
+use super::weighed::Weights;
+
+/// A client comes back to a server, again and again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Beacon {
+    /// In what the rhythm is: `connections`, or `session`.
+    pub within: &'static str,
+    /// How often it came back.
+    pub beats: u32,
+    /// Beats that are missing among the newest.
+    pub missing: u32,
+    /// The seconds from one beat to the next.
+    pub period: f64,
+    /// The smallest and the largest gap in seconds.
+    pub bounds: (f64, f64),
+    /// Variance over mean squared of the gaps.
+    pub spread: f64,
+    /// From how many seconds to how many there were gaps, and how many.
+    pub gaps: Vec<(f64, f64, u8)>,
+    /// From how many bytes to how many there were requests, and how many.
+    pub requests: Vec<(u32, u32, u8)>,
+    /// From how many bytes to how many there were answers, and how many.
+    pub answers: Vec<(u32, u32, u8)>,
+    /// What is spoken, if that was read.
+    pub protocol: Option<&'static str>,
+    /// What makes it worth a look, and what does not.
+    pub weights: Weights,
+}

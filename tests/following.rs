@@ -1,0 +1,133 @@
+//! A run that is followed: findings are told while it goes on, and time passes also where no frame comes.
+#![cfg(test)]
+
+use std::sync::atomic::AtomicBool;
+
+use hopscope::config::Config;
+use hopscope::finding::Status;
+use hopscope::pipeline::{self, Run};
+use hopscope::source::{
+    Arrival, Captures, Frame, Inputs, Missed, Source, SourceAccount, SourceError,
+};
+use hopscope::time::{Span, Timestamp};
+
+/// A capture, and then silence for so many seconds.
+struct ThenSilence {
+    captures: Captures,
+    newest: Timestamp,
+    is_read: bool,
+    silence: i64,
+    missed: Option<Missed>,
+}
+
+impl ThenSilence {
+    fn new(silence: i64) -> Self {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/pcaps/socks-proxy");
+        let capture = format!("{directory}/hit-microsocks-noauth.pcap").into();
+        Self {
+            captures: Captures::open(Inputs::collect(&[capture]).unwrap()).unwrap(),
+            newest: Timestamp::MIN,
+            is_read: false,
+            silence,
+            missed: None,
+        }
+    }
+}
+
+impl Source for ThenSilence {
+    fn proceed(&mut self, most: usize) -> Result<Arrival, SourceError> {
+        if !self.is_read {
+            match self.captures.proceed(most)? {
+                Arrival::Frames => {
+                    self.newest = self.frames().map(|frame| frame.time).max().unwrap();
+                    return Ok(Arrival::Frames);
+                }
+                _ => self.is_read = true,
+            }
+        }
+        self.silence -= 1;
+        self.newest = self.newest + Span::from_seconds(1);
+        Ok(if self.silence < 0 {
+            Arrival::Over
+        } else {
+            Arrival::Idle(self.newest)
+        })
+    }
+
+    fn frames(&self) -> impl Iterator<Item = Frame<'_>> {
+        self.captures.frames()
+    }
+
+    fn take_missed(&mut self) -> Option<Missed> {
+        self.missed.take()
+    }
+
+    fn account(&self) -> &SourceAccount {
+        self.captures.account()
+    }
+}
+
+/// The lines that are told: detector, status, and whether frames were lost.
+fn lines(mut source: ThenSilence, workers: usize) -> Vec<(&'static str, Status, bool)> {
+    let mut lines = Vec::new();
+    let run = Run {
+        config: &Config::default(),
+        workers,
+        watch: None,
+        learn: false,
+        stop: &AtomicBool::new(false),
+        progress: &mut |_| {},
+        follow: Some(&mut |finding| {
+            lines.push((finding.detector, finding.status, finding.quality.loss));
+        }),
+    };
+    let outcome = pipeline::run(&mut source, run).unwrap();
+    assert!(outcome.findings.is_empty());
+    lines
+}
+
+#[test]
+fn each_finding_is_told_once_for_each_news() {
+    let new = [Status::New; 2];
+    let closed = [Status::Closed; 2];
+    let cases: [(i64, Vec<Status>); 3] = [
+        (0, closed.to_vec()),
+        (2, [new, closed].concat()),
+        (400, [new, closed].concat()),
+    ];
+    for (silence, expected) in cases {
+        for workers in [0, 1, 4] {
+            let lines = lines(ThenSilence::new(silence), workers);
+            let statuses: Vec<Status> = lines.iter().map(|(_, status, _)| *status).collect();
+            assert_eq!(statuses, expected, "{silence} seconds, {workers} workers");
+            let detectors: Vec<&str> = lines.iter().map(|(name, ..)| *name).collect();
+            assert!(
+                detectors
+                    .chunks(2)
+                    .all(|told| told == ["socks-proxy", "relay"])
+            );
+        }
+    }
+}
+
+/// Frames that were lost before they could be read are told with the findings of that time, and only with these.
+#[test]
+fn loss_is_told_with_the_findings_of_its_time() {
+    let first = {
+        let mut captures = ThenSilence::new(0).captures;
+        captures.next_frame().unwrap().unwrap().time
+    };
+    for (after, expected) in [(0, true), (3_600, false)] {
+        let from = first + Span::from_seconds(after);
+        let mut source = ThenSilence::new(2);
+        source.missed = Some(Missed {
+            from,
+            to: from + Span::from_seconds(1),
+        });
+        let lines = lines(source, 0);
+        assert!(
+            lines.iter().all(|(.., loss)| *loss == expected),
+            "{lines:?}"
+        );
+    }
+}
