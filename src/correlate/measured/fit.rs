@@ -18,6 +18,7 @@
 //! exchanged rounds that is conserved, and the bound is exp(-m KL(c/m, q)) for c of m. Sides whose rounds look all the same
 //! prove nothing that way.
 
+use super::cover::Cover;
 use super::log::{Beat, Carried, Log, Way};
 use crate::facts::FlowId;
 use crate::time::{Span, Timestamp};
@@ -50,7 +51,10 @@ pub fn fit(one: &Log, other: &Log) -> Option<Fit> {
     if !are_alike(one, other) {
         return None;
     }
-    let mut looks = Looks::default();
+    let mut looks = Looks {
+        is_itself: std::ptr::eq(one, other),
+        ..Looks::default()
+    };
     looks.take(one, other, false);
     looks.take(other, one, true);
     looks.best()
@@ -60,6 +64,8 @@ pub fn fit(one: &Log, other: &Log) -> Option<Fit> {
 #[derive(Default)]
 struct Looks {
     fits: Vec<Fit>,
+    /// Whether a side is fitted with itself.
+    is_itself: bool,
     /// Looks among openings, which few sides have.
     among_openings: usize,
 }
@@ -91,8 +97,15 @@ impl Looks {
         let Some(&longest) = delays.iter().max() else {
             return;
         };
-        let backward = Trials::worth(effects, causes, true, openings, longest);
-        let forward = Trials::worth(causes, effects, false, openings, longest);
+        let is_itself = self.is_itself;
+        let worth = |anchors, partners, backward| {
+            let trials = Trials::worth(anchors, partners, backward, openings, longest)?;
+            Some(Trials {
+                is_itself,
+                ..trials
+            })
+        };
+        let (backward, forward) = (worth(effects, causes, true), worth(causes, effects, false));
         for &delay in delays {
             let fit = |trials: &Option<Trials<'_, '_>>| trials.as_ref()?.fit(delay, turned);
             self.fits.extend(fit(&backward));
@@ -138,6 +151,8 @@ struct Trials<'a, 'b> {
     partners: &'b [&'a Beat],
     /// Whether the partner of a beat is looked for before it; else behind it.
     backward: bool,
+    /// Whether a beat may have its own flow among the partners.
+    is_itself: bool,
 }
 
 /// A beat, and the nearest one on the other side that may be its cause, or effect.
@@ -187,6 +202,7 @@ impl<'a, 'b> Trials<'a, 'b> {
             all,
             partners,
             backward,
+            is_itself: true,
         }
     }
 
@@ -253,6 +269,16 @@ impl<'a, 'b> Trials<'a, 'b> {
 
     /// The mean chance of a beat to have a partner: the part of the window around it in which it would have one.
     fn chance(&self, delay: Span) -> f64 {
+        if self.is_itself {
+            return self.chance_among_others(delay);
+        }
+        let mut cover = Cover::new(self.partners, delay, self.backward);
+        let covered = self.all.iter().map(|trial| cover.around(trial.anchor));
+        covered.sum::<f64>() / self.all.len() as f64
+    }
+
+    /// The same, where the beats of a trial's own flow do not count.
+    fn chance_among_others(&self, delay: Span) -> f64 {
         let mut partners = self.partners;
         let covered = self.all.iter().map(|trial| {
             let is_early = |beat: &&&Beat| trial.anchor.time - beat.time > JITTER;
@@ -308,7 +334,7 @@ impl<'a> Trial<'a> {
 }
 
 impl Beat {
-    fn is_near(&self, other: &Self) -> bool {
+    pub(super) fn is_near(&self, other: &Self) -> bool {
         self.time.apart(other.time) <= JITTER
     }
 }
@@ -504,7 +530,7 @@ const AMONG_OPENINGS: [Span; 3] = [
     Span::from_millis(250),
 ];
 /// How far a beat might have stood from where it does, under the null.
-const JITTER: Span = Span::from_seconds(1);
+pub(super) const JITTER: Span = Span::from_seconds(1);
 /// Trials stand apart by this, which is longer than most round trips: what a session does at once is one trial.
 const REST: Span = Span::from_millis(300);
 /// A join is told if by accident fewer than one in a hundred runs would tell a wrong one: the bound of its chance, times
@@ -704,6 +730,40 @@ mod tests {
             (1.0, 1.0, 0.0),
         ] {
             assert!((divergence(seen, p) - expected).abs() < 1e-12);
+        }
+    }
+
+    /// In bursts and in pauses, for delays shorter and longer than either.
+    #[test]
+    fn what_is_covered_is_the_same_summed_up_and_walked() {
+        let mut pauses = numbers(7).map(|n| (n % 400 * (n % 5)) as i64);
+        let mut beats = |flow| {
+            let mut time = Timestamp::from_parts(1_000, 0);
+            let mut log = Log::default();
+            for _ in 0..120 {
+                time = time + Span::from_millis(pauses.next().unwrap());
+                log.record(time, FlowId(flow), Way::In);
+            }
+            log
+        };
+        let (one, other) = (beats(1), beats(2));
+        let (anchors, partners) = (one.going(Way::In), other.going(Way::In));
+        for (backward, millis) in [
+            (true, 8),
+            (true, 80),
+            (true, 2_500),
+            (false, 8),
+            (false, 250),
+        ] {
+            let walked = Trials::new(&anchors, &partners, backward, false);
+            let summed = Trials {
+                is_itself: false,
+                ..Trials::new(&anchors, &partners, backward, false)
+            };
+            let delay = Span::from_millis(millis);
+            let chance = walked.chance(delay);
+            assert!(chance > 0.0, "{millis}");
+            assert_eq!(summed.chance(delay).to_bits(), chance.to_bits(), "{millis}");
         }
     }
 }
