@@ -212,6 +212,37 @@ fn a_sensor_that_listens_has_no_rights_left() {
 }
 
 #[test]
+fn metrics_are_written_while_the_capture_goes_on() {
+    let Some(network) = Network::make("metrics") else {
+        return;
+    };
+    let scratch = Scratch::new("metrics");
+    let file = scratch.file("hopscope.prom", "");
+    let name = file.to_str().unwrap();
+    let sensor = Sensor::start(&network, &["-i", "hs1", "--metrics", name]);
+    let mut metrics = String::new();
+    while metrics.is_empty() {
+        metrics = std::fs::read_to_string(&file).unwrap();
+        thread::yield_now();
+    }
+    assert!(metrics.contains("\nhopscope_up 1\n"), "{metrics}");
+    assert!(metrics.contains("hopscope_interface_up{interface=\"hs1\"} 1\n"));
+    network.send(&capture(CAPTURES[0]), |_| "hs0");
+    assert_eq!(sensor.stop().code, 0);
+    let metrics = std::fs::read_to_string(&file).unwrap();
+    for line in [
+        "hopscope_up 0",
+        "hopscope_interface_dropped_total{interface=\"hs1\"} 0",
+        "hopscope_findings_told_total{severity=\"medium\",status=\"closed\"} 2",
+    ] {
+        assert!(
+            metrics.lines().any(|told| told == line),
+            "{line}\n{metrics}"
+        );
+    }
+}
+
+#[test]
 fn findings_go_to_a_file_that_may_be_moved_away() {
     let Some(network) = Network::make("file") else {
         return;
