@@ -178,6 +178,40 @@ fn signals_ask_for_the_account_and_for_the_configuration() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_sensor_that_listens_has_no_rights_left() {
+    let Some(network) = Network::make("rights") else {
+        return;
+    };
+    let sensor = Sensor::start(
+        &network,
+        &["-i", "hs1", "--user", "nobody", "--workers", "2"],
+    );
+    let threads = format!("/proc/{}/task", sensor.child.id());
+    for thread in std::fs::read_dir(threads).unwrap() {
+        let status = std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
+        for line in [
+            "Uid:\t65534\t65534\t65534\t65534",
+            "CapInh:\t0000000000000000",
+            "CapPrm:\t0000000000000000",
+            "CapEff:\t0000000000000000",
+            "CapBnd:\t0000000000000000",
+            "CapAmb:\t0000000000000000",
+            "NoNewPrivs:\t1",
+            "Seccomp:\t2",
+        ] {
+            assert!(status.lines().any(|told| told == line), "{line}\n{status}");
+        }
+    }
+    network.send(&capture(CAPTURES[0]), |_| "hs0");
+    let told = sensor.stop();
+    assert_eq!(
+        (told.code, told.last_findings()),
+        (0, replayed(CAPTURES[0]))
+    );
+}
+
+#[test]
 fn findings_go_to_a_file_that_may_be_moved_away() {
     let Some(network) = Network::make("file") else {
         return;
@@ -223,7 +257,11 @@ fn wrong_interfaces_and_filters_end_with_2() {
     let Some(network) = Network::make("wrong") else {
         return;
     };
-    let cases: [(&[&str], &str); 2] = [
+    let cases: [(&[&str], &str); 3] = [
+        (
+            &["-i", "hs1", "--user", "nobodyatall"],
+            "there is no user nobodyatall",
+        ),
         (&["-i", "hs9"], "there is no interface hs9; there are "),
         (
             &["-i", "hs1", "--filter", "tcp prot 80"],
@@ -278,7 +316,7 @@ impl Sensor {
             messages,
             output,
         };
-        assert!(sensor.message().starts_with("hopscope: listening to "));
+        while !sensor.message().starts_with("hopscope: listening to ") {}
         sensor
     }
 
