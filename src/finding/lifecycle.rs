@@ -69,12 +69,21 @@ impl Subject {
             Says::Exchange(_)
             | Says::Spread(_)
             | Says::Shell(_)
-            | Says::Beacon(_)
             | Says::Ssh(_)
             | Says::Lasting(_) => Self::Pair {
                 detector,
                 client,
                 server,
+            },
+            Says::Beacon(beacon) if beacon.domain.is_some() => Self::Path {
+                detector,
+                client,
+                hosts: digest_of_name(beacon.domain.as_deref().unwrap_or_default()),
+            },
+            Says::Beacon(beacon) => Self::Pair {
+                detector,
+                client,
+                server: beacon.home,
             },
             Says::Join(join) if join.client == evidence.session.client => {
                 Self::Service { detector, server }
@@ -113,6 +122,10 @@ fn digest_of(hosts: &[Address]) -> [u8; 8] {
         .iter()
         .for_each(|host| hash.update(host.bits().to_be_bytes()));
     first_64_bits(hash)
+}
+
+fn digest_of_name(name: &str) -> [u8; 8] {
+    first_64_bits(Sha256::new().chain_update(name.as_bytes()))
 }
 
 fn first_64_bits(hash: Sha256) -> [u8; 8] {
