@@ -105,6 +105,7 @@ fn flight(flow: &Flow, piece: &Piece<'_>) -> Flight {
     };
     Flight {
         flow: flow.id,
+        opened: flow.opened,
         from: piece.from,
         client_bytes: before(Side::Client),
         server_bytes: before(Side::Server),
