@@ -58,18 +58,21 @@ def flows(out, count, window=4096):
     shapes = []
     for flags, up, seq, ack, payload in talk:
         ip = struct.pack('>BBHHHBBH', 0x45, 0, 40 + len(payload), 0, 0x4000, 64, 6, 0)
-        tcp = struct.pack('>IIBBHHH', 1000 + seq, (1000 + ack) if flags & 0x10 else 0, 0x50, flags, 64240, 0, 0)
-        shapes.append((up, ethernet + ip, tcp + payload, 54 + len(payload)))
+        behind = struct.pack('>BBHHH', 0x50, flags, 64240, 0, 0) + payload
+        shapes.append((up, ethernet + ip, seq, ack if flags & 0x10 else None, behind, 54 + len(payload)))
     with open(out, 'wb') as f:
         f.write(HEADER)
         for base in range(0, count, window):
-            for step, (up, before, behind, length) in enumerate(shapes):
+            for step, (up, before, seq, ack, behind, length) in enumerate(shapes):
                 chunk = []
                 for n in range(base, min(base + window, count)):
                     client, server = struct.pack('>I', 0x0a000000 + n // 50000), b'\xc0\x00\x02' + bytes([n % 250])
                     ports = (10240 + n % 50000, 80)
                     ends = (client, server) if up else (server, client)
-                    wire = struct.pack('>HH', *(ports if up else ports[::-1]))
+                    # Initial sequence numbers are spread as by chance, another for each side of each conversation.
+                    own, other = (2 * n + (not up)) * 0x9e3779b1, (2 * n + up) * 0x9e3779b1
+                    numbers = (own + seq & 0xffffffff, 0 if ack is None else other + ack & 0xffffffff)
+                    wire = struct.pack('>HHII', *(ports if up else ports[::-1]), *numbers)
                     micros = base * 10 + step * 1000 + (n - base) % 1000
                     chunk.append(struct.pack('<IIII', 1_700_000_000 + micros // 1000000, micros % 1000000, length, length))
                     chunk.append(before + ends[0] + ends[1] + wire + behind)

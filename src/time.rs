@@ -36,6 +36,12 @@ impl Timestamp {
         self.0
     }
 
+    /// How far apart two moments are, whichever came first.
+    pub fn apart(self, other: Self) -> Span {
+        let nanos = self.0.abs_diff(other.0);
+        Span(i64::try_from(nanos).unwrap_or(i64::MAX))
+    }
+
     /// Whole seconds since the Unix epoch, rounded down.
     pub const fn seconds(self) -> i64 {
         self.0.div_euclid(NANOS_PER_SECOND)

@@ -1,5 +1,6 @@
 //! A map with a cap: the oldest entry gives way.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
@@ -34,25 +35,19 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
         if self.entries.len() <= self.cap {
             return None;
         }
-        let oldest = self.pop_oldest()?;
-        self.entries
-            .remove(&oldest)
-            .map(|(_, value)| (oldest, value))
+        self.pop_oldest()
     }
 
-    /// The key that was inserted first, taken out of the order.
-    fn pop_oldest(&mut self) -> Option<K> {
+    /// Takes out what was inserted first.
+    fn pop_oldest(&mut self) -> Option<(K, V)> {
         while let Some((number, key)) = self.order.pop_front() {
-            if self.stands(number, &key) {
-                return Some(key);
+            if let Entry::Occupied(entry) = self.entries.entry(key)
+                && entry.get().0 == number
+            {
+                return Some((key, entry.remove().1));
             }
         }
         None
-    }
-
-    fn stands(&self, number: u64, key: &K) -> bool {
-        let entry = self.entries.get(key);
-        entry.is_some_and(|(newest, _)| *newest == number)
     }
 
     /// Forgets what is gone, once it is more than what is there.
@@ -84,6 +79,9 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
 
     /// Takes an entry out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
+        if self.is_empty() {
+            return None;
+        }
         self.entries.remove(key).map(|(_, value)| value)
     }
 

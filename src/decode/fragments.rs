@@ -283,11 +283,8 @@ impl Datagram {
             .blocks
             .get_mut(fragment.offset / BLOCK..)
             .unwrap_or_default();
-        let new = fragment.part.bytes().chunks(BLOCK);
-        let mut agrees = true;
-        for ((kept, came), new) in kept.chunks_mut(BLOCK).zip(came).zip(new) {
-            agrees &= write_block(kept, came, new);
-        }
+        let new = fragment.part.bytes();
+        let agrees = write_at_once(kept, came, new) || write_blocks(kept, came, new);
         self.accept_cut(fragment);
         agrees
     }
@@ -324,6 +321,27 @@ impl Datagram {
             wire: self.length?,
         })
     }
+}
+
+/// Writes bytes of which no block came before; false if one did.
+fn write_at_once(kept: &mut [u8], came: &mut [bool], new: &[u8]) -> bool {
+    let blocks = came.get_mut(..new.len().div_ceil(BLOCK));
+    match (kept.get_mut(..new.len()), blocks) {
+        (Some(kept), Some(blocks)) if !blocks.contains(&true) => {
+            kept.copy_from_slice(new);
+            blocks.fill(true);
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Writes the blocks that did not come already; false if one that did was different.
+fn write_blocks(kept: &mut [u8], came: &mut [bool], new: &[u8]) -> bool {
+    let blocks = kept.chunks_mut(BLOCK).zip(came).zip(new.chunks(BLOCK));
+    blocks.fold(true, |agrees, ((kept, came), new)| {
+        agrees & write_block(kept, came, new)
+    })
 }
 
 /// Writes a block unless it came already; false if it came and was different.

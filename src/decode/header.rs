@@ -43,7 +43,7 @@ pub(super) struct FragmentHeader {
 
 impl Ipv4Header {
     /// Reads the header at the start of a part, which stays where it is.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(part: &Part<'_>) -> Result<Self, Drop> {
         let [
             first,

@@ -25,6 +25,7 @@ mod overlay;
 mod part;
 mod ppp;
 mod segment;
+mod straight;
 mod transport;
 mod walk;
 
@@ -38,13 +39,14 @@ pub use fragments::{FragmentCounts, FragmentLimits};
 pub use label::Label;
 pub use outcome::{Drop, FrameCounts, Outcome, Skip};
 pub use segment::{Segment, TcpHeader, Transport};
+pub use straight::straight;
 
 use crate::source::Frame;
 use crate::time::Timestamp;
 use fragments::Fragments;
 use part::Part;
-pub use walk::Datagram;
 use walk::Walk;
+pub use walk::{Datagram, Stop};
 
 /// Decodes frames of any link type, one after the other.
 #[derive(Debug)]
@@ -65,26 +67,26 @@ impl Decoder {
 
     /// Decodes one frame. The segment borrows from the frame, or from the datagram that the frame completed.
     pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Outcome<'a> {
-        match self.look(frame) {
+        let looked = self.look(frame);
+        match looked.map_or_else(Stop::outcome, |segment| Ok(Outcome::Segment(segment))) {
             Ok(outcome) => outcome,
-            Err(datagram) => self.open(datagram, frame.time),
+            Err(datagram) => self.open(*datagram, frame.time),
         }
     }
 
-    /// Decodes one frame, unless it completes a datagram.
+    /// The segment that one frame carries.
     ///
     /// # Errors
     ///
-    /// With the datagram that it completed, for [`Decoder::open`] to look into.
+    /// With what the frame is instead. A datagram that it completed is for [`Decoder::open`] to look into.
     #[inline]
-    pub fn look<'a>(&mut self, frame: &Frame<'a>) -> Result<Outcome<'a>, Datagram> {
+    pub fn look<'a>(&mut self, frame: &Frame<'a>) -> Result<Segment<'a>, Stop> {
         let mut walk = Walk {
             fragments: &mut self.fragments,
             now: frame.time,
         };
         let wire = usize::try_from(frame.wire_bytes).unwrap_or(usize::MAX);
         walk.frame(frame.link, Part::new(frame.bytes, wire))
-            .map_or_else(|lost| Ok(lost.into()), Outcome::of)
     }
 
     /// Decodes what a datagram carries that a frame completed at `now`.

@@ -5,7 +5,7 @@ use super::fragments::{Fragment, FragmentKey};
 use super::header::{FragmentHeader, Ipv4Header, Ipv6Header, skip_authentication, skip_extension};
 use super::outcome::Drop;
 use super::part::Part;
-use super::walk::{Found, Path, Walk, Walked};
+use super::walk::{Datagram, Path, Stop, Walk, Walked};
 
 /// What a transport needs to know of the IP header in front of it.
 #[derive(Clone, Copy, Debug)]
@@ -157,9 +157,9 @@ impl Walk<'_> {
 
     fn fragment<'p>(&mut self, mut network: Network, fragment: &Fragment<'p>) -> Walked<'p> {
         network.fragmented = true;
-        Ok(match self.fragments.add(self.now, fragment)? {
-            Some(whole) => Found::Whole(network, whole),
-            None => Found::Held,
+        Err(match self.fragments.add(self.now, fragment)? {
+            Some(whole) => Stop::Whole(Box::new(Datagram(network, whole))),
+            None => Stop::Held,
         })
     }
 }

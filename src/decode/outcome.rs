@@ -137,6 +137,13 @@ pub struct FrameCounts {
 }
 
 impl FrameCounts {
+    /// Counts a frame that carried a segment.
+    #[inline]
+    pub fn record_segment(&mut self) {
+        self.frames += 1;
+        self.decoded += 1;
+    }
+
     /// Counts one frame.
     pub fn record(&mut self, outcome: &Outcome<'_>) {
         self.frames += 1;

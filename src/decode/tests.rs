@@ -89,6 +89,36 @@ fn every_changed_byte_has_exactly_one_outcome() {
     assert!(counts.decoded > 0 && counts.decoded < counts.frames);
 }
 
+/// The straight way says what the walk says, or nothing, of good frames, cut ones and changed ones.
+#[test]
+fn the_straight_way_leads_where_the_walk_does() {
+    let mut straight_frames = 0;
+    let mut agree = |frame: &Frame<'_>| {
+        if let Some(segment) = straight(frame) {
+            straight_frames += 1;
+            let walked = decoder().look(frame).ok();
+            assert_eq!(format!("{:?}", Some(segment)), format!("{walked:?}"));
+        }
+    };
+    for (_, link, bytes, ..) in good_frames() {
+        for length in 0..=bytes.len() {
+            let wire_bytes = bytes.len() as u32;
+            agree(&Frame {
+                wire_bytes,
+                ..frame(link, &bytes[..length])
+            });
+        }
+        for place in 0..bytes.len() {
+            for change in [0x01, 0x10, 0x40, 0x80, 0xff] {
+                let mut changed = bytes.clone();
+                changed[place] ^= change;
+                agree(&frame(link, &changed));
+            }
+        }
+    }
+    assert!(straight_frames > 200, "{straight_frames}");
+}
+
 #[test]
 fn a_tcp_segment_in_full() {
     segment(&frame(RAW, &four()), |segment| {

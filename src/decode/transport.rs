@@ -7,7 +7,7 @@ use super::network::Network;
 use super::outcome::Drop;
 use super::part::Part;
 use super::segment::{Segment, TcpHeader, Transport};
-use super::walk::{Found, Walk, Walked};
+use super::walk::{Walk, Walked};
 
 impl Walk<'_> {
     /// The transport `protocol` and what it carries.
@@ -19,12 +19,10 @@ impl Walk<'_> {
         part: Part<'p>,
     ) -> Walked<'p> {
         match Transport(protocol) {
-            Transport::TCP => Ok(Found::Segment(tcp(network, part)?)),
+            Transport::TCP => tcp(network, part),
             Transport::UDP => self.udp(network, part),
-            Transport::ICMP | Transport::ICMPV6 => {
-                Ok(Found::Segment(icmp(network, Transport(protocol), part)?))
-            }
-            Transport::SCTP => Ok(Found::Segment(sctp(network, part)?)),
+            Transport::ICMP | Transport::ICMPV6 => icmp(network, Transport(protocol), part),
+            Transport::SCTP => sctp(network, part),
             other => self.other(network, other, part),
         }
     }
@@ -69,16 +67,18 @@ impl Walk<'_> {
         outer: Segment<'p>,
     ) -> Walked<'p> {
         let Some(tunnel) = tunnel else {
-            return Ok(Found::Segment(outer));
+            return Ok(outer);
         };
-        self.tunnel(tunnel, part, network.path)
-            .or(Ok(Found::Segment(outer)))
+        match self.tunnel(tunnel, part, network.path) {
+            Err(stop) if stop.is_loss() => Ok(outer),
+            walked => walked,
+        }
     }
 }
 
 /// TCP, RFC 9293, 3.1. Options may be missing from the capture, the fixed header may not.
 #[inline(always)]
-fn tcp<'p>(network: &Network, part: Part<'p>) -> Result<Segment<'p>, Drop> {
+fn tcp<'p>(network: &Network, part: Part<'p>) -> Walked<'p> {
     let mut fixed = part;
     let [
         s0,
@@ -136,11 +136,7 @@ fn tcp_payload(mut part: Part<'_>, header: usize) -> Result<Part<'_>, Drop> {
 }
 
 /// ICMP, RFC 792, and ICMPv6, RFC 4443: type, code, checksum, and four bytes that belong to the type.
-fn icmp<'p>(
-    network: &Network,
-    transport: Transport,
-    mut part: Part<'p>,
-) -> Result<Segment<'p>, Drop> {
+fn icmp<'p>(network: &Network, transport: Transport, mut part: Part<'p>) -> Walked<'p> {
     let [kind, code] = part.array()?;
     let checksum = part.u16()?;
     let rest = part.wire().min(ICMP_REST);
@@ -152,7 +148,7 @@ fn icmp<'p>(
 }
 
 /// The common header of SCTP: ports, verification tag, checksum; RFC 9260, 3.1.
-fn sctp<'p>(network: &Network, mut part: Part<'p>) -> Result<Segment<'p>, Drop> {
+fn sctp<'p>(network: &Network, mut part: Part<'p>) -> Walked<'p> {
     let ports = [part.u16()?, part.u16()?];
     let copy = CopyFields {
         acknowledgement: part.u32()?,

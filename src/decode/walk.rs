@@ -16,38 +16,54 @@ pub(super) struct Walk<'d> {
     pub(super) now: Timestamp,
 }
 
-/// What a walk came to.
-pub(super) type Walked<'a> = Result<Found<'a>, Lost>;
+/// What a walk came to: nearly always a segment, which is written once, where it is wanted.
+pub(super) type Walked<'a> = Result<Segment<'a>, Stop>;
 
-/// A good end of a walk.
+/// Why a walk ends without a segment.
 #[derive(Debug)]
-pub(super) enum Found<'a> {
-    /// A segment.
-    Segment(Segment<'a>),
-    /// A fragment, kept.
+pub enum Stop {
+    /// At a fragment, kept.
     Held,
-    /// The fragment that completed a datagram: the walk goes on in there.
-    Whole(Network, Whole),
+    /// At the fragment that completed a datagram: the walk goes on in there.
+    Whole(Box<Datagram>),
+    /// At something that is well formed and not for us.
+    Skipped(Skip),
+    /// At something malformed, cut off, or above a cap.
+    Dropped(Drop),
 }
 
 /// A datagram that was put together from fragments, and where it was found.
 #[derive(Debug)]
-pub struct Datagram(Network, Whole);
+pub struct Datagram(pub(super) Network, pub(super) Whole);
 
-/// A walk that came to nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lost {
-    Skipped(Skip),
-    Dropped(Drop),
+impl Stop {
+    /// What became of the frame.
+    ///
+    /// # Errors
+    ///
+    /// With the datagram that it completed, for [`super::Decoder::open`] to look into.
+    pub fn outcome<'a>(self) -> Result<Outcome<'a>, Box<Datagram>> {
+        match self {
+            Self::Held => Ok(Outcome::Held),
+            Self::Whole(datagram) => Err(datagram),
+            Self::Skipped(reason) => Ok(Outcome::Skipped(reason)),
+            Self::Dropped(reason) => Ok(Outcome::Dropped(reason)),
+        }
+    }
+
+    /// Whether it came to nothing.
+    pub(super) const fn is_loss(&self) -> bool {
+        matches!(self, Self::Skipped(_) | Self::Dropped(_))
+    }
 }
 
-impl From<Skip> for Lost {
+impl From<Skip> for Stop {
     fn from(reason: Skip) -> Self {
         Self::Skipped(reason)
     }
 }
 
-impl From<Drop> for Lost {
+impl From<Drop> for Stop {
     fn from(reason: Drop) -> Self {
         Self::Dropped(reason)
     }
@@ -55,40 +71,16 @@ impl From<Drop> for Lost {
 
 impl Walk<'_> {
     /// Puts a datagram into the first of `slots` and walks it.
-    pub(super) fn open<'a>(
-        &mut self,
-        Datagram(network, whole): Datagram,
-        slots: &'a mut [Vec<u8>],
-    ) -> Outcome<'a> {
+    pub(super) fn open<'a>(&mut self, datagram: Datagram, slots: &'a mut [Vec<u8>]) -> Outcome<'a> {
+        let Datagram(network, whole) = datagram;
         let Some((slot, deeper)) = slots.split_first_mut() else {
             return Outcome::Dropped(Drop::TooDeep);
         };
         *slot = whole.bytes;
         let walked = self.upper(&network, whole.protocol, Part::new(slot, whole.wire));
-        match walked.map_or_else(|lost| Ok(lost.into()), Outcome::of) {
+        match walked.map_or_else(Stop::outcome, |segment| Ok(Outcome::Segment(segment))) {
             Ok(outcome) => outcome,
-            Err(datagram) => self.open(datagram, deeper),
-        }
-    }
-}
-
-impl<'a> Outcome<'a> {
-    /// The outcome of a walk that found something; the datagram, where it found that.
-    #[inline(always)]
-    pub(super) fn of(found: Found<'a>) -> Result<Self, Datagram> {
-        match found {
-            Found::Segment(segment) => Ok(Self::Segment(segment)),
-            Found::Held => Ok(Self::Held),
-            Found::Whole(network, whole) => Err(Datagram(network, whole)),
-        }
-    }
-}
-
-impl From<Lost> for Outcome<'_> {
-    fn from(lost: Lost) -> Self {
-        match lost {
-            Lost::Skipped(reason) => Self::Skipped(reason),
-            Lost::Dropped(reason) => Self::Dropped(reason),
+            Err(datagram) => self.open(*datagram, deeper),
         }
     }
 }

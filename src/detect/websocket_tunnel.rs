@@ -137,6 +137,7 @@ impl<'a> Socket<'a> {
             }
             Protocol::Socks5(socks) if socks.stage == Stage::Chosen => Certainty::Possible,
             Protocol::Http(http) if http.response.is_none() => return None,
+            Protocol::Page => return None,
             // A terminal of a web application, or what reverse-shell tells.
             Protocol::Shell(_) | Protocol::Stage(_) => return None,
             _ => Certainty::Proven,

@@ -25,15 +25,16 @@ impl Copies {
         }
         let digest = segment.copy_digest | 1;
         let now = tick(time);
-        let copy = self
-            .digests
-            .iter()
-            .zip(self.seen)
-            .any(|(&known, seen)| known == digest && now.wrapping_sub(seen) <= WINDOW);
+        let copy = self.digests.contains(&digest) && self.was_lately(digest, now);
         if !copy {
             self.remember(digest, now);
         }
         copy
+    }
+
+    fn was_lately(&self, digest: u32, now: Tick) -> bool {
+        let mut remembered = self.digests.iter().zip(self.seen);
+        remembered.any(|(&known, seen)| known == digest && now.wrapping_sub(seen) <= WINDOW)
     }
 
     fn remember(&mut self, digest: u32, now: Tick) {

@@ -8,8 +8,8 @@ use crate::decode::{Address, Endpoint, Segment, Transport};
 /// sides of a router or a tunnel meet in one flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FlowKey {
-    low: u128,
-    high: u128,
+    low: Address,
+    high: Address,
     /// Port of the low end, port of the high end, protocol number.
     rest: u64,
 }
@@ -48,8 +48,8 @@ impl FlowKey {
 
     fn new(low: Endpoint, high: Endpoint, transport: Transport) -> Self {
         Self {
-            low: low.address.bits(),
-            high: high.address.bits(),
+            low: low.address,
+            high: high.address,
             rest: u64::from(low.port) << 32 | u64::from(high.port) << 16 | u64::from(transport.0),
         }
     }
@@ -57,12 +57,12 @@ impl FlowKey {
     /// The endpoint at one end.
     #[expect(clippy::cast_possible_truncation, reason = "a port is 16 of the bits")]
     pub fn end(&self, end: Sender) -> Endpoint {
-        let (bits, port) = match end {
+        let (address, port) = match end {
             Sender::Low => (self.low, self.rest >> 32),
             Sender::High => (self.high, self.rest >> 16),
         };
         Endpoint {
-            address: Address::from_bits(bits),
+            address,
             port: port as u16,
         }
     }
@@ -80,8 +80,8 @@ impl FlowKey {
     ///
     /// It picks the logical shard, and a shard's cap decides what is forgotten, so it may not be seeded by chance.
     pub fn stable_hash(&self) -> u64 {
-        let [low_network, low_host] = halves(self.low);
-        let [high_network, high_host] = halves(self.high);
+        let [low_network, low_host] = self.low.halves();
+        let [high_network, high_host] = self.high.halves();
         let hosts = fold(low_host ^ SEEDS[0], high_host ^ SEEDS[1]);
         let networks = fold(low_network ^ SEEDS[1], high_network ^ SEEDS[2]);
         let mixed = fold(hosts ^ self.rest, networks ^ SEEDS[2]);

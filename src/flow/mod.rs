@@ -146,6 +146,7 @@ impl Flow {
     }
 
     /// Takes a segment of this flow into account.
+    #[inline]
     pub fn observe(&mut self, from: Side, segment: &Segment<'_>, time: Timestamp) -> Observed {
         if self.copies.is_copy(segment, time) {
             self.defects.copies = true;
@@ -161,6 +162,7 @@ impl Flow {
         Observed::Counted(payload)
     }
 
+    #[inline(always)]
     fn step(&mut self, from: Side, segment: &Segment<'_>) -> Step {
         match (&mut self.tcp, segment.tcp) {
             (Some(connection), Some(tcp)) => connection.step(from, tcp, segment.payload_bytes),

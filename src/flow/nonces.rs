@@ -32,6 +32,16 @@ struct Look {
 }
 
 impl Looks {
+    /// Whether a side's next payload is to be searched.
+    #[inline]
+    pub fn is_open(&self, from: Side) -> bool {
+        let look = match from {
+            Side::Client => &self.client,
+            Side::Server => &self.server,
+        };
+        look.is_open()
+    }
+
     /// Searches a payload for a nonce by `find`, unless enough of its side's were searched or found.
     pub fn search<'a>(
         &mut self,
@@ -43,13 +53,20 @@ impl Looks {
             Side::Client => &mut self.client,
             Side::Server => &mut self.server,
         };
-        if look.searched >= SEARCHED || look.found >= FOUND {
+        if !look.is_open() {
             return None;
         }
         look.searched += 1;
         let nonce = find(payload)?;
         look.found += 1;
         Some(nonce)
+    }
+}
+
+impl Look {
+    #[inline]
+    fn is_open(self) -> bool {
+        self.searched < SEARCHED && self.found < FOUND
     }
 }
 

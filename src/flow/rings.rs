@@ -27,8 +27,9 @@ impl Rings {
 
     /// Puts a node at the end of a list, taking it out of the list that it was in.
     pub fn push(&mut self, list: u32, node: u32) {
-        self.remove(node);
         let at = self.position(node);
+        self.grow(at);
+        self.remove(node);
         let last = self.link(list).previous;
         self.set(
             at,
@@ -44,8 +45,10 @@ impl Rings {
     /// Takes a node out of the list that it is in, if it is in one.
     pub fn remove(&mut self, node: u32) {
         let at = self.position(node);
-        self.grow(at);
         let Link { previous, next } = self.link(at);
+        if next == at {
+            return;
+        }
         self.update(previous, |link| link.next = next);
         self.update(next, |link| link.previous = previous);
         self.set(at, Link::alone(at));

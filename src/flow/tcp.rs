@@ -58,10 +58,16 @@ impl Connection {
     }
 
     /// Takes a segment into account. On [`Step::Reopens`] nothing has changed.
+    #[inline]
     pub fn step(&mut self, from: Side, tcp: TcpHeader, payload_bytes: u32) -> Step {
         if self.phase == Phase::Open && tcp.flags & (SYN | FIN | RST) == 0 {
             return Step::Belongs(self.stream_mut(from).advance(tcp, payload_bytes));
         }
+        self.turn(from, tcp, payload_bytes)
+    }
+
+    /// A segment that may change how far it got.
+    fn turn(&mut self, from: Side, tcp: TcpHeader, payload_bytes: u32) -> Step {
         if self.reopens(from, tcp) {
             return Step::Reopens;
         }
@@ -156,6 +162,7 @@ impl Default for Connection {
 }
 
 impl Stream {
+    #[inline]
     fn advance(&mut self, tcp: TcpHeader, payload_bytes: u32) -> Payload {
         let syn = u32::from(has(tcp, SYN));
         if syn == 1 {

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrayvec::ArrayVec;
 
-use super::{Account, Progress};
+use super::{Account, Audit, Progress};
 use crate::config::Config;
-use crate::decode::{Decoder, FrameCounts, Outcome, Segment};
+use crate::decode::{Datagram, Decoder, FrameCounts, Outcome, Segment, straight};
 use crate::shard::{Moment, Route, ShardCounts};
 use crate::source::{Arrival, Missed, Source, SourceError};
 use crate::time::Timestamp;
@@ -20,18 +20,13 @@ pub(super) struct Sighting<'a> {
 }
 
 impl<'a> Sighting<'a> {
-    /// The segment that the newest frame carried, if it carried one.
     #[inline]
-    fn of(outcome: Outcome<'a>, counts: &FrameCounts, time: Timestamp) -> Option<Self> {
-        let Outcome::Segment(segment) = outcome else {
-            return None;
-        };
-        let frame = counts.frames;
-        Some(Self {
+    fn new(segment: Segment<'a>, time: Timestamp, frame: u64) -> Self {
+        Self {
             moment: Moment { time, frame },
             route: Route::of(&segment),
             segment,
-        })
+        }
     }
 }
 
@@ -42,6 +37,8 @@ pub(super) struct Round {
     pub(super) now: Timestamp,
     /// When frames were lost before they came here, since the round before.
     pub(super) missed: Option<Missed>,
+    /// Whether the account is asked for here.
+    pub(super) audit: bool,
 }
 
 /// How far a step of the front went.
@@ -59,6 +56,8 @@ pub(super) enum Step {
 pub(super) struct Front<'a, S> {
     source: &'a mut S,
     stop: &'a AtomicBool,
+    /// Set when the account is asked for.
+    pub(super) audit: Option<&'a AtomicBool>,
     decoder: Decoder,
     counts: FrameCounts,
     clock: Timestamp,
@@ -71,6 +70,7 @@ impl<'a, S: Source> Front<'a, S> {
         Self {
             source,
             stop,
+            audit: None,
             decoder: Decoder::new(config.fragment_limits()),
             counts: FrameCounts::default(),
             clock: Timestamp::MIN,
@@ -112,19 +112,32 @@ impl<'a, S: Source> Front<'a, S> {
                 frame.time = self.clock;
             }
             self.clock = frame.time;
-            let outcome = match self.decoder.look(&frame) {
-                Ok(outcome) => outcome,
-                Err(datagram) => {
-                    deliver(&seen);
-                    seen.clear();
-                    let outcome = self.decoder.open(datagram, frame.time);
-                    self.counts.record(&outcome);
-                    deliver(Sighting::of(outcome, &self.counts, self.clock).as_slice());
-                    continue;
+            // Each arm pushes for itself: a segment that both gave would be written twice.
+            if let Some(segment) = straight(&frame) {
+                self.counts.record_segment();
+                seen.push(Sighting::new(segment, self.clock, self.counts.frames));
+                continue;
+            }
+            match self.decoder.look(&frame) {
+                Ok(segment) => {
+                    self.counts.record_segment();
+                    seen.push(Sighting::new(segment, self.clock, self.counts.frames));
                 }
-            };
-            self.counts.record(&outcome);
-            seen.extend(Sighting::of(outcome, &self.counts, self.clock));
+                Err(stop) => match stop.outcome() {
+                    Ok(outcome) => self.counts.record(&outcome),
+                    Err(datagram) => {
+                        deliver(&seen);
+                        seen.clear();
+                        open(
+                            &mut self.decoder,
+                            *datagram,
+                            self.clock,
+                            &mut self.counts,
+                            &mut deliver,
+                        );
+                    }
+                },
+            }
         }
         deliver(&seen);
     }
@@ -140,6 +153,9 @@ impl<'a, S: Source> Front<'a, S> {
         Round {
             now: self.clock,
             missed: self.source.take_missed(),
+            audit: self
+                .audit
+                .is_some_and(|asked| asked.swap(false, Ordering::Relaxed)),
         }
     }
 
@@ -151,7 +167,15 @@ impl<'a, S: Source> Front<'a, S> {
         }
     }
 
-    pub(super) fn account(self, shards: ShardCounts) -> Account {
+    /// The present account, but for what others count.
+    pub(super) fn audit(&self, shards: ShardCounts) -> Audit {
+        Audit {
+            source: self.source.account().clone(),
+            account: self.account(shards),
+        }
+    }
+
+    pub(super) fn account(&self, shards: ShardCounts) -> Account {
         Account {
             frames: self.counts,
             fragments: *self.decoder.fragment_counts(),
@@ -161,6 +185,22 @@ impl<'a, S: Source> Front<'a, S> {
             hosts_unwatched: 0,
             interrupted: self.interrupted,
         }
+    }
+}
+
+/// Hands on what a datagram carries that the newest frame completed.
+#[cold]
+fn open(
+    decoder: &mut Decoder,
+    datagram: Datagram,
+    now: Timestamp,
+    counts: &mut FrameCounts,
+    deliver: &mut impl FnMut(&[Sighting<'_>]),
+) {
+    let outcome = decoder.open(datagram, now);
+    counts.record(&outcome);
+    if let Outcome::Segment(segment) = outcome {
+        deliver(&[Sighting::new(segment, now, counts.frames)]);
     }
 }
 

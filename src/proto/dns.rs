@@ -127,15 +127,21 @@ impl<'a> Message<'a> {
         let start = self.0;
         let header = Header::read(&mut self.0).filter(Header::answers_one)?;
         let (mut asked, mut owner, mut alias) = (Name::new(), Name::new(), Name::new());
+        let asked_at = self.0.position();
         if header.questions > 0 {
             self.question(start, &mut asked)?;
         }
         let (mut aliases, mut named) = (Vec::new(), Vec::new());
         for _ in 0..header.answers.min(MOST_RECORDS) {
-            let Some(record) = self.record(start, &mut owner, &mut alias) else {
+            // Most records refer to the question's name, which is then not read again.
+            let is_short = header.questions > 0 && self.pass_reference(asked_at);
+            if !is_short && name(start, &mut self.0, &mut owner).is_none() {
+                break;
+            }
+            let Some(record) = self.record(start, &mut alias) else {
                 break;
             };
-            let is_asked = header.questions == 0 || owner == asked;
+            let is_asked = is_short || header.questions == 0 || owner == asked;
             let is_asked_for = is_asked || aliases.contains(&owner);
             match record {
                 Record::Alias if is_asked_for => aliases.push(alias.clone()),
@@ -172,9 +178,19 @@ impl<'a> Message<'a> {
         Some(())
     }
 
-    /// RFC 1035, section 4.1.3. Reads into `alias` what an alias stands for.
-    fn record(&mut self, start: Cursor<'a>, owner: &mut Name, alias: &mut Name) -> Option<Record> {
-        name(start, &mut self.0, owner)?;
+    /// Takes a name off that is nothing but a reference to another place, if it is.
+    fn pass_reference(&mut self, place: usize) -> bool {
+        let mut behind = self.0;
+        let reference = behind.u16().map(usize::from);
+        let refers = reference == Some(usize::from(REFERENCE) << 8 | place);
+        if refers {
+            self.0 = behind;
+        }
+        refers
+    }
+
+    /// What follows the name in RFC 1035, section 4.1.3. Reads into `alias` what an alias stands for.
+    fn record(&mut self, start: Cursor<'a>, alias: &mut Name) -> Option<Record> {
         let (kind, class, ttl) = (self.0.u16()?, self.0.u16()?, self.0.u32()?);
         let length = self.0.u16()?;
         let mut inside = self.0;
@@ -236,10 +252,23 @@ fn push_label(text: &mut Name, label: &[u8]) -> Option<()> {
     let begins = text.len();
     text.try_extend_from_slice(label).ok()?;
     for byte in text.get_mut(begins..)? {
-        let plain = if byte.is_ascii_graphic() { *byte } else { b' ' };
-        *byte = plain.to_ascii_lowercase();
+        *byte = *PLAIN.get(usize::from(*byte))?;
     }
     Some(())
+}
+
+const fn plain() -> [u8; 256] {
+    let mut plain = [b' '; 256];
+    let mut rest = plain.as_mut_slice();
+    let mut byte = 0_u8;
+    while let Some((first, behind)) = rest.split_first_mut() {
+        if byte.is_ascii_graphic() {
+            *first = byte.to_ascii_lowercase();
+        }
+        rest = behind;
+        byte = byte.wrapping_add(1);
+    }
+    plain
 }
 
 /// Blocklists answer with addresses that lead nowhere.
@@ -261,6 +290,8 @@ const FAR_BELOW: usize = 9;
 /// `co.`, `com.` and the like, with the dot.
 const LONGEST_UNDER_COUNTRY: usize = 4;
 const REFERENCE: u8 = 0xc0;
+/// What each byte of a name is read as.
+const PLAIN: [u8; 256] = plain();
 const LONGEST_LABEL: u8 = 63;
 const LONGEST_NAME: usize = 255;
 /// How many answers of one response are looked at.

@@ -10,7 +10,7 @@ pub mod upgrade;
 
 pub use body::Content;
 use body::Extent;
-use head::Head;
+use head::{Head, Outline};
 use line::{RequestLine, StartLine, StatusLine};
 use upgrade::Handshake;
 
@@ -167,6 +167,17 @@ pub fn parse(exchange: &Exchange<'_>) -> Answer<Http> {
     answer(read(exchange, is_ordinary))
 }
 
+/// Whether the client sent a request for a page of the server's own, which [`parse`] reads to the end of the stream. Some
+/// such requests are not recognised, for their fields are not read.
+pub fn is_page(exchange: &Exchange<'_>) -> bool {
+    let mut client = Half::new(Side::Client, exchange.client);
+    let outline = Outline::<RequestLine>::read(&mut client);
+    let is_page = |outline: Outline<'_, RequestLine>| {
+        outline.line.is_for_page() && outline.has_none_like(b"upgrade:")
+    };
+    !exchange.client.is_unseen() && outline.is_ok_and(is_page)
+}
+
 /// Reads one request and its response, whatever it asks for.
 pub fn parse_exchange(exchange: &Exchange<'_>) -> Answer<Http> {
     answer(read(exchange, |_| false))
@@ -209,8 +220,14 @@ fn read(
 /// Whether a request is for the server's own pages and stays HTTP. Its answer cannot make it anything else, and there
 /// are very many of them.
 fn is_ordinary(request: &Request<'_>) -> bool {
-    let own = matches!(request.line.form, Form::Origin | Form::Asterisk);
-    own && request.line.is_telling && !request.fields.has("upgrade")
+    request.line.is_for_page() && !request.fields.has("upgrade")
+}
+
+impl RequestLine {
+    /// Whether it names a page of the server's own.
+    fn is_for_page(&self) -> bool {
+        self.is_telling && matches!(self.form, Form::Origin | Form::Asterisk)
+    }
 }
 
 /// Reads the last head of a response, behind interim ones (RFC 9110, section 15.2); `None` where none will come.
@@ -627,6 +644,33 @@ mod tests {
                     "{name}"
                 );
             }
+        }
+    }
+
+    /// Whether each is a page at a glance; what is one is read to its end by [`parse`], too.
+    #[test]
+    fn a_page_is_known_at_a_glance() {
+        let cases: [(&[u8], bool); 10] = [
+            (b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n", true),
+            (b"\r\nOPTIONS * HTTP/1.0\n\n", true),
+            (
+                b"GET /a HTTP/1.1\r\nUser-Agent: a\r\nUpgrade-Insecure-Requests: 1\r\n\r\n",
+                true,
+            ),
+            (b"GET /a HTTP/1.1\r\n: no name\r\n\r\n", true),
+            (b"GET /a HTTP/1.1\r\nHost: a\r\nUpgrade: b\r\n\r\n", false),
+            (b"GET /a HTTP/1.1\nupgrade: b\n\n", false),
+            (b"GET /a HTTP/1.1\r\nHost: a\r\n", false),
+            (b"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", false),
+            (b"CONNECT a:443 HTTP/1.1\r\n\r\n", false),
+            (b"SSH-2.0-a\r\n", false),
+        ];
+        for (client, expected) in cases {
+            let exchange = exchange(Prefix::open(client), Prefix::open(b""));
+            assert_eq!(is_page(&exchange), expected, "{client:?}");
+            let everything = Reading::<Http>::EVERYTHING;
+            let ends = |answer| matches!(answer, Answer::Yes(read) if [read.client, read.server] == [everything; 2]);
+            assert!(!expected || ends(parse(&exchange)), "{client:?}");
         }
     }
 

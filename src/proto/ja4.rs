@@ -89,11 +89,19 @@ fn sorted(mut numbers: Vec<u16>) -> String {
 }
 
 fn listed(numbers: &[u16]) -> String {
-    let numbers: Vec<_> = numbers
-        .iter()
-        .map(|number| format!("{number:04x}"))
-        .collect();
-    numbers.join(",")
+    let mut list = String::with_capacity(numbers.len() * ",0000".len());
+    for number in numbers {
+        if !list.is_empty() {
+            list.push(',');
+        }
+        let digits = [12, 8, 4, 0].map(|shift| u32::from(number >> shift) & 0xf);
+        list.extend(
+            digits
+                .iter()
+                .filter_map(|&digit| char::from_digit(digit, 16)),
+        );
+    }
+    list
 }
 
 /// The first twelve digits of a list's SHA-256; zeros where there is nothing to hash.

@@ -30,6 +30,8 @@ pub struct Stack {
     depth: u8,
     candidates: Candidates,
     settled: bool,
+    /// Whether somebody wants to know what a request for a page says.
+    in_full: bool,
     /// What both sides had when it was last asked, and what would be worth asking again for.
     asked: Option<Asked>,
 }
@@ -56,6 +58,9 @@ pub enum Protocol {
     Socks4(Box<Socks4>),
     /// One HTTP/1 exchange.
     Http(Box<Http>),
+    /// An HTTP/1 request for a page of the server's own, with which a stream begins: nearly all requests are that, and
+    /// nobody asks what else they say.
+    Page,
     /// The beginning of an HTTP/2 connection.
     Http2(Box<Http2>),
     /// A PROXY protocol header.
@@ -115,14 +120,20 @@ impl Stack {
         Self::among(Candidates::first(either_way))
     }
 
+    /// The same; with `in_full` it is read what requests for pages say, which otherwise are [`Protocol::Page`].
+    #[must_use]
+    pub fn in_full(self, in_full: bool) -> Self {
+        Self { in_full, ..self }
+    }
+
     /// Nothing read yet of the stream that the messages of a WebSocket carry.
     pub fn inside() -> Self {
-        Self::among(Candidates::inside(false))
+        Self::among(Candidates::inside(false)).in_full(true)
     }
 
     /// The same for a stream that was picked up in its middle, but where a message begins.
     pub fn inside_middle() -> Self {
-        Self::among(Candidates::inside(true))
+        Self::among(Candidates::inside(true)).in_full(true)
     }
 
     fn among(candidates: Candidates) -> Self {
@@ -133,6 +144,7 @@ impl Stack {
             depth: 0,
             candidates,
             settled: false,
+            in_full: false,
             asked: None,
         }
     }
@@ -223,7 +235,13 @@ impl Stack {
         server: Prefix<'a>,
     ) -> Answer<Protocol> {
         match candidate.server {
-            Side::Server => candidate.parser.parse(&Exchange { client, server }),
+            Side::Server => {
+                let exchange = Exchange { client, server };
+                match candidate.parser {
+                    Parser::Http if self.may_be_brief() && http::is_page(&exchange) => page(),
+                    parser => parser.parse(&exchange),
+                }
+            }
             Side::Client => {
                 let hello = match candidate.parser {
                     Parser::Stage if has_begun(heads, client) => return Answer::No,
@@ -241,6 +259,11 @@ impl Stack {
                 swap(candidate.parser.parse(&swapped), hello)
             }
         }
+    }
+
+    /// Whether a request for a page comes to nothing here: inside a tunnel its host is a name worth knowing.
+    fn may_be_brief(&self) -> bool {
+        self.layers.is_empty() && self.depth == 0 && !self.in_full
     }
 
     /// A host that connects out to serve may say a few bytes of its own first, to name itself to its operator.
@@ -490,7 +513,7 @@ impl Protocol {
             Self::Socks5(_) => Kind::Socks5,
             Self::Socks4(socks) if socks.is_4a => Kind::Socks4a,
             Self::Socks4(_) => Kind::Socks4,
-            Self::Http(_) => Kind::Http,
+            Self::Http(_) | Self::Page => Kind::Http,
             Self::Http2(_) => Kind::Http2,
             Self::Proxy(_) => Kind::Proxy,
             Self::Tls(_) => Kind::Tls,
@@ -620,7 +643,7 @@ enum Place {
 }
 
 impl Parser {
-    fn place(self) -> Place {
+    const fn place(self) -> Place {
         match self {
             Self::WebSocket => Place::Upgraded,
             Self::PickedUpWebSocket | Self::PickedUpShell => Place::PickedUp,
@@ -662,6 +685,15 @@ impl Parser {
     }
 }
 
+fn page() -> Answer<Protocol> {
+    let everything = Reading::<Protocol>::EVERYTHING;
+    Answer::Yes(Reading {
+        layer: Protocol::Page,
+        client: everything,
+        server: everything,
+    })
+}
+
 fn boxed_websocket(websocket: WebSocket) -> Protocol {
     Protocol::WebSocket(Box::new(websocket))
 }
@@ -673,11 +705,22 @@ struct Candidates(u64);
 impl Candidates {
     /// Every parser with the called side as server, and SOCKS also with the opener as server: a host may connect out
     /// to serve. Where it is a guess who opened, every parser both ways.
-    fn first(either_way: bool) -> Self {
-        Self::of(|candidate| match candidate.parser.place() {
-            Place::Anywhere | Place::Outside => either_way || candidate.is_usual(),
-            place => either_way && place == Place::PickedUp,
-        })
+    const fn first(either_way: bool) -> Self {
+        const GUESSED: Candidates = Candidates::asked_first(true);
+        const KNOWN: Candidates = Candidates::asked_first(false);
+        if either_way { GUESSED } else { KNOWN }
+    }
+
+    const fn asked_first(either_way: bool) -> Self {
+        let mut set = 0;
+        let mut candidates = CANDIDATES.as_slice();
+        while let [candidate, others @ ..] = candidates {
+            if candidate.is_asked_first(either_way) {
+                set |= candidate.bit();
+            }
+            candidates = others;
+        }
+        Self(set)
     }
 
     /// What a WebSocket's messages may carry, perhaps from the middle on.
@@ -738,16 +781,24 @@ impl Candidate {
         Self { parser, server }
     }
 
-    fn bit(self) -> u64 {
-        1 << (self.parser as u64 * 2 + u64::from(self.server == Side::Client))
+    const fn bit(self) -> u64 {
+        1 << (self.parser as u64 * 2 + matches!(self.server, Side::Client) as u64)
+    }
+
+    const fn is_asked_first(self, either_way: bool) -> bool {
+        match self.parser.place() {
+            Place::Anywhere | Place::Outside => either_way || self.is_usual(),
+            Place::PickedUp => either_way,
+            Place::Upgraded | Place::Inside | Place::InsideMiddle => false,
+        }
     }
 
     /// Whether the called side would serve, or an opener that serves is to be reckoned with.
-    fn is_usual(&self) -> bool {
-        self.server == Side::Server || self.is_socks() || self.parser.is_of_shell()
+    const fn is_usual(self) -> bool {
+        matches!(self.server, Side::Server) || self.is_socks() || self.parser.is_of_shell()
     }
 
-    fn is_socks(&self) -> bool {
+    const fn is_socks(self) -> bool {
         matches!(self.parser, Parser::Socks5 | Parser::Socks4)
     }
 }

@@ -16,7 +16,7 @@ use crate::proto::stack::{Layer, Protocol};
 use crate::time::Timestamp;
 
 impl Shard {
-    /// Shows a payload to the reader of an SSH session.
+    /// Shows a payload to the reader of an SSH session, or to a new one where the session [`begins`].
     pub(super) fn read_dark(
         &mut self,
         place: Place,
@@ -28,7 +28,7 @@ impl Shard {
             return;
         };
         let had_reader = flow.ssh.is_some();
-        if !had_reader && begins(flow, piece.segment, piece.payload) {
+        if !had_reader {
             if self.readers < most_readers(self.limits) {
                 meet(flow);
             } else {
@@ -44,7 +44,7 @@ impl Shard {
 }
 
 /// Whether a side begins as SSH does.
-fn begins(flow: &Flow, segment: &Segment<'_>, payload: Payload) -> bool {
+pub(super) fn begins(flow: &Flow, segment: &Segment<'_>, payload: Payload) -> bool {
     payload.offset == Some(0) && flow.probe.is_open() && segment.payload.starts_with(b"SSH-")
 }
 

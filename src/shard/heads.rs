@@ -2,32 +2,24 @@
 
 use super::limits::most_readers;
 use super::report::report;
-use super::{Outbox, Place, Shard, dark};
-use crate::decode::Segment;
+use super::{Outbox, Place, Shard, dark, legs};
 use crate::flow::Flow;
 use crate::flow::probing::{FirstPiece, Piece, Probe, Probing};
-use crate::flow::tcp::Payload;
 use crate::proto::Side;
 use crate::proto::stack::{Progress, Stack};
 
 impl Shard {
     /// Shows new payload, and the end of a side, to the parsers.
-    pub(super) fn probe(
-        &mut self,
-        place: Place,
-        from: Side,
-        segment: &Segment<'_>,
-        payload: Payload,
-        events: &mut Outbox<'_>,
-    ) {
+    pub(super) fn probe(&mut self, place: Place, piece: &legs::Piece<'_>, events: &mut Outbox<'_>) {
+        let segment = piece.segment;
         let Some(flow) = self.table.flow_mut(place) else {
             return;
         };
         let before = flow.probe.allocated();
         let mut progress = Progress::Waiting;
-        if let Some(offset) = payload.offset.filter(|_| segment.payload_bytes > 0) {
+        if let Some(offset) = piece.payload.offset.filter(|_| segment.payload_bytes > 0) {
             let piece = Piece {
-                from,
+                from: piece.from,
                 offset,
                 captured: segment.payload,
                 sent: segment.payload_bytes,
@@ -97,7 +89,7 @@ fn ask(flow: &mut Flow, piece: Piece<'_>) -> Progress {
     if let Probe::Asking(probing) = &mut flow.probe {
         return probing.add(piece);
     }
-    let mut stack = Stack::new(flow.is_midstream());
+    let mut stack = Stack::new(flow.is_midstream()).in_full(flow.watched);
     let settled = piece.offset == 0 && stack.probe(&FirstPiece(piece)) == Progress::Settled;
     if settled {
         flow.probe = Probe::Read(stack.into_layers());

@@ -21,7 +21,14 @@ pub(super) struct Piece<'a> {
 }
 
 /// Tells of new payload. Of flows that ask resolvers for names it is enough to know that they are there.
+#[inline]
 pub(super) fn tell(flow: &mut Flow, piece: &Piece<'_>, key: &NonceKey, events: &mut Outbox<'_>) {
+    if !flow.spoke || piece.turns || flow.looks.is_open(piece.from) {
+        tell_news(flow, piece, key, events);
+    }
+}
+
+fn tell_news(flow: &mut Flow, piece: &Piece<'_>, key: &NonceKey, events: &mut Outbox<'_>) {
     let is_read = !matches!(flow.probe, Probe::Names);
     let flight = (is_read && piece.turns).then(|| flight(flow, piece));
     let nonce = if is_read {

@@ -110,7 +110,7 @@ impl Shard {
         self.advance(moment.time, out);
         let order = self.order(moment.time, Cause::Frame, moment.frame);
         let mut events = Outbox::new(order, out);
-        let place = match self.table.find_again(&route.key, guess) {
+        let mut place = match self.table.find_again(&route.key, guess) {
             Some(place) => place,
             None if self.is_late(moment, route, segment) => {
                 self.counts.late_segments += u64::from(segment.payload_bytes > 0);
@@ -118,14 +118,14 @@ impl Shard {
             }
             None => self.open(moment, route, segment, &mut events),
         };
-        let sender = route.sender;
-        if self.observe(place, moment, sender, segment, &mut events) == Observed::Reopens {
+        // What opens a flow does not reopen it, so this turns once at most.
+        while self.observe(place, moment, route.sender, segment, &mut events) == Observed::Reopens {
             self.close(place, &mut events);
-            let place = self.open(moment, route, segment, &mut events);
-            self.observe(place, moment, sender, segment, &mut events);
+            place = self.open(moment, route, segment, &mut events);
         }
     }
 
+    /// Most segments are payload, or none, of a flow whose heads are read: they are counted, and that is all.
     #[inline]
     fn observe(
         &mut self,
@@ -146,33 +146,36 @@ impl Shard {
             self.counts.copies += u64::from(observed == Observed::Copy);
             return observed;
         };
-        if (flow.watched || flow.measured) && payload.new_bytes > 0 {
+        let brings = payload.new_bytes > 0;
+        if (flow.watched || flow.measured) && brings {
             self.watching.note_size(flow, from, payload.new_bytes);
             self.measuring.note(flow.id, from, payload.new_bytes);
-        }
-        let turns = flow.flights(from) != flights;
-        let answers = flow.is_answered() && !was_answered;
-        let ends = flow.ending().is_some();
-        let is_probed = flow.probe.is_open() && (segment.payload_bytes > 0 || flow.is_finishing());
-        if answers {
-            self.table.promote(place);
         }
         let piece = legs::Piece {
             from,
             segment,
             payload,
-            turns,
+            turns: flow.flights(from) != flights,
         };
-        if segment.transport == Transport::TCP {
-            self.tell(place, &piece, events);
+        let is_tcp = segment.transport == Transport::TCP;
+        if is_tcp && brings {
+            legs::tell(flow, &piece, &self.nonces, events);
+        }
+        let is_probed = flow.probe.is_open() && (segment.payload_bytes > 0 || flow.is_finishing());
+        let is_dark = is_tcp && (flow.ssh.is_some() || dark::begins(flow, segment, payload));
+        let ends = flow.ending().is_some();
+        if !was_answered && flow.is_answered() {
+            self.table.promote(place);
+        }
+        if is_dark {
             self.read_dark(place, &piece, moment.time, events);
         }
         if is_probed {
-            self.probe(place, from, segment, payload, events);
+            self.probe(place, &piece, events);
         } else if segment.transport == Transport::UDP {
             self.take_datagram(place, from, segment, events);
         }
-        if segment.transport != Transport::TCP {
+        if !is_tcp && brings {
             self.tell(place, &piece, events);
         }
         if ends {
@@ -182,9 +185,6 @@ impl Shard {
     }
 
     fn tell(&mut self, place: Place, piece: &legs::Piece<'_>, events: &mut Outbox<'_>) {
-        if piece.payload.new_bytes == 0 {
-            return;
-        }
         if let Some(flow) = self.table.flow_mut(place) {
             legs::tell(flow, piece, &self.nonces, events);
         }

@@ -25,6 +25,12 @@ pub(super) fn report(
     }
     flow.protocol = spoken(&layers);
     watching.note_layers(flow, &layers);
+    if layers
+        .iter()
+        .all(|layer| matches!(layer.protocol, Protocol::Page))
+    {
+        return;
+    }
     legs::tell_inside(flow, &layers, nonces, events);
     let facts = facts_of(flow, layers);
     let evidence = detect::inspect(&facts, tuning);

@@ -18,6 +18,7 @@
 //! exchanged rounds that is conserved, and the bound is exp(-m KL(c/m, q)) for c of m. Sides whose rounds look all the same
 //! prove nothing that way.
 
+use super::cover::Cover;
 use super::log::{Beat, Carried, Log, Way};
 use crate::facts::FlowId;
 use crate::time::{Span, Timestamp};
@@ -50,7 +51,10 @@ pub fn fit(one: &Log, other: &Log) -> Option<Fit> {
     if !are_alike(one, other) {
         return None;
     }
-    let mut looks = Looks::default();
+    let mut looks = Looks {
+        is_itself: std::ptr::eq(one, other),
+        ..Looks::default()
+    };
     looks.take(one, other, false);
     looks.take(other, one, true);
     looks.best()
@@ -60,6 +64,8 @@ pub fn fit(one: &Log, other: &Log) -> Option<Fit> {
 #[derive(Default)]
 struct Looks {
     fits: Vec<Fit>,
+    /// Whether a side is fitted with itself.
+    is_itself: bool,
     /// Looks among openings, which few sides have.
     among_openings: usize,
 }
@@ -88,11 +94,22 @@ impl Looks {
         (openings, delays): (bool, &[Span]),
         turned: bool,
     ) {
-        let backward = Trials::new(effects, causes, true, openings);
-        let forward = Trials::new(causes, effects, false, openings);
+        let Some(&longest) = delays.iter().max() else {
+            return;
+        };
+        let is_itself = self.is_itself;
+        let worth = |anchors, partners, backward| {
+            let trials = Trials::worth(anchors, partners, backward, openings, longest)?;
+            Some(Trials {
+                is_itself,
+                ..trials
+            })
+        };
+        let (backward, forward) = (worth(effects, causes, true), worth(causes, effects, false));
         for &delay in delays {
-            self.fits.extend(backward.fit(delay, turned));
-            self.fits.extend(forward.fit(delay, turned));
+            let fit = |trials: &Option<Trials<'_, '_>>| trials.as_ref()?.fit(delay, turned);
+            self.fits.extend(fit(&backward));
+            self.fits.extend(fit(&forward));
         }
     }
 
@@ -134,6 +151,8 @@ struct Trials<'a, 'b> {
     partners: &'b [&'a Beat],
     /// Whether the partner of a beat is looked for before it; else behind it.
     backward: bool,
+    /// Whether a beat may have its own flow among the partners.
+    is_itself: bool,
 }
 
 /// A beat, and the nearest one on the other side that may be its cause, or effect.
@@ -143,6 +162,22 @@ struct Trial<'a> {
 }
 
 impl<'a, 'b> Trials<'a, 'b> {
+    /// The trials, where they may fit within the `longest` delay: most do not.
+    fn worth(
+        anchors: &[&'a Beat],
+        partners: &'b [&'a Beat],
+        backward: bool,
+        openings: bool,
+        longest: Span,
+    ) -> Option<Self> {
+        let open = anchors.iter().filter(|beat| beat.opens);
+        if openings && open.take(LEAST_MATCHED).count() < LEAST_MATCHED {
+            return None;
+        }
+        let trials = Self::new(anchors, partners, backward, openings);
+        trials.may_fit(longest).then_some(trials)
+    }
+
     /// With `openings`, partners are looked for of openings only.
     fn new(anchors: &[&'a Beat], partners: &'b [&'a Beat], backward: bool, openings: bool) -> Self {
         let mut all = Vec::with_capacity(if openings { 0 } else { anchors.len() });
@@ -167,25 +202,34 @@ impl<'a, 'b> Trials<'a, 'b> {
             all,
             partners,
             backward,
+            is_itself: true,
         }
+    }
+
+    /// Whether they may fit within `delay`, or a shorter one: the least chance costs nothing to know, and most sides fail
+    /// under it.
+    fn may_fit(&self, delay: Span) -> bool {
+        let seen = self.seen(delay);
+        seen >= LEAST_MATCHED && is_enough(self.score(seen, LEAST_CHANCE))
+    }
+
+    /// How many have a partner that is no farther away than `delay`.
+    fn seen(&self, delay: Span) -> usize {
+        let is_matched = |trial: &&Trial<'_>| trial.partner_within(delay).is_some();
+        self.all.iter().filter(is_matched).count()
+    }
+
+    fn score(&self, seen: usize, chance: f64) -> f64 {
+        let n = self.all.len() as f64;
+        n * divergence(seen as f64 / n, chance.max(LEAST_CHANCE))
     }
 
     /// How well they fit where a partner counts that is no farther away than `delay`.
     fn fit(&self, delay: Span, turned: bool) -> Option<Fit> {
-        let is_matched = |trial: &&Trial<'_>| trial.partner_within(delay).is_some();
-        let seen = self.all.iter().filter(is_matched).count();
-        if seen < LEAST_MATCHED {
+        if !self.may_fit(delay) {
             return None;
         }
-        let n = self.all.len() as f64;
-        let score = |chance: f64| n * divergence(seen as f64 / n, chance.max(LEAST_CHANCE));
-        let is_enough = |score: f64| score >= LEAST_EACH + LOOKS.ln();
-        // The least chance costs nothing to know, and most sides fail under it.
-        if !is_enough(score(LEAST_CHANCE)) {
-            return None;
-        }
-        let covered = |trial: &Trial<'_>| self.covered(trial.anchor, delay);
-        let timing = score(self.all.iter().map(covered).sum::<f64>() / n);
+        let timing = self.score(self.seen(delay), self.chance(delay));
         if !is_enough(timing) {
             return None;
         }
@@ -223,13 +267,36 @@ impl<'a, 'b> Trials<'a, 'b> {
         self.all.iter().filter_map(pair).collect()
     }
 
-    /// The part of the window around a beat in which it would have a partner.
-    fn covered(&self, anchor: &Beat, delay: Span) -> f64 {
+    /// The mean chance of a beat to have a partner: the part of the window around it in which it would have one.
+    fn chance(&self, delay: Span) -> f64 {
+        if self.is_itself {
+            return self.chance_among_others(delay);
+        }
+        let mut cover = Cover::new(self.partners, delay, self.backward);
+        let covered = self.all.iter().map(|trial| cover.around(trial.anchor));
+        covered.sum::<f64>() / self.all.len() as f64
+    }
+
+    /// The same, where the beats of a trial's own flow do not count.
+    fn chance_among_others(&self, delay: Span) -> f64 {
+        let mut partners = self.partners;
+        let covered = self.all.iter().map(|trial| {
+            let is_early = |beat: &&&Beat| trial.anchor.time - beat.time > JITTER;
+            let early = partners.iter().take_while(is_early).count();
+            partners = partners.get(early..).unwrap_or_default();
+            self.covered(trial.anchor, partners, delay)
+        });
+        covered.sum::<f64>() / self.all.len() as f64
+    }
+
+    /// The part of the window around a beat that lies within the delay of the first `partners`.
+    fn covered(&self, anchor: &Beat, partners: &[&Beat], delay: Span) -> f64 {
         let (jitter, delay) = (JITTER.nanos(), delay.nanos());
         let time = anchor.time.nanos();
         let (from, to) = (time - jitter, time + jitter);
         let (mut covered, mut reached) = (0, from);
-        for partner in self.near(anchor) {
+        let near = partners.iter().take_while(|beat| beat.is_near(anchor));
+        for partner in near.filter(|beat| beat.flow != anchor.flow) {
             let begins = partner.time.nanos() - if self.backward { 0 } else { delay };
             let (begins, ends) = (begins.max(reached), (begins + delay).min(to));
             if ends > begins {
@@ -239,16 +306,10 @@ impl<'a, 'b> Trials<'a, 'b> {
         }
         covered as f64 / (2 * jitter) as f64
     }
+}
 
-    /// What the other side has within the window around a beat.
-    fn near(&self, anchor: &Beat) -> impl Iterator<Item = &'a Beat> {
-        let early = |beat: &&Beat| anchor.time - beat.time > JITTER;
-        let from = self.partners.partition_point(early);
-        let near = self.partners.iter().copied().skip(from);
-        let flow = anchor.flow;
-        near.take_while(|beat| beat.is_near(anchor))
-            .filter(move |beat| beat.flow != flow)
-    }
+fn is_enough(timing: f64) -> bool {
+    timing >= LEAST_EACH + LOOKS.ln()
 }
 
 /// The beats of other flows before and behind a beat, where so many are `earlier`. What stands at the same time is both.
@@ -267,16 +328,14 @@ fn around<'a>(
 
 impl<'a> Trial<'a> {
     fn partner_within(&self, delay: Span) -> Option<&'a Beat> {
-        self.partner.filter(|beat| {
-            let distance = beat.time - self.anchor.time;
-            distance <= delay && distance * -1 <= delay
-        })
+        self.partner
+            .filter(|beat| beat.time.apart(self.anchor.time) <= delay)
     }
 }
 
 impl Beat {
-    fn is_near(&self, other: &Self) -> bool {
-        self.time - other.time <= JITTER && other.time - self.time <= JITTER
+    pub(super) fn is_near(&self, other: &Self) -> bool {
+        self.time.apart(other.time) <= JITTER
     }
 }
 
@@ -471,7 +530,7 @@ const AMONG_OPENINGS: [Span; 3] = [
     Span::from_millis(250),
 ];
 /// How far a beat might have stood from where it does, under the null.
-const JITTER: Span = Span::from_seconds(1);
+pub(super) const JITTER: Span = Span::from_seconds(1);
 /// Trials stand apart by this, which is longer than most round trips: what a session does at once is one trial.
 const REST: Span = Span::from_millis(300);
 /// A join is told if by accident fewer than one in a hundred runs would tell a wrong one: the bound of its chance, times
@@ -671,6 +730,40 @@ mod tests {
             (1.0, 1.0, 0.0),
         ] {
             assert!((divergence(seen, p) - expected).abs() < 1e-12);
+        }
+    }
+
+    /// In bursts and in pauses, for delays shorter and longer than either.
+    #[test]
+    fn what_is_covered_is_the_same_summed_up_and_walked() {
+        let mut pauses = numbers(7).map(|n| (n % 400 * (n % 5)) as i64);
+        let mut beats = |flow| {
+            let mut time = Timestamp::from_parts(1_000, 0);
+            let mut log = Log::default();
+            for _ in 0..120 {
+                time = time + Span::from_millis(pauses.next().unwrap());
+                log.record(time, FlowId(flow), Way::In);
+            }
+            log
+        };
+        let (one, other) = (beats(1), beats(2));
+        let (anchors, partners) = (one.going(Way::In), other.going(Way::In));
+        for (backward, millis) in [
+            (true, 8),
+            (true, 80),
+            (true, 2_500),
+            (false, 8),
+            (false, 250),
+        ] {
+            let walked = Trials::new(&anchors, &partners, backward, false);
+            let summed = Trials {
+                is_itself: false,
+                ..Trials::new(&anchors, &partners, backward, false)
+            };
+            let delay = Span::from_millis(millis);
+            let chance = walked.chance(delay);
+            assert!(chance > 0.0, "{millis}");
+            assert_eq!(summed.chance(delay).to_bits(), chance.to_bits(), "{millis}");
         }
     }
 }

@@ -70,16 +70,14 @@ impl Log {
 
     /// Records a beat that begins now.
     pub fn record(&mut self, time: Timestamp, flow: FlowId, way: Way) {
-        self.insert(
-            self.beats.len(),
-            Beat {
-                time,
-                flow,
-                way,
-                opens: false,
-                before: self.carried,
-            },
-        );
+        self.make_room();
+        self.beats.push_back(Beat {
+            time,
+            flow,
+            way,
+            opens: false,
+            before: self.carried,
+        });
     }
 
     /// Records an opening, which is told later than it was: when the flow first speaks, or the connection is confirmed.
@@ -104,13 +102,19 @@ impl Log {
     }
 
     fn insert(&mut self, place: usize, beat: Beat) {
+        let is_full = self.make_room();
+        let place = place.saturating_sub(is_full.into());
+        self.beats.insert(place, beat);
+    }
+
+    /// Makes room for one more, and counts it; says whether the oldest gave way.
+    fn make_room(&mut self) -> bool {
         self.recorded += 1;
-        let full = self.beats.len() >= KEPT;
-        if full {
+        let is_full = self.beats.len() >= KEPT;
+        if is_full {
             self.beats.pop_front();
         }
-        self.beats
-            .insert(place.saturating_sub(usize::from(full)), beat);
+        is_full
     }
 
     /// The beats that go one way.

@@ -1,5 +1,6 @@
 //! Legs that share no bytes, joined by when their flights begin and how much they carry.
 
+mod cover;
 pub mod fit;
 pub mod hub;
 pub mod log;

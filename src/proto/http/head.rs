@@ -22,6 +22,22 @@ pub(super) struct Head<'a, L> {
 }
 
 impl<'a, L: StartLine> Head<'a, L> {
+    /// Passes one head and reads its fields.
+    pub(super) fn read(half: &mut Half<'a>) -> Result<Self, Stop> {
+        Outline::read(half).map(Outline::filled)
+    }
+}
+
+/// A head whose fields were not read.
+pub(super) struct Outline<'a, L> {
+    pub(super) line: L,
+    text: &'a [u8],
+    /// The lines of the fields, where the head is whole.
+    block: Option<&'a [u8]>,
+    end_known: bool,
+}
+
+impl<'a, L: StartLine> Outline<'a, L> {
     /// Passes one head. The start line speaks as soon as it is there.
     pub(super) fn read(half: &mut Half<'a>) -> Result<Self, Stop> {
         let blank = half
@@ -48,8 +64,7 @@ impl<'a, L: StartLine> Head<'a, L> {
         Ok(Self {
             line,
             text: without_return(text),
-            fields: Fields::read(head.rest()),
-            is_cut: false,
+            block: Some(head.rest()),
             end_known: true,
         })
     }
@@ -68,10 +83,33 @@ impl<'a, L: StartLine> Head<'a, L> {
         Ok(Self {
             line,
             text: &[],
-            fields: Fields::unreadable(),
-            is_cut: true,
+            block: None,
             end_known,
         })
+    }
+
+    /// Whether it is whole, and no line of a field begins with these bytes, in whatever case.
+    pub(super) fn has_none_like(&self, start: &[u8]) -> bool {
+        let begins = |line: &[u8]| {
+            let known = line.get(..start.len());
+            known.is_some_and(|known| known.eq_ignore_ascii_case(start))
+        };
+        self.block.is_some_and(|block| {
+            let behind = memchr_iter(b'\n', block).map(|at| at.saturating_add(1));
+            let mut lines = std::iter::once(0).chain(behind);
+            !lines.any(|at| block.get(at..).is_some_and(begins))
+        })
+    }
+
+    /// The head with its fields.
+    pub(super) fn filled(self) -> Head<'a, L> {
+        Head {
+            line: self.line,
+            text: self.text,
+            fields: self.block.map_or(Fields::unreadable(), Fields::read),
+            is_cut: self.block.is_none(),
+            end_known: self.end_known,
+        }
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) fn details(protocol: &Protocol) -> Vec<(&'static str, String)> {
         Protocol::WebSocket(socket) => websocket::frames(socket),
         Protocol::Penguin(penguin) => websocket::penguin(penguin),
         Protocol::Shell(shell) => vec![("mark", shell.mark.map(|mark| mark.name.to_owned()))],
+        Protocol::Page => Vec::new(),
         Protocol::Stage(stage) => vec![("image", Some(stage.image.name().to_owned()))],
         Protocol::Yamux(_) | Protocol::Smux(_) | Protocol::MuxCool(_) => Vec::new(),
     };

@@ -1,0 +1,231 @@
+//! `hopscope capture`: findings from the network, as they are raised.
+
+mod reload;
+mod rights;
+mod signals;
+mod teller;
+
+use std::collections::BTreeSet;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use clap::Args;
+
+use super::replay::{Format, broken_off, progress_bar, unreadable, unsignalled};
+use super::{Exit, Failure, written};
+use crate::config::Config;
+use crate::finding::Severity;
+use crate::pipeline::{self, Following, Outcome, Run};
+use crate::sink::account;
+use crate::sink::rotation::{LineFile, Rotation};
+use crate::source::live::Listen;
+use crate::source::{Live, Source, SourceAccount};
+use crate::time::Span;
+use rights::Keeps;
+use signals::Signals;
+use teller::{Output, Teller, tell};
+
+/// Find relays on the network, while it happens
+///
+/// Listens to one or several interfaces, such as that behind a mirror port, and never sends. Each finding is told as new,
+/// with its news, and closed. Ctrl-C and SIGTERM end it with what was found, and an account of every frame. SIGUSR1 prints the
+/// account so far; SIGHUP reads the configuration again and opens the output anew.
+#[derive(Debug, Args)]
+pub(super) struct Capture {
+    /// Interface to listen to; may be given several times
+    #[arg(long, short, required = true, value_name = "IFACE")]
+    interface: Vec<String>,
+
+    /// Which frames to look at, in the language of pcap-filter(7) [default: all]
+    #[arg(long, value_name = "BPF")]
+    filter: Option<String>,
+
+    /// Bytes of a frame to look at
+    #[arg(long, value_name = "BYTES", default_value_t = 262_144, value_parser = clap::value_parser!(i32).range(64..=262_144))]
+    snaplen: i32,
+
+    /// Mebibytes that the kernel may hold for each interface until they are read
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(i32).range(1..=1_024))]
+    buffer_size: i32,
+
+    /// Look only at frames for this host
+    #[arg(long)]
+    no_promiscuous: bool,
+
+    /// How to print findings [default: text on a terminal, json otherwise]
+    #[arg(long, short)]
+    format: Option<Format>,
+
+    #[command(flatten)]
+    output: OutputFile,
+
+    /// Exit with 1 if a finding was at or above this severity
+    #[arg(long, value_name = "SEVERITY")]
+    fail_on: Option<Severity>,
+
+    /// Worker threads; 0 does everything in one [default: from the configuration, 0]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=64))]
+    workers: Option<u8>,
+
+    /// Become this user once it listens; it must be able to write the output and to read the configuration
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+
+    /// Keep the rights it was started with
+    #[arg(long, conflicts_with = "user")]
+    no_sandbox: bool,
+
+    /// Configuration file
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Print findings and trouble only: no greeting, no account
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Findings as JSON lines in a file.
+#[derive(Debug, Args)]
+struct OutputFile {
+    /// Write findings as JSON lines to the end of this file, not to standard output
+    #[arg(long, short, value_name = "FILE", conflicts_with = "format")]
+    output: Option<PathBuf>,
+
+    /// Begin a new file before it grows beyond this many mebibytes
+    #[arg(long, value_name = "MIB", requires = "output", value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    rotate_size: Option<u64>,
+
+    /// Begin a new file when it is this many seconds old, by the time of packets
+    #[arg(long, value_name = "SECONDS", requires = "output", value_parser = clap::value_parser!(i64).range(1..=31_622_400))]
+    rotate_seconds: Option<i64>,
+
+    /// Keep this many old files [default: all]
+    #[arg(long, value_name = "N", requires = "output")]
+    keep: Option<usize>,
+}
+
+impl OutputFile {
+    /// Where findings go.
+    fn open(&self, format: Option<Format>) -> Result<Output, Failure> {
+        let Some(path) = &self.output else {
+            let format = format.unwrap_or_else(Format::by_terminal);
+            return Ok(Output::Standard(format, Ok(())));
+        };
+        let rotation = Rotation {
+            bytes: self.rotate_size.map(|mebibytes| mebibytes << 20),
+            age: self.rotate_seconds.map(Span::from_seconds),
+            keep: self.keep,
+        };
+        let file = LineFile::open(path, rotation).map_err(|error| {
+            let sentence = format!("{} cannot be written: {error}", path.display());
+            Failure::new(Exit::Input, sentence)
+        })?;
+        Ok(Output::File(file))
+    }
+}
+
+impl Capture {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let config = Config::load(self.config.as_deref())
+            .map_err(|error| Failure::new(Exit::Usage, error))?;
+        let signals = Signals::listen().map_err(unsignalled)?;
+        let output = self.output.open(self.format)?;
+        let mut teller = Teller::new(output, config.clone(), self.config.clone(), &signals);
+        let report = |interface: &str, change: &_| tell(format_args!("{interface} {change}"));
+        let stop = signals.stop.clone();
+        let mut live = Live::open(&self.listen(), stop, report).map_err(unreadable)?;
+        self.give_up_rights(&config)?;
+        self.greet();
+        let outcome = self.follow(&config, &mut live, &mut teller, &signals.audit)?;
+        written(self.print_account(live.account(), &outcome))?;
+        let worst = teller.worst();
+        written(teller.finish())?;
+        Ok(self.exit(live.account(), worst))
+    }
+
+    fn give_up_rights(&self, config: &Config) -> Result<(), Failure> {
+        if self.no_sandbox {
+            return Ok(());
+        }
+        let mut keeps = Keeps {
+            user: self.user.as_deref(),
+            ..Keeps::default()
+        };
+        keeps.read_beside(self.config.as_deref());
+        keeps.read_beside(config.profile_path(self.config.as_deref()).as_deref());
+        keeps.write_beside(self.output.output.as_deref());
+        let given_up = rights::give_up(&keeps).map_err(|why| Failure::new(Exit::Usage, why))?;
+        if !self.quiet {
+            tell(given_up);
+        }
+        Ok(())
+    }
+
+    fn listen(&self) -> Listen {
+        let mut interfaces = self.interface.clone();
+        let mut seen = BTreeSet::new();
+        interfaces.retain(|name| seen.insert(name.clone()));
+        Listen {
+            interfaces,
+            filter: self.filter.clone(),
+            snaplen: self.snaplen,
+            buffer_bytes: self.buffer_size << 20,
+            promiscuous: !self.no_promiscuous,
+        }
+    }
+
+    fn follow(
+        &self,
+        config: &Config,
+        live: &mut Live,
+        by: &mut Teller,
+        audit: &AtomicBool,
+    ) -> Result<Outcome, Failure> {
+        let bar = progress_bar(self.quiet || io::stdout().is_terminal());
+        let outcome = pipeline::run(
+            live,
+            Run {
+                config,
+                workers: self
+                    .workers
+                    .map_or(config.pipeline.workers.count(), usize::from),
+                watch: None,
+                learn: false,
+                // A signal ends the source, which first gives what it has.
+                stop: &AtomicBool::new(false),
+                progress: &mut |progress| bar.set_position(progress.frames),
+                follow: Some(Following { by, audit }),
+            },
+        );
+        bar.finish_and_clear();
+        outcome.map_err(broken_off)
+    }
+
+    fn greet(&self) {
+        if !self.quiet {
+            tell(format_args!(
+                "listening to {}",
+                self.listen().interfaces.join(", ")
+            ));
+        }
+    }
+
+    fn print_account(&self, source: &SourceAccount, outcome: &Outcome) -> io::Result<()> {
+        if self.quiet {
+            account::trouble(&mut io::stderr(), source, &outcome.account)
+        } else {
+            account::write(&mut io::stderr(), source, &outcome.account)
+        }
+    }
+
+    fn exit(&self, source: &SourceAccount, worst: Option<Severity>) -> Exit {
+        if source.interfaces.iter().all(|i| i.lost.is_some()) {
+            Exit::Sensor
+        } else if self.fail_on.is_some() && worst >= self.fail_on {
+            Exit::Findings
+        } else {
+            Exit::Done
+        }
+    }
+}
