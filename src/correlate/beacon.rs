@@ -125,7 +125,7 @@ impl Beacons {
         seen: &Destinations,
         names: &Names,
     ) -> Vec<Evidence> {
-        let talk = self.talks.ended(end.id);
+        let talk = self.talks.ended(end.id, end.last_seen - session.opened);
         let scene = Scene {
             session,
             end,
@@ -320,7 +320,9 @@ impl Scene<'_> {
             (false, false) => {}
             (_, true) => weights.add("what is called is in the house", -3.5),
         }
-        weigh_rarity(weights, seen.rarity(server));
+        if seen.is_inside(client) {
+            weigh_rarity(weights, seen.rarity(server));
+        }
         let was_read = !end.quality.midstream && !end.quality.loss;
         weights.add_if(
             was_read && end.protocol.is_none() && end.traffic.client_bytes > 0,
@@ -624,6 +626,7 @@ mod tests {
         for number in 0..count {
             let flight = Flight {
                 flow: FlowId(1),
+                opened: Timestamp::from_parts(0, 0),
                 from: Side::Client,
                 client_bytes: sent,
                 server_bytes: sent,

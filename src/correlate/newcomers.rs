@@ -5,15 +5,8 @@ use crate::time::{Span, Timestamp};
 /// When the newest newcomers came, each found by a digest; of a few, the oldest gives way.
 #[derive(Debug)]
 pub struct Newcomers {
-    rows: Box<[[Newcomer; Self::ROW]]>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Newcomer {
-    /// 0 where there is none.
-    digest: u32,
-    /// The lowest bits of a time in milliseconds.
-    came: u32,
+    /// A digest, and the lowest bits of a time in milliseconds; 0 where there is none.
+    places: Box<[u64]>,
 }
 
 impl Newcomers {
@@ -22,41 +15,41 @@ impl Newcomers {
 
     /// Nobody came; about `cap` newcomers are remembered.
     pub fn new(cap: usize) -> Self {
-        let rows = cap.div_ceil(Self::ROW).max(1);
+        let places = cap.next_multiple_of(Self::ROW).max(Self::ROW);
         Self {
-            rows: vec![[Newcomer::default(); Self::ROW]; rows].into(),
+            places: vec![0; places].into(),
         }
     }
 
     /// Says when somebody came before, and forgets it; remembers who did not.
     pub fn meet(&mut self, digest: u64, now: Timestamp) -> Option<Timestamp> {
-        let (place, digest) = split(digest);
-        let place = place as usize % self.rows.len();
-        let row = self.rows.get_mut(place)?;
+        let (row, digest) = split(digest);
+        let digest = digest.max(1);
+        let rows = self.places.len() / Self::ROW;
+        let begins = row as usize % rows * Self::ROW;
+        let row = self.places.get_mut(begins..begins + Self::ROW)?;
         let millis = millis_of(now);
-        if let Some(known) = row.iter_mut().find(|known| known.digest == digest) {
-            let ago = millis.wrapping_sub(known.came);
-            *known = Newcomer::default();
+        if let Some(known) = row.iter_mut().find(|known| split(**known).0 == digest) {
+            let ago = millis.wrapping_sub(split(*known).1);
+            *known = 0;
             return Some(now - span_of(ago));
         }
-        let age = |known: &&mut Newcomer| match known.digest {
+        let age = |known: &&mut u64| match **known {
             0 => u32::MAX,
-            _ => millis.wrapping_sub(known.came) & LATER,
+            known => millis.wrapping_sub(split(known).1) & LATER,
         };
-        let oldest = row.iter_mut().max_by_key(age)?;
-        let came = millis;
-        *oldest = Newcomer { digest, came };
+        *row.iter_mut().max_by_key(age)? = u64::from(digest) << 32 | u64::from(millis);
         None
     }
 
     /// Bytes of memory for one newcomer.
-    pub const ENTRY_BYTES: usize = size_of::<Newcomer>();
+    pub const ENTRY_BYTES: usize = size_of::<u64>();
 }
 
-/// The row, and what is kept there.
+/// The upper half, and the lower one.
 #[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]
-fn split(digest: u64) -> (u32, u32) {
-    ((digest >> 32) as u32, (digest as u32).max(1))
+const fn split(both: u64) -> (u32, u32) {
+    ((both >> 32) as u32, both as u32)
 }
 
 #[expect(

@@ -368,16 +368,19 @@ impl Draft {
             one_sided: false,
             ..session.quality
         });
-        self.list(FlowLine::from(session));
+        self.list(session);
     }
 
     /// Lists a session; when the list is full, the last line goes to a server that is not in it yet.
-    fn list(&mut self, line: FlowLine) {
-        let fresh = self.flows.iter().all(|flow| flow.server != line.server);
+    fn list(&mut self, session: &Session) {
         if self.flows.len() < FLOWS_LISTED {
-            self.flows.push(line);
-        } else if let (true, Some(last)) = (fresh, self.flows.last_mut()) {
-            *last = line;
+            self.flows.push(session.into());
+            return;
+        }
+        let server = Party::at(session.server, session.transport);
+        let fresh = self.flows.iter().all(|flow| flow.server != server);
+        if let (true, Some(last)) = (fresh, self.flows.last_mut()) {
+            *last = session.into();
         }
     }
 
