@@ -22,14 +22,17 @@ use serde_json::Value;
 
 const HOPSCOPE: &str = env!("CARGO_BIN_EXE_hopscope");
 
-/// Each with Ethernet frames that fit the network: tagged twice, tunnelled, in fragments, through chains, and quiet.
-const CAPTURES: [&str; 6] = [
+/// Each with Ethernet frames that fit the network: tagged twice, tunnelled, nested, IPv6, and quiet.
+const CAPTURES: [&str; 9] = [
     "socks-proxy/hit-microsocks-noauth.pcap",
     "socks-proxy/hit-qinq.pcap",
     "socks-proxy/hit-reverse-socks.pcap",
     "reverse-shell/hit-awk.pcap",
     "http-connect-proxy/hit-nested.pcap",
     "http-forward-proxy/miss-ordinary-web.pcap",
+    "socks-proxy/hit-gre.pcap",
+    "socks-proxy/hit-vxlan.pcap",
+    "socks-proxy/hit-microsocks-ipv6.pcap",
 ];
 
 #[test]
