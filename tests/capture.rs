@@ -255,7 +255,15 @@ fn findings_go_to_a_file_that_may_be_moved_away() {
     let moved = file.with_file_name("moved");
     let name = file.to_str().unwrap().to_owned();
     let mut command = network.command(HOPSCOPE);
-    command.args(["capture", "-i", "hs1", "--output", &name]);
+    command.args([
+        "capture",
+        "--buffer-size",
+        "4",
+        "-i",
+        "hs1",
+        "--output",
+        &name,
+    ]);
     let mut sensor = Sensor::spawn(command);
     network.send(&capture(CAPTURES[0]), |_| "hs0");
     while std::fs::read_to_string(&file).unwrap().lines().count() < 2 {
@@ -331,7 +339,7 @@ impl Sensor {
     fn start(network: &Network, arguments: &[&str]) -> Self {
         let mut command = network.command(HOPSCOPE);
         command
-            .args(["capture", "--format", "json"])
+            .args(["capture", "--buffer-size", "4", "--format", "json"])
             .args(arguments);
         Self::spawn(command)
     }
