@@ -22,14 +22,17 @@ use serde_json::Value;
 
 const HOPSCOPE: &str = env!("CARGO_BIN_EXE_hopscope");
 
-/// Each with Ethernet frames that fit the network: tagged twice, tunnelled, in fragments, through chains, and quiet.
-const CAPTURES: [&str; 6] = [
+/// Each with Ethernet frames that fit the network: tagged twice, tunnelled, nested, IPv6, and quiet.
+const CAPTURES: [&str; 9] = [
     "socks-proxy/hit-microsocks-noauth.pcap",
     "socks-proxy/hit-qinq.pcap",
     "socks-proxy/hit-reverse-socks.pcap",
     "reverse-shell/hit-awk.pcap",
     "http-connect-proxy/hit-nested.pcap",
     "http-forward-proxy/miss-ordinary-web.pcap",
+    "socks-proxy/hit-gre.pcap",
+    "socks-proxy/hit-vxlan.pcap",
+    "socks-proxy/hit-microsocks-ipv6.pcap",
 ];
 
 #[test]
@@ -252,7 +255,15 @@ fn findings_go_to_a_file_that_may_be_moved_away() {
     let moved = file.with_file_name("moved");
     let name = file.to_str().unwrap().to_owned();
     let mut command = network.command(HOPSCOPE);
-    command.args(["capture", "-i", "hs1", "--output", &name]);
+    command.args([
+        "capture",
+        "--buffer-size",
+        "4",
+        "-i",
+        "hs1",
+        "--output",
+        &name,
+    ]);
     let mut sensor = Sensor::spawn(command);
     network.send(&capture(CAPTURES[0]), |_| "hs0");
     while std::fs::read_to_string(&file).unwrap().lines().count() < 2 {
@@ -328,7 +339,7 @@ impl Sensor {
     fn start(network: &Network, arguments: &[&str]) -> Self {
         let mut command = network.command(HOPSCOPE);
         command
-            .args(["capture", "--format", "json"])
+            .args(["capture", "--buffer-size", "4", "--format", "json"])
             .args(arguments);
         Self::spawn(command)
     }

@@ -196,6 +196,9 @@ fn tell_news(news: &News) {
         News::Failing(error) => tell(format_args!(
             "the output cannot be written: {error}; findings wait for it"
         )),
+        News::NotRotated(error) => tell(format_args!(
+            "the output cannot be rotated: {error}; findings go on into the old file"
+        )),
         News::Recovered(0) => tell("the output can be written again; nothing was lost"),
         News::Recovered(lost) => tell(format_args!(
             "the output can be written again; {lost} findings were lost"
