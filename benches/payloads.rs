@@ -8,6 +8,7 @@ use hopscope::facts::legs::Spoke;
 use hopscope::facts::{FlowId, PayloadSizes, Quality, Sent, SizeBin};
 use hopscope::profile::Profile;
 use hopscope::profile::learner::{Detail, Learner, Limits};
+use hopscope::profile::usual::Usual;
 use hopscope::time::Timestamp;
 
 const HOSTS: u32 = 100;
@@ -18,7 +19,7 @@ fn main() {
         .skip(1)
         .find_map(|argument| argument.parse().ok());
     let hours: u64 = hours.unwrap_or(300);
-    let mut payloads = Payloads::new(learn().payloads());
+    let mut payloads = Payloads::new(Usual::of(&learn(), []));
     let mut told = 0;
     for hour in LEARNED_HOURS..LEARNED_HOURS + hours {
         each_flow(hour, |flow, now| told += payloads.sizes(flow, now).len());

@@ -19,13 +19,14 @@ use crate::flow::table::Timeouts;
 use crate::pipeline::memory_bound;
 use crate::policy::Policy;
 use crate::policy::approvals::Approval;
-use crate::policy::groups::Group;
+use crate::policy::groups::{self, Group};
 use crate::policy::list::List;
 use crate::policy::networks::Networks;
 use crate::policy::prefix::Prefix;
 use crate::profile::Profile;
 use crate::profile::host::{Call, Host};
 use crate::profile::learner::{self, Detail, Learner};
+use crate::profile::usual::Usual;
 use crate::shard::{self, SHARDS, Shard};
 use crate::time::Span;
 use crate::toml_file::{self, Fault, FileError, TomlFile};
@@ -65,7 +66,7 @@ pub struct Config {
     known: Option<Profile>,
     /// What it says of payload sizes, where it is asked.
     #[serde(skip)]
-    payloads: Option<Profile>,
+    payloads: Option<Usual>,
 }
 
 /// Threads.
@@ -433,7 +434,9 @@ impl Config {
             let beside = path.parent().unwrap_or(Path::new(""));
             let known = Profile::load(&beside.join(profile), config.baseline.hosts.count())?;
             let asked = config.detectors.payload_anomaly.enabled;
-            config.payloads = known.payloads().filter(|_| asked);
+            config.payloads = asked
+                .then(|| Usual::of(&known, groups::addresses_of_roles(&config.groups)))
+                .flatten();
             config.known = Some(known.without_details());
         }
         Ok(config)
@@ -581,8 +584,9 @@ impl Config {
         let Some(known) = &self.payloads else {
             return 0;
         };
-        let windows = known.len() * Host::CALLS;
-        windows * (2 * Call::BYTES + Payloads::WINDOW_BYTES)
+        let learned = (known.len() + known.roles()) * Host::CALLS;
+        learned * 2 * Call::BYTES
+            + Payloads::most_windows(known) * Payloads::WINDOW_BYTES
             + Shard::measured_bound(self.shard_limits())
     }
 

@@ -5,6 +5,8 @@
 mod captures;
 #[path = "support/network.rs"]
 mod network;
+#[path = "support/scratch.rs"]
+mod scratch;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
@@ -15,6 +17,7 @@ use std::time::Duration;
 
 use network::Network;
 use rustix::process::{Pid, Signal, kill_process};
+use scratch::Scratch;
 use serde_json::Value;
 
 const HOPSCOPE: &str = env!("CARGO_BIN_EXE_hopscope");
@@ -139,6 +142,83 @@ fn a_sensor_without_interfaces_ends_with_what_it_found_and_4() {
 }
 
 #[test]
+fn signals_ask_for_the_account_and_for_the_configuration() {
+    let Some(network) = Network::make("signals") else {
+        return;
+    };
+    let scratch = Scratch::new("signals");
+    let config = scratch.file("site.toml", "");
+    let config = config.to_str().unwrap();
+    let mut sensor = Sensor::start(&network, &["-i", "hs1", "--config", config]);
+    network.send(&capture(CAPTURES[5]), |_| "hs0");
+    sensor.signal(Signal::USR1);
+    assert_eq!(sensor.message(), "hopscope: the account so far\n");
+    assert!(sensor.message().contains(" frames from 1 interface: "));
+    assert!(sensor.message().starts_with("hs1: "));
+
+    scratch.file("site.toml", "[flows]\nmaks = 1");
+    sensor.signal(Signal::HUP);
+    let told = sensor.message();
+    assert!(
+        told.starts_with("hopscope: the configuration stays as it was: "),
+        "{told}"
+    );
+    while !sensor.message().contains("did you mean `max`?") {}
+
+    scratch.file("site.toml", APPROVED);
+    sensor.signal(Signal::HUP);
+    while !sensor.message().contains("groups.ours.roles is ") {}
+    network.send(&capture(CAPTURES[0]), |_| "hs0");
+    let told = sensor.stop();
+    assert!(
+        told.output.contains("\"verdict\":\"approved\""),
+        "{}",
+        told.output
+    );
+}
+
+#[test]
+fn findings_go_to_a_file_that_may_be_moved_away() {
+    let Some(network) = Network::make("file") else {
+        return;
+    };
+    let scratch = Scratch::new("file");
+    let file = scratch.file("findings.jsonl", "");
+    let moved = file.with_file_name("moved");
+    let name = file.to_str().unwrap().to_owned();
+    let mut command = network.command(HOPSCOPE);
+    command.args(["capture", "-i", "hs1", "--output", &name]);
+    let mut sensor = Sensor::spawn(command);
+    network.send(&capture(CAPTURES[0]), |_| "hs0");
+    while std::fs::read_to_string(&file).unwrap().lines().count() < 2 {
+        thread::yield_now();
+    }
+    std::fs::rename(&file, &moved).unwrap();
+    sensor.signal(Signal::HUP);
+    network.send(&capture(CAPTURES[2]), |_| "hs0");
+    while !file.exists() {
+        thread::yield_now();
+    }
+    let told = sensor.stop();
+    assert_eq!(
+        (told.code, told.output.as_str()),
+        (0, ""),
+        "{}",
+        told.messages
+    );
+    let [file, moved] = [file, moved].map(|path| std::fs::read_to_string(path).unwrap());
+    assert_eq!(
+        moved.lines().map(status).collect::<Vec<_>>(),
+        ["new", "new"]
+    );
+    let all = last_findings(&(moved + &file));
+    let mut expected = [replayed(CAPTURES[0]), replayed(CAPTURES[2])].concat();
+    expected.sort_by_key(|finding| finding["id"].to_string());
+    let [all, expected] = [all, expected].map(|findings| ids(&findings));
+    assert_eq!(all, expected);
+}
+
+#[test]
 fn wrong_interfaces_and_filters_end_with_2() {
     let Some(network) = Network::make("wrong") else {
         return;
@@ -181,6 +261,10 @@ impl Sensor {
         command
             .args(["capture", "--format", "json"])
             .args(arguments);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -201,7 +285,8 @@ impl Sensor {
     /// The next line on standard error.
     fn message(&mut self) -> String {
         let mut line = String::new();
-        self.messages.read_line(&mut line).unwrap();
+        let read = self.messages.read_line(&mut line).unwrap();
+        assert!(read > 0, "the sensor has ended");
         line
     }
 
@@ -209,9 +294,13 @@ impl Sensor {
         &mut self.output
     }
 
-    fn stop(self) -> Told {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    fn stop(mut self) -> Told {
+        self.signal(Signal::TERM);
         self.wait()
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     fn wait(mut self) -> Told {
@@ -256,6 +345,11 @@ fn replayed(name: &str) -> Vec<Value> {
     last_findings(&String::from_utf8(output).unwrap())
 }
 
+fn ids(findings: &[Value]) -> Vec<String> {
+    let ids = findings.iter().map(|finding| finding["id"].to_string());
+    ids.collect()
+}
+
 fn status(line: &str) -> String {
     let finding: Value = serde_json::from_str(line).unwrap();
     finding["status"].as_str().unwrap().to_owned()
@@ -283,6 +377,21 @@ fn forget_times(value: &mut Value) {
         _ => {}
     }
 }
+
+const APPROVED: &str = r#"
+[[groups]]
+name = "ours"
+hosts = ["10.9.2.20"]
+roles = ["proxy"]
+
+[[approvals]]
+name = "the-way-out"
+relays = ["ours"]
+clients = ["10.0.0.0/8"]
+owner = "network team"
+reason = "people reach the web through it"
+expires = 2036-03-31
+"#;
 
 const TIMES: [&str; 6] = [
     "first_seen",

@@ -139,7 +139,9 @@ over what is not, `umac` AES-CTR with UMAC-64.
 ";
 
 const SSH_ORDINARY: &str = "
-And what was found where nothing is carried: connections that were opened, and alarms.
+And what was found where nothing is carried: connections that were opened, and alarms. Over ordinary sessions that are made
+and not kept (`testdata/pcaps/make/ssh-ordinary.sh`: typing, commands, scp, sftp, rsync, git, twenty sessions in one connection, an
+agent that is forwarded, five ciphers in turn) there were none in 1,080 of OpenSSH 9.2 and none in 1,560 of OpenSSH 10.0.
 
 | implementation, cipher, use | connections | alarms |
 |---|---|---|

@@ -4,8 +4,9 @@
 use std::sync::atomic::AtomicBool;
 
 use hopscope::config::Config;
-use hopscope::finding::Status;
-use hopscope::pipeline::{self, Run};
+use hopscope::finding::{Finding, Status};
+use hopscope::pipeline::{self, Account, Follow, Following, Run};
+use hopscope::policy::Policy;
 use hopscope::source::{
     Arrival, Captures, Frame, Inputs, Missed, Source, SourceAccount, SourceError,
 };
@@ -67,9 +68,36 @@ impl Source for ThenSilence {
     }
 }
 
+/// What a run told while it went on.
+#[derive(Default)]
+struct Lines {
+    told: Vec<(&'static str, Status, bool)>,
+    accounts: usize,
+    now: Timestamp,
+}
+
+impl Follow for Lines {
+    fn finding(&mut self, finding: &Finding) {
+        self.told
+            .push((finding.detector, finding.status, finding.quality.loss));
+    }
+
+    fn account(&mut self, source: &SourceAccount, account: &Account) {
+        assert!(account.frames.holds() && account.frames.frames == source.frames);
+        assert_eq!(account.shards.flows > 0, account.frames.decoded > 0);
+        self.accounts += 1;
+    }
+
+    fn round(&mut self, now: Timestamp) -> Option<Policy> {
+        assert!(now >= self.now);
+        self.now = now;
+        None
+    }
+}
+
 /// The lines that are told: detector, status, and whether frames were lost.
 fn lines(mut source: ThenSilence, workers: usize) -> Vec<(&'static str, Status, bool)> {
-    let mut lines = Vec::new();
+    let mut lines = Lines::default();
     let run = Run {
         config: &Config::default(),
         workers,
@@ -77,13 +105,15 @@ fn lines(mut source: ThenSilence, workers: usize) -> Vec<(&'static str, Status, 
         learn: false,
         stop: &AtomicBool::new(false),
         progress: &mut |_| {},
-        follow: Some(&mut |finding| {
-            lines.push((finding.detector, finding.status, finding.quality.loss));
+        follow: Some(Following {
+            by: &mut lines,
+            audit: &AtomicBool::new(true),
         }),
     };
     let outcome = pipeline::run(&mut source, run).unwrap();
     assert!(outcome.findings.is_empty());
-    lines
+    assert_eq!(lines.accounts, 1);
+    lines.told
 }
 
 #[test]

@@ -34,7 +34,7 @@ const MAY_NAME: &str = "
 
 /// What stands in these modules and nowhere else: the doors to the machine, and the types of other people's libraries.
 const ONLY_IN: &str = "
-    std::fs                source toml_file check command
+    std::fs                source sink toml_file check command
     std::io::stdin         source command
     std::io::stdout        command
     std::io::stderr        command

@@ -63,6 +63,7 @@ impl Expectations {
     pub fn of(findings: &[Found]) -> Self {
         let nothing = Self {
             all: Vec::new(),
+            config: None,
             preface: PREFACE.to_owned(),
         };
         let mut all = nothing.blessed(findings).all;
@@ -95,6 +96,7 @@ impl Expectations {
         all.sort_by_key(|expectation| expectation.form);
         Self {
             all,
+            config: self.config.clone(),
             preface: self.preface.clone(),
         }
     }
@@ -102,6 +104,13 @@ impl Expectations {
     /// The text of a file that says the same.
     pub fn to_toml(&self) -> String {
         let mut text = self.preface.clone();
+        if let Some(config) = &self.config {
+            let _ = writeln!(
+                text,
+                "config = {}",
+                inline(&config.to_string_lossy().into())
+            );
+        }
         let of = |form| move |expectation: &&Expectation| expectation.form == form;
         for expectation in self.all.iter().filter(of(Form::MaxFindings)) {
             let most = expectation.count.most.unwrap_or(u64::MAX);
@@ -203,6 +212,7 @@ mod tests {
     #[test]
     fn what_is_written_reads_the_same() {
         let text = r#"# Why it is expected.
+config = "site.toml"
 max-findings = 3
 
 [[checks]]

@@ -20,9 +20,17 @@ impl Case {
     ///
     /// If the capture cannot be read, or its expectations not be written.
     pub(super) fn check(self, config: &Config, mode: Mode) -> Result<Checked, CheckError> {
-        let (findings, cut) = replay(&self.capture, config)?;
+        let written = self.expectations().and_then(|written| {
+            let own = self.own_config(&written)?;
+            Ok((written, own))
+        });
+        let (written, own) = match written {
+            Ok((written, own)) => (Ok(written), own),
+            Err(unusable) => (Err(unusable), None),
+        };
+        let (findings, cut) = replay(&self.capture, own.as_ref().unwrap_or(config))?;
         let mut blessing = None;
-        let outcome = match (self.expectations(), mode) {
+        let outcome = match (written, mode) {
             (Ok(written), _) if is_met(&written, &findings) => Ok(written),
             (Ok(written), Mode::Bless) => {
                 let new = written.blessed(&findings);
@@ -54,6 +62,13 @@ impl Case {
             return Err(Unusable::Missing(self.expectations.clone()));
         }
         Ok(Expectations::load(&self.expectations)?)
+    }
+
+    /// The configuration that the expectations name.
+    fn own_config(&self, written: &Expectations) -> Result<Option<Config>, Unusable> {
+        let beside = self.expectations.parent().unwrap_or(Path::new(""));
+        let path = written.config.as_ref().map(|path| beside.join(path));
+        Ok(path.map(|path| Config::load(Some(&path))).transpose()?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Expectations: how many findings of which kind there must be, as they are written beside a capture.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -143,6 +143,8 @@ impl fmt::Display for Count {
 pub struct Expectations {
     /// What is expected, in the order of [`Form`] and then as it was written.
     pub all: Vec<Expectation>,
+    /// The configuration that the capture is read with, beside the file; else that of the whole check.
+    pub config: Option<PathBuf>,
     /// The lines of comment that the file begins with.
     pub preface: String,
 }
@@ -176,6 +178,7 @@ struct Written(Keys);
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Keys {
+    config: Option<PathBuf>,
     max_findings: Option<Spanned<u64>>,
     #[serde(default)]
     absent: Vec<Spanned<Match>>,
@@ -198,6 +201,7 @@ impl TryFrom<Keys> for Written {
 impl Written {
     fn read(self, text: &str) -> Expectations {
         let Keys {
+            config,
             max_findings,
             absent,
             checks,
@@ -217,6 +221,7 @@ impl Written {
         });
         Expectations {
             all: checks.chain(absent).chain(most).collect(),
+            config,
             preface: preface(text),
         }
     }

@@ -356,7 +356,7 @@ impl Ordered {
 
     /// How often a host came that is not watched because too many are.
     pub fn hosts_unwatched(&self) -> u64 {
-        self.new_relays.hosts_unwatched()
+        self.new_relays.hosts_unwatched() + self.payloads.refused()
     }
 
     /// Gives all findings, in the order they were raised (where they are told as it goes, those with news), and what was learned of hosts.

@@ -37,6 +37,7 @@ use crate::facts::{FlowEnd, FlowId, PayloadSizes};
 use crate::profile::Profile;
 use crate::profile::host::{Host, Listener};
 use crate::profile::learner::{Detail, Learner, Limits, Told};
+use crate::profile::usual::Usual;
 use crate::time::{Span, Timestamp};
 
 /// Holds relays against what is known of their hosts, and learns of hosts.
@@ -63,7 +64,7 @@ pub struct Watch {
     /// What relays are held against; `None` where nobody asks.
     pub baseline: Option<Baseline>,
     /// What payload sizes are held against; `None` where nobody asks, or nobody knows.
-    pub payloads: Option<Profile>,
+    pub payloads: Option<Usual>,
     /// Whether a profile is wanted when the run is over.
     pub learns: bool,
     /// The addresses of hosts that are watched.

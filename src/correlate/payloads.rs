@@ -5,8 +5,9 @@
 //! ## Sees
 //!
 //! The payload sizes of the sessions that a host opens, by the port it calls, hour by hour, held against what `hopscope
-//! learn` wrote of that host and port (`baseline.profile`). Each flow is one observation, however long it is. Without a
-//! profile that tells of payload sizes nothing is counted.
+//! learn` wrote of that host and port (`baseline.profile`), or of the hosts that have a role in common with it (`groups`)
+//! where it was not learned itself. Each flow is one observation, however long it is. Without a profile that tells of
+//! payload sizes nothing is counted.
 //!
 //! ## Means
 //!
@@ -19,7 +20,7 @@
 //! ## Quiet when
 //!
 //! There are less than 30 flows in the hour or in the profile; known kinds of sessions come in another mix; another host
-//! that calls the port has much of the same new sizes in the same hour, which is an update.
+//! of the same role that calls the port has much of the same new sizes in the same hour, which is an update.
 //!
 //! ## Misses
 //!
@@ -31,17 +32,20 @@ use std::net::IpAddr;
 
 use crate::evidence::{Certainty, Drift, Evidence, Fit, Says, Session};
 use crate::facts::PayloadSizes;
-use crate::profile::Profile;
 use crate::profile::few::Merge;
 use crate::profile::fit::News;
-use crate::profile::host::{Call, Port};
+use crate::profile::host::{Call, Host, Port};
+use crate::profile::usual::Usual;
 use crate::time::Timestamp;
 
 /// Holds the payload sizes of each hour against what was learned.
 #[derive(Debug, Default)]
 pub struct Payloads {
-    usual: Option<Profile>,
+    usual: Option<Usual>,
     hour: i64,
+    /// Hosts and ports of an hour, at most.
+    cap: usize,
+    refused: u64,
     /// In the order of ports, so that peers stand together.
     windows: BTreeMap<(Port, IpAddr), Window>,
 }
@@ -55,8 +59,9 @@ struct Window {
 
 impl Payloads {
     /// Nothing seen; `usual` is what was learned, if anything.
-    pub fn new(usual: Option<Profile>) -> Self {
+    pub fn new(usual: Option<Usual>) -> Self {
         Self {
+            cap: usual.as_ref().map_or(0, Self::most_windows),
             usual,
             ..Self::default()
         }
@@ -80,7 +85,10 @@ impl Payloads {
         let windows: Vec<_> = std::mem::take(&mut self.windows).into_iter().collect();
         let moved = windows.iter().filter_map(|(key, window)| {
             let (drift, news) = self.drift(*key, window)?;
-            let is_peer = |(port, ip): &(Port, IpAddr)| *port == key.0 && *ip != key.1;
+            let usual = self.usual.as_ref()?;
+            let is_peer = |(port, ip): &(Port, IpAddr)| {
+                *port == key.0 && *ip != key.1 && usual.are_peers(*ip, key.1)
+            };
             let peers = windows.iter().filter(|(other, _)| is_peer(other));
             let mut peers =
                 peers.filter_map(|(other, window)| self.news(*other, window, drift.sent));
@@ -97,6 +105,10 @@ impl Payloads {
         if self.usual_of(key).is_none() {
             return;
         }
+        if self.windows.len() >= self.cap && !self.windows.contains_key(&key) {
+            self.refused += 1;
+            return;
+        }
         let window = self.windows.entry(key).or_insert_with(|| Window {
             session: Session::from(flow),
             call: Call::default(),
@@ -106,8 +118,18 @@ impl Payloads {
     }
 
     fn usual_of(&self, (port, ip): (Port, IpAddr)) -> Option<&Call> {
-        let host = self.usual.as_ref()?.host(ip.into())?;
-        host.calls.get(&port)
+        self.usual.as_ref()?.call(port, ip)
+    }
+
+    /// How many flows came of hosts that found no room in their hour.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Hosts and ports that are looked at in an hour, at most.
+    pub fn most_windows(usual: &Usual) -> usize {
+        let strangers = if usual.roles() > 0 { STRANGERS } else { 0 };
+        (usual.len() + strangers) * Host::CALLS
     }
 
     /// How a host moved away from what it used to send or be sent, if it did, and what of that is new.
@@ -158,6 +180,9 @@ fn evidence(drift: Drift, window: &Window) -> Evidence {
 }
 
 const HOUR: i64 = 3_600;
+
+/// Hosts that were not learned and are held against their peers.
+const STRANGERS: usize = 1_024;
 
 /// Flows from which on a shape says something.
 const FLOWS: f64 = 30.0;
@@ -216,8 +241,11 @@ mod tests {
         }
     }
 
-    /// What was learned of three hosts that did the usual.
-    fn learned() -> Profile {
+    /// The first and last host of each role.
+    type Roles<'a> = &'a [(u8, u8)];
+
+    /// What was learned of three hosts that did the usual, where these roles are.
+    fn learned(roles: Roles<'_>) -> Usual {
         let everywhere = endpoint("0.0.0.0:0").address..=endpoint("255.255.255.255:0").address;
         let limits = Limits {
             hosts: 8,
@@ -228,7 +256,9 @@ mod tests {
             let sizes = USUAL.iter().cycle().take(200);
             sizes.for_each(|size| learner.sizes(&flow(host, *size)));
         }
-        learner.into_profile().payloads().unwrap()
+        let host = |number: u8| endpoint(&format!("10.0.0.{number}:0")).address;
+        let roles = roles.iter().map(|&(from, to)| vec![host(from)..=host(to)]);
+        Usual::of(&learner.into_profile(), roles).unwrap()
     }
 
     /// A host, its flows, and the payload sizes of them in turn.
@@ -236,7 +266,12 @@ mod tests {
 
     /// What is told of an hour in which hosts send payloads of these sizes, so many each.
     fn told(hosts: &[Hour<'_>]) -> Vec<Drift> {
-        let mut payloads = Payloads::new(Some(learned()));
+        told_among(&[], hosts)
+    }
+
+    /// The same where there are roles.
+    fn told_among(roles: Roles<'_>, hosts: &[Hour<'_>]) -> Vec<Drift> {
+        let mut payloads = Payloads::new(Some(learned(roles)));
         for (host, flows, sizes) in hosts {
             for size in sizes.iter().cycle().take(*flows) {
                 assert!(
@@ -273,6 +308,35 @@ mod tests {
     }
 
     #[test]
+    fn hosts_of_a_role_are_held_against_each_other() {
+        const NEW: &[u32] = &[5_000, 9_000];
+        let both: &[Hour<'_>] = &[(1, 100, NEW), (2, 100, NEW)];
+        let stranger: &[Hour<'_>] = &[(9, 100, NEW)];
+        let cases: [(Roles<'_>, &[Hour<'_>], usize, &str); 7] = [
+            (&[(1, 3)], both, 0, "an update of a role"),
+            (&[(1, 1), (2, 3)], both, 2, "of different roles"),
+            (&[(1, 1)], both, 2, "one has a role"),
+            (&[(1, 1), (1, 2)], both, 0, "one role of two in common"),
+            (&[(1, 9)], stranger, 1, "not as its peers"),
+            (&[(1, 9)], &[(9, 100, &USUAL)], 0, "as its peers"),
+            (&[(8, 9)], stranger, 0, "no peer was learned"),
+        ];
+        for (roles, hosts, count, what) in cases {
+            assert_eq!(told_among(roles, hosts).len(), count, "{what}");
+        }
+    }
+
+    #[test]
+    fn more_hosts_than_there_is_room_for_are_counted() {
+        let mut payloads = Payloads::new(Some(learned(&[])));
+        payloads.cap = 2;
+        for host in [1, 2, 3, 1, 3] {
+            payloads.sizes(&flow(host, 64), Timestamp::MIN);
+        }
+        assert_eq!((payloads.windows.len(), payloads.refused()), (2, 2));
+    }
+
+    #[test]
     fn what_wraps_every_payload_is_named() {
         for (more, framing) in [
             (22, "TLS records"),
@@ -288,7 +352,7 @@ mod tests {
 
     #[test]
     fn each_hour_is_judged_when_the_next_begins() {
-        let mut payloads = Payloads::new(Some(learned()));
+        let mut payloads = Payloads::new(Some(learned(&[])));
         let hour = |hour: i64| Timestamp::from_parts(hour * HOUR, 0);
         for _ in 0..40 {
             assert!(payloads.sizes(&flow(1, 9_000), hour(5)).is_empty());

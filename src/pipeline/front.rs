@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrayvec::ArrayVec;
 
-use super::{Account, Progress};
+use super::{Account, Audit, Progress};
 use crate::config::Config;
 use crate::decode::{Datagram, Decoder, FrameCounts, Outcome, Segment, straight};
 use crate::shard::{Moment, Route, ShardCounts};
@@ -37,6 +37,8 @@ pub(super) struct Round {
     pub(super) now: Timestamp,
     /// When frames were lost before they came here, since the round before.
     pub(super) missed: Option<Missed>,
+    /// Whether the account is asked for here.
+    pub(super) audit: bool,
 }
 
 /// How far a step of the front went.
@@ -54,6 +56,8 @@ pub(super) enum Step {
 pub(super) struct Front<'a, S> {
     source: &'a mut S,
     stop: &'a AtomicBool,
+    /// Set when the account is asked for.
+    pub(super) audit: Option<&'a AtomicBool>,
     decoder: Decoder,
     counts: FrameCounts,
     clock: Timestamp,
@@ -66,6 +70,7 @@ impl<'a, S: Source> Front<'a, S> {
         Self {
             source,
             stop,
+            audit: None,
             decoder: Decoder::new(config.fragment_limits()),
             counts: FrameCounts::default(),
             clock: Timestamp::MIN,
@@ -148,6 +153,9 @@ impl<'a, S: Source> Front<'a, S> {
         Round {
             now: self.clock,
             missed: self.source.take_missed(),
+            audit: self
+                .audit
+                .is_some_and(|asked| asked.swap(false, Ordering::Relaxed)),
         }
     }
 
@@ -159,7 +167,15 @@ impl<'a, S: Source> Front<'a, S> {
         }
     }
 
-    pub(super) fn account(self, shards: ShardCounts) -> Account {
+    /// The present account, but for what others count.
+    pub(super) fn audit(&self, shards: ShardCounts) -> Audit {
+        Audit {
+            source: self.source.account().clone(),
+            account: self.account(shards),
+        }
+    }
+
+    pub(super) fn account(&self, shards: ShardCounts) -> Account {
         Account {
             frames: self.counts,
             fragments: *self.decoder.fragment_counts(),

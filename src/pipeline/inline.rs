@@ -20,6 +20,9 @@ pub(super) fn run<S: Source>(
         let round = front.advance();
         shards.advance(round.now);
         stage.take(&mut shards.events, round);
+        if round.audit {
+            stage.audit(front.audit(shards.counts()));
+        }
         (run.progress)(front.progress());
         if step == Step::Over {
             let counts = shards.finish(round.now);
@@ -69,9 +72,15 @@ impl Shards {
     }
 
     fn finish(&mut self, now: Timestamp) -> ShardCounts {
-        let mut counts = ShardCounts::default();
         for shard in &mut self.shards {
             shard.finish(now, &mut self.events);
+        }
+        self.counts()
+    }
+
+    fn counts(&self) -> ShardCounts {
+        let mut counts = ShardCounts::default();
+        for shard in &self.shards {
             counts.add(shard.counts());
         }
         counts

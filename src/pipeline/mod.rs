@@ -19,7 +19,8 @@ use crate::finding::Finding;
 use crate::policy::Policy;
 use crate::profile::Profile;
 use crate::shard::{Event, Report, ShardCounts, Watch};
-use crate::source::{Source, SourceError};
+use crate::source::{Source, SourceAccount, SourceError};
+use crate::time::Timestamp;
 use front::{Front, Round};
 
 /// What a run is given besides its captures.
@@ -36,12 +37,29 @@ pub struct Run<'a> {
     pub stop: &'a AtomicBool,
     /// Called now and then with how far the run is.
     pub progress: &'a mut dyn FnMut(Progress),
-    /// Takes findings while the run goes on, each as new, updated and closed; where there is none, all wait for its end.
-    pub follow: Option<Follow<'a>>,
+    /// Who is told of findings while the run goes on; where there is nobody, all wait for its end.
+    pub follow: Option<Following<'a>>,
 }
 
-/// Takes findings while a run goes on.
-pub type Follow<'a> = &'a mut (dyn FnMut(Finding) + Send);
+/// Who follows a run, and how it is asked for its account.
+pub struct Following<'a> {
+    /// Who follows.
+    pub by: &'a mut dyn Follow,
+    /// Set from outside to have the present account told.
+    pub audit: &'a AtomicBool,
+}
+
+/// Somebody who is told of a run while it goes on.
+pub trait Follow: Send {
+    /// Takes a finding: as new, with its news, or closed.
+    fn finding(&mut self, finding: &Finding);
+
+    /// Takes the present account, where it was asked for.
+    fn account(&mut self, source: &SourceAccount, account: &Account);
+
+    /// Takes that time has come so far. The policy that it may give judges from here on.
+    fn round(&mut self, now: Timestamp) -> Option<Policy>;
+}
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug)]
@@ -136,7 +154,12 @@ pub enum RunError {
 /// capture is no error: it is told in the account.
 pub fn run<S: Source>(source: &mut S, mut run: Run<'_>) -> Result<Outcome, RunError> {
     let mut front = Front::new(source, run.config, run.stop);
-    let stage = Stage::new(run.config, run.learn, run.follow.take());
+    let (follow, audit) = match run.follow.take() {
+        Some(following) => (Some(following.by), Some(following.audit)),
+        None => (None, None),
+    };
+    front.audit = audit;
+    let stage = Stage::new(run.config, run.learn, follow);
     let (found, shards) = if run.workers == 0 {
         inline::run(&mut front, stage, run)?
     } else {
@@ -177,7 +200,7 @@ struct Stage<'a> {
 /// Where findings go: to who follows the run, or to those that were found.
 struct Outlet<'a> {
     policy: Policy,
-    follow: Option<Follow<'a>>,
+    follow: Option<&'a mut dyn Follow>,
     found: Found,
 }
 
@@ -187,15 +210,28 @@ impl Outlet<'_> {
         for mut finding in findings {
             self.policy.judge(&mut finding);
             match &mut self.follow {
-                Some(follow) => follow(finding),
+                Some(follow) => follow.finding(&finding),
                 None => self.found.findings.push(finding),
             }
         }
     }
+
+    fn round(&mut self, now: Timestamp) {
+        let policy = self.follow.as_mut().and_then(|follow| follow.round(now));
+        if let Some(policy) = policy {
+            self.policy = policy;
+        }
+    }
+}
+
+/// The present account.
+struct Audit {
+    source: SourceAccount,
+    account: Account,
 }
 
 impl<'a> Stage<'a> {
-    fn new(config: &Config, learn: bool, follow: Option<Follow<'a>>) -> Self {
+    fn new(config: &Config, learn: bool, follow: Option<&'a mut dyn Follow>) -> Self {
         let mut ordered = Ordered::new(config.correlation_limits(), config.host_watch(learn));
         if follow.is_some() {
             ordered.tell_as_it_goes(config.pace());
@@ -245,6 +281,19 @@ impl<'a> Stage<'a> {
             self.ordered.take_displaced()
         };
         self.outlet.give(due);
+        self.outlet.round(round.now);
+    }
+
+    /// Tells the present account.
+    fn audit(&mut self, audit: Audit) {
+        let Audit {
+            source,
+            mut account,
+        } = audit;
+        account.hosts_unwatched = self.ordered.hosts_unwatched();
+        if let Some(follow) = &mut self.outlet.follow {
+            follow.account(&source, &account);
+        }
     }
 
     fn finish(self) -> Found {

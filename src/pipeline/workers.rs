@@ -9,7 +9,7 @@ use arrayvec::ArrayVec;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::front::{AT_ONCE, Front, Round, Sighting, Step};
-use super::{BATCH_FRAMES, Found, Run, RunError, Stage};
+use super::{Audit, BATCH_FRAMES, Found, Run, RunError, Stage};
 use crate::decode::Segment;
 use crate::flow::nonces::NonceKey;
 use crate::shard::{Event, Moment, Place, Route, SHARDS, Shard, ShardCounts};
@@ -51,8 +51,9 @@ fn pump<S: Source, L: Lane>(
             inlets.push(inlet);
             outlets.push(outlet);
         }
-        let merging = scope.spawn(move || merge(&outlets, stage));
-        let read = read(front, run, inlets, &spare);
+        let (audits, audited) = bounded(QUEUED + 2);
+        let merging = scope.spawn(move || merge(&outlets, &audited, stage));
+        let read = read(front, run, inlets, &spare, &audits);
         let merged = merging.join();
         let alive = threads.into_iter().map(|t| t.join()).all(|t| t.is_ok());
         read?;
@@ -75,7 +76,8 @@ trait Lane: Send {
     );
     fn place_of(&self, route: &Route) -> Option<Place>;
     fn advance(&mut self, now: Timestamp, out: &mut Vec<Event>);
-    fn finish(&mut self, now: Timestamp, out: &mut Vec<Event>) -> ShardCounts;
+    fn finish(&mut self, now: Timestamp, out: &mut Vec<Event>);
+    fn counts(&self) -> ShardCounts;
 }
 
 impl Lane for Shard {
@@ -98,9 +100,12 @@ impl Lane for Shard {
         Shard::advance(self, now, out);
     }
 
-    fn finish(&mut self, now: Timestamp, out: &mut Vec<Event>) -> ShardCounts {
+    fn finish(&mut self, now: Timestamp, out: &mut Vec<Event>) {
         Shard::finish(self, now, out);
-        self.counts()
+    }
+
+    fn counts(&self) -> ShardCounts {
+        Shard::counts(self)
     }
 }
 
@@ -165,7 +170,9 @@ impl Batch {
 struct Made {
     events: Vec<Event>,
     end: Round,
-    /// At the end of the run: what its shards counted.
+    /// The round ends the run.
+    last: bool,
+    /// At the end of the run, and where the account is asked for: what its shards counted.
     counts: Option<ShardCounts>,
 }
 
@@ -174,6 +181,7 @@ fn read<S: Source>(
     run: &mut Run<'_>,
     inlets: Vec<Sender<Batch>>,
     spare: &Receiver<Batch>,
+    audits: &Sender<Audit>,
 ) -> Result<(), RunError> {
     let mut last = false;
     while !last {
@@ -188,7 +196,9 @@ fn read<S: Source>(
                 break;
             }
         }
-        let end = front.advance();
+        let mut end = front.advance();
+        // Where the account was asked for more often than it can be told, it is told less often.
+        end.audit = end.audit && audits.try_send(front.audit(ShardCounts::default())).is_ok();
         for (mut batch, inlet) in round.into_iter().zip(&inlets) {
             batch.end = end;
             batch.last = last;
@@ -223,13 +233,19 @@ fn work<L: Lane>(
         for lane in &mut lanes {
             lane.advance(batch.end.now, &mut events);
         }
-        let end = batch.end;
-        let counts = batch.last.then(|| finish(&mut lanes, end.now, &mut events));
+        let (end, last) = (batch.end, batch.last);
+        if last {
+            lanes
+                .iter_mut()
+                .for_each(|lane| lane.finish(end.now, &mut events));
+        }
+        let counts = (last || end.audit).then(|| counts_of(&lanes));
         batch.clear();
         let _ = recycled.try_send(batch);
         let made = Made {
             events,
             end,
+            last,
             counts,
         };
         if rounds.send(made).is_err() {
@@ -253,36 +269,39 @@ fn take<L: Lane>(lanes: &mut [L], segments: &[Packed], bytes: &[u8], events: &mu
     }
 }
 
-fn finish<L: Lane>(lanes: &mut [L], now: Timestamp, events: &mut Vec<Event>) -> ShardCounts {
+fn counts_of<L: Lane>(lanes: &[L]) -> ShardCounts {
     let mut counts = ShardCounts::default();
-    for lane in lanes {
-        counts.add(lane.finish(now, events));
-    }
+    lanes.iter().for_each(|lane| counts.add(lane.counts()));
     counts
 }
 
 /// Puts the rounds of all workers together. A worker that hangs up before its last round has died.
 fn merge(
     outlets: &[Receiver<Made>],
+    audits: &Receiver<Audit>,
     mut stage: Stage<'_>,
 ) -> Result<(Found, ShardCounts), RunError> {
-    let mut total = ShardCounts::default();
     let mut events = Vec::new();
-    let mut last = false;
-    while !last {
-        let mut end = Round::default();
+    loop {
+        let (mut end, mut last) = (Round::default(), false);
+        let mut counts = ShardCounts::default();
         for outlet in outlets {
             let made = outlet.recv().map_err(|_| RunError::WorkerDied)?;
             events.extend(made.events);
-            end = made.end;
-            if let Some(counts) = made.counts {
-                total.add(counts);
-                last = true;
-            }
+            (end, last) = (made.end, made.last);
+            made.counts.into_iter().for_each(|made| counts.add(made));
         }
         stage.take(&mut events, end);
+        if end.audit
+            && let Ok(mut audit) = audits.recv()
+        {
+            audit.account.shards = counts;
+            stage.audit(audit);
+        }
+        if last {
+            return Ok((stage.finish(), counts));
+        }
     }
-    Ok((stage.finish(), total))
 }
 
 /// An upper bound of the bytes of memory that the batches of this many workers hold.
@@ -349,8 +368,11 @@ mod tests {
             self.meet(Death::Advance);
         }
 
-        fn finish(&mut self, _: Timestamp, _: &mut Vec<Event>) -> ShardCounts {
+        fn finish(&mut self, _: Timestamp, _: &mut Vec<Event>) {
             self.meet(Death::Finish);
+        }
+
+        fn counts(&self) -> ShardCounts {
             ShardCounts {
                 flows: self.segments,
                 ..ShardCounts::default()

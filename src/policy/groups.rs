@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
@@ -10,6 +11,7 @@ use super::list::List;
 use super::networks::{Networks, Place};
 use super::prefix::Prefix;
 use super::roles::Role;
+use crate::decode::Address;
 
 /// Hosts that belong together: at these addresses, in these VLANs, or both where both are given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,10 +57,28 @@ impl Group {
         self.roles().any(|other| other == role)
     }
 
+    /// The addresses of its hosts, in whatever VLAN.
+    fn addresses(&self) -> impl Iterator<Item = RangeInclusive<Address>> {
+        self.hosts
+            .iter()
+            .flat_map(List::iter)
+            .map(Prefix::addresses)
+    }
+
     /// The roles of its hosts.
     pub fn roles(&self) -> impl Iterator<Item = Role> {
         self.roles.iter().flat_map(List::iter).copied()
     }
+}
+
+/// The addresses of each role that a group has. A VLAN alone tells of no address.
+pub fn addresses_of_roles(groups: &[Group]) -> impl Iterator<Item = Vec<RangeInclusive<Address>>> {
+    let of = |role: Role| {
+        let groups = groups.iter().filter(move |group| group.has_role(role));
+        groups.flat_map(Group::addresses).collect::<Vec<_>>()
+    };
+    let all = Role::ALL.into_iter().map(of);
+    all.filter(|addresses| !addresses.is_empty())
 }
 
 /// A host as it was seen.

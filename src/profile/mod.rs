@@ -11,6 +11,7 @@ pub mod host;
 pub mod learner;
 mod ranges;
 pub mod shape;
+pub mod usual;
 pub mod words;
 
 use std::collections::BTreeMap;

@@ -3,4 +3,5 @@
 pub mod account;
 pub mod explain;
 pub mod jsonl;
+pub mod rotation;
 pub mod text;

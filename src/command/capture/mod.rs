@@ -1,26 +1,34 @@
 //! `hopscope capture`: findings from the network, as they are raised.
 
-use std::io::{self, IsTerminal, Write};
-use std::os::unix::net::UnixStream;
+mod reload;
+mod signals;
+mod teller;
+
+use std::collections::BTreeSet;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 
-use super::replay::{Format, broken_off, progress_bar, stop_by_signal, unreadable, unsignalled};
+use super::replay::{Format, broken_off, progress_bar, unreadable, unsignalled};
 use super::{Exit, Failure, written};
 use crate::config::Config;
-use crate::finding::{Finding, Severity};
-use crate::pipeline::{self, Outcome, Run};
-use crate::sink::{account, jsonl, text};
-use crate::source::live::{Change, Listen, Stop};
+use crate::finding::Severity;
+use crate::pipeline::{self, Following, Outcome, Run};
+use crate::sink::account;
+use crate::sink::rotation::{LineFile, Rotation};
+use crate::source::live::Listen;
 use crate::source::{Live, Source, SourceAccount};
+use crate::time::Span;
+use signals::Signals;
+use teller::{Output, Teller, tell};
 
 /// Find relays on the network, while it happens
 ///
 /// Listens to one or several interfaces, such as that behind a mirror port, and never sends. Each finding is told as new,
-/// with its news, and closed. Ctrl-C and SIGTERM end it with what was found, and an account of every frame.
+/// with its news, and closed. Ctrl-C and SIGTERM end it with what was found, and an account of every frame. SIGUSR1 prints the
+/// account so far; SIGHUP reads the configuration again and opens the output anew.
 #[derive(Debug, Args)]
 pub(super) struct Capture {
     /// Interface to listen to; may be given several times
@@ -47,6 +55,9 @@ pub(super) struct Capture {
     #[arg(long, short)]
     format: Option<Format>,
 
+    #[command(flatten)]
+    output: OutputFile,
+
     /// Exit with 1 if a finding was at or above this severity
     #[arg(long, value_name = "SEVERITY")]
     fail_on: Option<Severity>,
@@ -64,30 +75,67 @@ pub(super) struct Capture {
     quiet: bool,
 }
 
+/// Findings as JSON lines in a file.
+#[derive(Debug, Args)]
+struct OutputFile {
+    /// Write findings as JSON lines to the end of this file, not to standard output
+    #[arg(long, short, value_name = "FILE", conflicts_with = "format")]
+    output: Option<PathBuf>,
+
+    /// Begin a new file before it grows beyond this many mebibytes
+    #[arg(long, value_name = "MIB", requires = "output", value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    rotate_size: Option<u64>,
+
+    /// Begin a new file when it is this many seconds old, by the time of packets
+    #[arg(long, value_name = "SECONDS", requires = "output", value_parser = clap::value_parser!(i64).range(1..=31_622_400))]
+    rotate_seconds: Option<i64>,
+
+    /// Keep this many old files [default: all]
+    #[arg(long, value_name = "N", requires = "output")]
+    keep: Option<usize>,
+}
+
+impl OutputFile {
+    /// Where findings go.
+    fn open(&self, format: Option<Format>) -> Result<Output, Failure> {
+        let Some(path) = &self.output else {
+            let format = format.unwrap_or_else(Format::by_terminal);
+            return Ok(Output::Standard(format, Ok(())));
+        };
+        let rotation = Rotation {
+            bytes: self.rotate_size.map(|mebibytes| mebibytes << 20),
+            age: self.rotate_seconds.map(Span::from_seconds),
+            keep: self.keep,
+        };
+        let file = LineFile::open(path, rotation).map_err(|error| {
+            let sentence = format!("{} cannot be written: {error}", path.display());
+            Failure::new(Exit::Input, sentence)
+        })?;
+        Ok(Output::File(file))
+    }
+}
+
 impl Capture {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let config = Config::load(self.config.as_deref())
             .map_err(|error| Failure::new(Exit::Usage, error))?;
-        let (wake, waiting) = UnixStream::pair().map_err(unsignalled)?;
-        let stop = Stop {
-            flag: stop_by_signal(wake).map_err(unsignalled)?,
-            wake: Arc::new(waiting.into()),
-        };
-        let mut printer = Printer::new(
-            self.format.unwrap_or_else(Format::by_terminal),
-            Arc::clone(&stop.flag),
-        );
-        let mut live = Live::open(&self.listen(), stop, tell).map_err(unreadable)?;
-        written(self.greet())?;
-        let outcome = self.follow(&config, &mut live, &mut printer)?;
+        let signals = Signals::listen().map_err(unsignalled)?;
+        let output = self.output.open(self.format)?;
+        let mut teller = Teller::new(output, config.clone(), self.config.clone(), &signals);
+        let report = |interface: &str, change: &_| tell(format_args!("{interface} {change}"));
+        let stop = signals.stop.clone();
+        let mut live = Live::open(&self.listen(), stop, report).map_err(unreadable)?;
+        self.greet();
+        let outcome = self.follow(&config, &mut live, &mut teller, &signals.audit)?;
         written(self.print_account(live.account(), &outcome))?;
-        written(printer.result)?;
-        Ok(self.exit(live.account(), printer.worst))
+        let worst = teller.worst();
+        written(teller.finish())?;
+        Ok(self.exit(live.account(), worst))
     }
 
     fn listen(&self) -> Listen {
         let mut interfaces = self.interface.clone();
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         interfaces.retain(|name| seen.insert(name.clone()));
         Listen {
             interfaces,
@@ -102,7 +150,8 @@ impl Capture {
         &self,
         config: &Config,
         live: &mut Live,
-        printer: &mut Printer,
+        by: &mut Teller,
+        audit: &AtomicBool,
     ) -> Result<Outcome, Failure> {
         let bar = progress_bar(self.quiet || io::stdout().is_terminal());
         let outcome = pipeline::run(
@@ -117,19 +166,20 @@ impl Capture {
                 // A signal ends the source, which first gives what it has.
                 stop: &AtomicBool::new(false),
                 progress: &mut |progress| bar.set_position(progress.frames),
-                follow: Some(&mut |finding| printer.print(&finding)),
+                follow: Some(Following { by, audit }),
             },
         );
         bar.finish_and_clear();
         outcome.map_err(broken_off)
     }
 
-    fn greet(&self) -> io::Result<()> {
-        if self.quiet {
-            return Ok(());
+    fn greet(&self) {
+        if !self.quiet {
+            tell(format_args!(
+                "listening to {}",
+                self.listen().interfaces.join(", ")
+            ));
         }
-        let names = self.listen().interfaces.join(", ");
-        writeln!(io::stderr(), "hopscope: listening to {names}")
     }
 
     fn print_account(&self, source: &SourceAccount, outcome: &Outcome) -> io::Result<()> {
@@ -149,50 +199,4 @@ impl Capture {
             Exit::Done
         }
     }
-}
-
-/// Prints findings as they come. When that fails, nobody listens any more or nothing can be kept: the run is ended.
-struct Printer {
-    format: Format,
-    stop: Arc<AtomicBool>,
-    worst: Option<Severity>,
-    result: io::Result<()>,
-}
-
-impl Printer {
-    fn new(format: Format, stop: Arc<AtomicBool>) -> Self {
-        Self {
-            format,
-            stop,
-            worst: None,
-            result: Ok(()),
-        }
-    }
-
-    fn print(&mut self, finding: &Finding) {
-        self.worst = self.worst.max(Some(finding.severity));
-        if self.result.is_ok() {
-            self.result = self.write(finding);
-        }
-        if self.result.is_err() {
-            self.stop.store(true, Ordering::Relaxed);
-        }
-    }
-
-    fn write(&self, finding: &Finding) -> io::Result<()> {
-        let findings = std::slice::from_ref(finding);
-        match self.format {
-            Format::Json => jsonl::write(&mut io::stdout().lock(), findings),
-            Format::Text => {
-                let mut out = anstream::stdout().lock();
-                text::write(&mut out, findings)?;
-                out.flush()
-            }
-        }
-    }
-}
-
-/// Tells what happens to an interface. Where nobody listens any more there is nothing left to do.
-fn tell(interface: &str, change: &Change) {
-    let _ = writeln!(io::stderr(), "hopscope: {interface} {change}");
 }

@@ -1,0 +1,166 @@
+//! Tells findings of a capture as they come, and does what signals ask for.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::reload::changes;
+use super::signals::Signals;
+use crate::command::replay::Format;
+use crate::config::Config;
+use crate::finding::{Finding, Severity};
+use crate::pipeline::{Account, Follow};
+use crate::policy::Policy;
+use crate::sink::rotation::{LineFile, News};
+use crate::sink::{account, jsonl, text};
+use crate::source::SourceAccount;
+use crate::time::Timestamp;
+
+/// Who follows a capture.
+pub(super) struct Teller {
+    output: Output,
+    config: Config,
+    path: Option<PathBuf>,
+    stop: Arc<AtomicBool>,
+    hangup: Arc<AtomicBool>,
+    worst: Option<Severity>,
+    now: Timestamp,
+}
+
+/// Where findings go.
+pub(super) enum Output {
+    /// To standard output. When that fails, nobody listens any more or nothing can be kept: the capture is ended.
+    Standard(Format, io::Result<()>),
+    /// To a file. When that fails, they wait.
+    File(LineFile),
+}
+
+impl Teller {
+    pub(super) fn new(
+        output: Output,
+        config: Config,
+        path: Option<PathBuf>,
+        signals: &Signals,
+    ) -> Self {
+        Self {
+            output,
+            config,
+            path,
+            stop: Arc::clone(&signals.stop.flag),
+            hangup: Arc::clone(&signals.hangup),
+            worst: None,
+            now: Timestamp::MIN,
+        }
+    }
+
+    /// The most severe finding that was told.
+    pub(super) fn worst(&self) -> Option<Severity> {
+        self.worst
+    }
+
+    /// Writes what is still to be written, and tells if that failed.
+    pub(super) fn finish(self) -> io::Result<()> {
+        match self.output {
+            Output::Standard(_, result) => result,
+            Output::File(file) => match file.finish(self.now) {
+                (0, result) => result,
+                (lost, result) => Err(io::Error::other(format!(
+                    "{lost} findings were lost: {}",
+                    result.err().map_or(String::new(), |e| e.to_string())
+                ))),
+            },
+        }
+    }
+
+    /// Reads the configuration again; what is wrong with it changes nothing.
+    fn reload(&mut self) -> Option<Policy> {
+        let path = self.path.clone()?;
+        let config = match Config::load(Some(&path)) {
+            Ok(config) => config,
+            Err(error) => {
+                tell(format_args!("the configuration stays as it was: {error}"));
+                return None;
+            }
+        };
+        let changes = changes(&self.config, &config);
+        tell(format_args!(
+            "{} was read again: {}",
+            path.display(),
+            match changes.len() {
+                0 => "nothing has changed".to_owned(),
+                _ => changes.join("\nhopscope:   "),
+            }
+        ));
+        self.config = config;
+        Some(self.config.policy())
+    }
+}
+
+impl Follow for Teller {
+    fn finding(&mut self, finding: &Finding) {
+        self.worst = self.worst.max(Some(finding.severity));
+        match &mut self.output {
+            Output::Standard(format, result) => {
+                if result.is_ok() {
+                    *result = print(*format, finding);
+                }
+                self.stop.fetch_or(result.is_err(), Ordering::Relaxed);
+            }
+            Output::File(file) => {
+                let mut line = Vec::new();
+                // Nothing fails that writes to memory.
+                let _ = jsonl::write(&mut line, std::slice::from_ref(finding));
+                file.write(line, self.now).iter().for_each(tell_news);
+            }
+        }
+    }
+
+    fn account(&mut self, source: &SourceAccount, account: &Account) {
+        tell("the account so far");
+        // Where nobody listens there is nobody to tell.
+        let _ = account::write(&mut io::stderr(), source, account);
+    }
+
+    fn round(&mut self, now: Timestamp) -> Option<Policy> {
+        self.now = now;
+        let is_hung_up = self.hangup.swap(false, Ordering::Relaxed);
+        if let Output::File(file) = &mut self.output {
+            if is_hung_up {
+                file.reopen();
+            }
+            file.retry(now).iter().for_each(tell_news);
+        }
+        if is_hung_up { self.reload() } else { None }
+    }
+}
+
+fn print(format: Format, finding: &Finding) -> io::Result<()> {
+    let findings = std::slice::from_ref(finding);
+    match format {
+        Format::Json => jsonl::write(&mut io::stdout().lock(), findings),
+        Format::Text => {
+            let mut out = anstream::stdout().lock();
+            text::write(&mut out, findings)?;
+            out.flush()
+        }
+    }
+}
+
+fn tell_news(news: &News) {
+    match news {
+        News::Failing(error) => tell(format_args!(
+            "the output cannot be written: {error}; findings wait for it"
+        )),
+        News::Recovered(0) => tell("the output can be written again; nothing was lost"),
+        News::Recovered(lost) => tell(format_args!(
+            "the output can be written again; {lost} findings were lost"
+        )),
+    }
+}
+
+/// Where nobody listens any more there is nothing left to do.
+pub(super) fn tell(what: impl Display) {
+    let _ = writeln!(io::stderr(), "hopscope: {what}");
+}
