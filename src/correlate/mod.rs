@@ -203,9 +203,18 @@ impl Ordered {
     }
 
     /// Measured joins may come when one of their flows is over.
+    #[inline]
     fn add_measured(&mut self, joins: &[Evidence], now: Timestamp) {
-        self.add_all(joins, now);
-        for session in joins.iter().flat_map(Evidence::sessions) {
+        for join in joins {
+            self.add_join(join, now);
+        }
+        for join in joins {
+            self.end_legs(join);
+        }
+    }
+
+    fn end_legs(&mut self, join: &Evidence) {
+        for session in join.sessions() {
             if let Some(end) = self.relays.end_of(session.id) {
                 self.findings.end(end);
             }
@@ -218,17 +227,23 @@ impl Ordered {
         self.add_all(&joins, now);
     }
 
+    /// Nearly always there is nothing to add.
+    #[inline]
     fn add_all(&mut self, evidence: &[Evidence], now: Timestamp) {
         for evidence in evidence {
-            self.spread(evidence, now);
-            self.turn(evidence, now);
-            if self.speaks(evidence.detector) {
-                self.add(evidence, now);
-            }
-            let over = |leg: &&Session| !self.relays.is_alive(leg.id);
-            let over: Vec<FlowId> = evidence.sessions().filter(over).map(|leg| leg.id).collect();
-            over.into_iter().for_each(|leg| self.findings.over(leg));
+            self.add_join(evidence, now);
         }
+    }
+
+    fn add_join(&mut self, evidence: &Evidence, now: Timestamp) {
+        self.spread(evidence, now);
+        self.turn(evidence, now);
+        if self.speaks(evidence.detector) {
+            self.add(evidence, now);
+        }
+        let over = |leg: &&Session| !self.relays.is_alive(leg.id);
+        let over: Vec<FlowId> = evidence.sessions().filter(over).map(|leg| leg.id).collect();
+        over.into_iter().for_each(|leg| self.findings.over(leg));
     }
 
     /// Counts a relayed session among those of its relay and client.

@@ -12,8 +12,33 @@ use crate::time::{Span, Timestamp};
 /// Sessions in which the client speaks more than once, up to a cap; beyond it new ones are not followed.
 #[derive(Debug)]
 pub struct Talks {
-    talks: HashMap<FlowId, Box<Talk>, foldhash::fast::RandomState>,
+    talks: HashMap<FlowId, Followed, foldhash::fast::RandomState>,
     cap: usize,
+}
+
+/// A session that is followed. In most the client speaks once, and there is nothing to keep but that.
+#[derive(Debug)]
+enum Followed {
+    Once(Start),
+    Talk(Box<Talk>),
+}
+
+/// How a client spoke for the first time.
+#[derive(Clone, Copy, Debug)]
+struct Start {
+    time: Timestamp,
+    turn: Turn,
+}
+
+/// What was said last, and how long answers took.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    /// What both had sent when the client spoke last.
+    sent: (u64, u64),
+    /// When the client spoke, if nobody answered since.
+    asked: Option<Timestamp>,
+    /// How long the client waited for answers, in seconds.
+    waited: f64,
 }
 
 /// How a client speaks in one session.
@@ -25,12 +50,7 @@ pub struct Talk {
     pub requests: Sizes,
     /// What the server said each time.
     pub answers: Sizes,
-    /// What both had sent when the client spoke last.
-    sent: (u64, u64),
-    /// When the client spoke, if nobody answered since.
-    asked: Option<Timestamp>,
-    /// How long the client waited for answers, in seconds.
-    waited: f64,
+    turn: Turn,
 }
 
 impl Talks {
@@ -47,11 +67,11 @@ impl Talks {
         if now - flight.opened < OPENING_TIME {
             return;
         }
-        if let Some(talk) = self.talks.get_mut(&flight.flow) {
-            talk.take(flight, now);
+        if let Some(followed) = self.talks.get_mut(&flight.flow) {
+            followed.take(flight, now);
         } else if flight.from == Side::Client && self.talks.len() < self.cap {
-            let talk = Talk::new(flight, now);
-            self.talks.insert(flight.flow, Box::new(talk));
+            let start = Start::new(flight, now);
+            self.talks.insert(flight.flow, Followed::Once(start));
         }
     }
 
@@ -60,44 +80,75 @@ impl Talks {
         if lasted < OPENING_TIME {
             return None;
         }
-        let talk = self.talks.remove(&flow)?;
+        let Followed::Talk(talk) = self.talks.remove(&flow)? else {
+            return None;
+        };
         (talk.rhythm.read().regularity > Regularity::None).then_some(talk)
     }
 
     /// Bytes of memory for one session, an upper bound.
-    pub const TALK_BYTES: usize = size_of::<Talk>() + 2 * (size_of::<(FlowId, Box<Talk>)>() + 1);
+    pub const TALK_BYTES: usize = size_of::<Talk>() + 2 * (size_of::<(FlowId, Followed)>() + 1);
+}
+
+impl Followed {
+    fn take(&mut self, flight: &Flight, now: Timestamp) {
+        match self {
+            Self::Talk(talk) => talk.take(flight, now),
+            Self::Once(start) if flight.from == Side::Server => start.turn.answer(now),
+            Self::Once(start) => {
+                let mut talk = Talk::new(*start);
+                talk.take(flight, now);
+                *self = Self::Talk(Box::new(talk));
+            }
+        }
+    }
+}
+
+impl Start {
+    fn new(flight: &Flight, time: Timestamp) -> Self {
+        let turn = Turn {
+            sent: (flight.client_bytes, flight.server_bytes),
+            asked: Some(time),
+            waited: 0.0,
+        };
+        Self { time, turn }
+    }
+}
+
+impl Turn {
+    fn answer(&mut self, now: Timestamp) {
+        let asked = self.asked.take();
+        self.waited += asked.map_or(0.0, |asked| (now - asked).as_seconds_f64());
+    }
 }
 
 impl Talk {
-    fn new(flight: &Flight, now: Timestamp) -> Self {
+    fn new(start: Start) -> Self {
         Self {
-            rhythm: Rhythm::new(now),
+            rhythm: Rhythm::new(start.time),
             requests: Sizes::default(),
             answers: Sizes::default(),
-            sent: (flight.client_bytes, flight.server_bytes),
-            asked: Some(now),
-            waited: 0.0,
+            turn: start.turn,
         }
     }
 
     fn take(&mut self, flight: &Flight, now: Timestamp) {
         if flight.from == Side::Server {
-            let asked = self.asked.take();
-            self.waited += asked.map_or(0.0, |asked| (now - asked).as_seconds_f64());
+            self.turn.answer(now);
             return;
         }
         if self.was_opening(now) {
-            *self = Self::new(flight, now);
+            *self = Self::new(Start::new(flight, now));
             return;
         }
         if self.rhythm.beat(now) {
-            let (client, server) = self.sent;
+            let (client, server) = self.turn.sent;
             self.requests
                 .add(flight.client_bytes.saturating_sub(client));
             self.answers.add(flight.server_bytes.saturating_sub(server));
         }
-        self.sent = (flight.client_bytes, flight.server_bytes);
-        self.asked = Some(now);
+        self.turn.sent = (flight.client_bytes, flight.server_bytes);
+        self.turn.asked = Some(now);
     }
 
     /// Whether all so far was a handshake: a few flights in short succession, and then a pause.
@@ -111,7 +162,7 @@ impl Talk {
     /// Whether the client waits nearly all the time, and asks again as soon as it is answered.
     pub fn hardly_pauses(&self) -> bool {
         let together = self.rhythm.sum();
-        self.waited > MOSTLY * together
+        self.turn.waited > MOSTLY * together
     }
 }
 

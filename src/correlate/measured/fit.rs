@@ -19,7 +19,8 @@
 //! prove nothing that way.
 
 use super::cover::Cover;
-use super::log::{Beat, Carried, Log, Way};
+use super::log::{Beat, Log, Way};
+use super::rounds::{Conservation, SLACK};
 use crate::facts::FlowId;
 use crate::time::{Span, Timestamp};
 
@@ -405,110 +406,12 @@ impl Fit {
     }
 }
 
-/// What was conserved of the rounds between matched beats.
-struct Conservation {
-    rounds: usize,
-    conserved: usize,
-    /// What rounds differ by in the middle of all: onward and back.
-    framing: (i64, i64),
-    /// Negative logarithm of the bound of its chance.
-    score: f64,
-}
-
-impl Conservation {
-    fn of(matched: &[(&Beat, &Beat)]) -> Self {
-        let rounds: Vec<Round> = matched.windows(2).filter_map(Round::between).collect();
-        let framing = framing(&rounds);
-        let conserved = rounds.iter().filter(|round| round.is_conserved(framing));
-        let conserved = conserved.count();
-        let m = rounds.len() as f64;
-        let chance = exchanged(&rounds, framing).max(LEAST_CHANCE);
-        let score = match rounds.is_empty() {
-            true => 0.0,
-            false => m * divergence(conserved as f64 / m, chance),
-        };
-        Self {
-            rounds: rounds.len(),
-            conserved,
-            framing,
-            score,
-        }
-    }
-}
-
-/// What rounds differ by in the middle of all: onward and back.
-fn framing(rounds: &[Round]) -> (i64, i64) {
-    let onward = |round: &Round| difference(round.one.received, round.other.sent);
-    let back = |round: &Round| difference(round.one.sent, round.other.received);
-    (
-        median(rounds.iter().map(onward)),
-        median(rounds.iter().map(back)),
-    )
-}
-
-/// The part of rounds that would be conserved if those of one side had come in another order.
-fn exchanged(rounds: &[Round], framing: (i64, i64)) -> f64 {
-    let m = rounds.len();
-    let (mut conserved, mut all) = (1.0, 1.0);
-    for by in 1..m.min(1 + EXCHANGED) {
-        let others = rounds.iter().cycle().skip(by);
-        for (round, other) in rounds.iter().zip(others) {
-            let exchanged = Round {
-                one: round.one,
-                other: other.other,
-            };
-            all += 1.0;
-            conserved += f64::from(u8::from(exchanged.is_conserved(framing)));
-        }
-    }
-    conserved / all
-}
-
-/// What both sides carried from one matched beat to the next.
-struct Round {
-    one: Carried,
-    other: Carried,
-}
-
-impl Round {
-    fn between(pair: &[(&Beat, &Beat)]) -> Option<Self> {
-        let [(cause, effect), (next_cause, next_effect)] = pair else {
-            return None;
-        };
-        Some(Self {
-            one: next_cause.before.since(cause.before),
-            other: next_effect.before.since(effect.before),
-        })
-    }
-
-    fn is_conserved(&self, (onward, back): (i64, i64)) -> bool {
-        let of = |one: u64, other: u64, framing: i64, turned: u64| {
-            let off = difference(one, other)
-                .saturating_sub(framing)
-                .unsigned_abs();
-            off <= SLACK + one.max(other) / 12 + turned / 24
-        };
-        let (received, sent) = (self.one.received, self.one.sent);
-        of(received, self.other.sent, onward, sent) && of(sent, self.other.received, back, received)
-    }
-}
-
 fn count(many: usize) -> u32 {
     u32::try_from(many).unwrap_or(u32::MAX)
 }
 
-fn difference(one: u64, other: u64) -> i64 {
-    i64::try_from(one).unwrap_or(i64::MAX) - i64::try_from(other).unwrap_or(i64::MAX)
-}
-
-fn median(values: impl Iterator<Item = i64>) -> i64 {
-    let mut values: Vec<i64> = values.collect();
-    values.sort_unstable();
-    values.get(values.len() / 2).copied().unwrap_or(0)
-}
-
 /// The Kullback-Leibler divergence of Bernoulli chances, where more than `p` was seen; else zero.
-fn divergence(seen: f64, p: f64) -> f64 {
+pub(super) fn divergence(seen: f64, p: f64) -> f64 {
     if !(seen > p && p < 1.0) {
         return 0.0;
     }
@@ -544,20 +447,16 @@ const BEYOND_CHANCE: f64 = 9.0;
 /// Matched trials without which no timing is enough, however few trials there are: one of one has a chance of one in fifty.
 const LEAST_MATCHED: usize = 2;
 /// No chance is taken for smaller, whatever few trials say.
-const LEAST_CHANCE: f64 = 0.02;
+pub(super) const LEAST_CHANCE: f64 = 0.02;
 /// How many times more one side may have carried than the other.
 const ALIKE: u64 = 4;
 /// Beats that each side needs.
 const LEAST_BEATS: usize = 4;
-/// Bytes of framing by which rounds may differ from the median, beside a twelfth of the round for records and headers and
-/// a 24th of the other direction for its acknowledgements.
-const SLACK: u64 = 48;
-/// In how many other orders rounds are looked at.
-const EXCHANGED: usize = 8;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::correlate::measured::log::Carried;
 
     /// What happens to each exchange between the sides of a made-up host.
     #[derive(Clone, Copy)]

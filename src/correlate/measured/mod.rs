@@ -4,6 +4,7 @@ mod cover;
 pub mod fit;
 pub mod hub;
 pub mod log;
+mod rounds;
 
 use std::collections::HashMap;
 use std::net::IpAddr;

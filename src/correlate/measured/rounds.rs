@@ -1,0 +1,161 @@
+//! Whether the rounds between matched beats carry as much on one side as on the other.
+
+use super::fit::{LEAST_CHANCE, divergence};
+use super::log::{Beat, Carried};
+
+/// What was conserved of the rounds between matched beats.
+pub(super) struct Conservation {
+    pub(super) rounds: usize,
+    pub(super) conserved: usize,
+    /// What rounds differ by in the middle of all: onward and back.
+    pub(super) framing: (i64, i64),
+    /// Negative logarithm of the bound of its chance.
+    pub(super) score: f64,
+}
+
+impl Conservation {
+    /// Of causes and their effects, in order of time.
+    pub(super) fn of(matched: &[(&Beat, &Beat)]) -> Self {
+        let rounds: Vec<Round> = matched.windows(2).filter_map(Round::between).collect();
+        let framing = framing(&rounds);
+        let scales = Scales::new(&rounds, framing);
+        let conserved = scales.conserved(0);
+        let m = rounds.len() as f64;
+        let chance = scales.exchanged().max(LEAST_CHANCE);
+        let score = match rounds.is_empty() {
+            true => 0.0,
+            false => m * divergence(conserved as f64 / m, chance),
+        };
+        Self {
+            rounds: rounds.len(),
+            conserved,
+            framing,
+            score,
+        }
+    }
+}
+
+/// What rounds differ by in the middle of all: onward and back.
+fn framing(rounds: &[Round]) -> (i64, i64) {
+    let onward = |round: &Round| difference(round.one.received, round.other.sent);
+    let back = |round: &Round| difference(round.one.sent, round.other.received);
+    (
+        median(rounds.iter().map(onward)),
+        median(rounds.iter().map(back)),
+    )
+}
+
+/// What both sides carried from one matched beat to the next.
+struct Round {
+    one: Carried,
+    other: Carried,
+}
+
+impl Round {
+    fn between(pair: &[(&Beat, &Beat)]) -> Option<Self> {
+        let [(cause, effect), (next_cause, next_effect)] = pair else {
+            return None;
+        };
+        Some(Self {
+            one: next_cause.before.since(cause.before),
+            other: next_effect.before.since(effect.before),
+        })
+    }
+}
+
+/// The rounds of both sides apart, so that each can be held against any of the other side's.
+struct Scales {
+    ones: Vec<Weight>,
+    others: Vec<Weight>,
+}
+
+/// What a side carried in a round.
+struct Weight {
+    onward: Load,
+    back: Load,
+}
+
+/// Bytes that went one way.
+struct Load {
+    /// With the framing that the other side has.
+    bytes: i64,
+    /// How many bytes the other side may differ by, beside [`SLACK`]: a part of these, and of what went the other way.
+    twelfth: u64,
+    turned: u64,
+}
+
+impl Scales {
+    fn new(rounds: &[Round], (onward, back): (i64, i64)) -> Self {
+        let one = |round: &Round| {
+            let Carried { received, sent } = round.one;
+            Weight {
+                onward: Load::new(received, 0, sent),
+                back: Load::new(sent, 0, received),
+            }
+        };
+        let other = |round: &Round| Weight {
+            onward: Load::new(round.other.sent, onward, 0),
+            back: Load::new(round.other.received, back, 0),
+        };
+        Self {
+            ones: rounds.iter().map(one).collect(),
+            others: rounds.iter().map(other).collect(),
+        }
+    }
+
+    /// How many rounds are conserved, if those of the other side had come by so many later.
+    fn conserved(&self, by: usize) -> usize {
+        let (first, later) = self.others.split_at_checked(by).unwrap_or_default();
+        let pairs = self.ones.iter().zip(later.iter().chain(first));
+        pairs.filter(|(one, other)| one.weighs(other)).count()
+    }
+
+    /// The part of rounds that would be conserved if those of one side had come in another order.
+    fn exchanged(&self) -> f64 {
+        let m = self.ones.len();
+        let orders = 1..m.min(1 + EXCHANGED);
+        let all = 1 + m * orders.len();
+        let conserved = 1 + orders.map(|by| self.conserved(by)).sum::<usize>();
+        conserved as f64 / all as f64
+    }
+}
+
+impl Weight {
+    /// Whether both directions of both sides carried as much.
+    fn weighs(&self, other: &Self) -> bool {
+        self.onward.weighs(&other.onward) && self.back.weighs(&other.back)
+    }
+}
+
+impl Load {
+    fn new(bytes: u64, framing: i64, turned: u64) -> Self {
+        Self {
+            bytes: i64::try_from(bytes)
+                .unwrap_or(i64::MAX)
+                .saturating_add(framing),
+            twelfth: bytes / 12,
+            turned: turned / 24,
+        }
+    }
+
+    fn weighs(&self, other: &Self) -> bool {
+        let allowed = SLACK + self.twelfth.max(other.twelfth) + self.turned;
+        self.bytes.abs_diff(other.bytes) <= allowed
+    }
+}
+
+fn difference(one: u64, other: u64) -> i64 {
+    i64::try_from(one).unwrap_or(i64::MAX) - i64::try_from(other).unwrap_or(i64::MAX)
+}
+
+fn median(values: impl Iterator<Item = i64>) -> i64 {
+    let mut values: Vec<i64> = values.collect();
+    values.sort_unstable();
+    values.get(values.len() / 2).copied().unwrap_or(0)
+}
+
+/// Bytes of framing by which rounds may differ from the median, beside a twelfth of the round for records and headers and
+/// a 24th of the other direction for its acknowledgements.
+pub(super) const SLACK: u64 = 48;
+/// In how many other orders rounds are looked at.
+const EXCHANGED: usize = 8;
