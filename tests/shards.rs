@@ -9,7 +9,7 @@ mod pcap;
 #[path = "support/scratch.rs"]
 mod scratch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use hopscope::config::Config;
@@ -132,10 +132,7 @@ fn all() -> Vec<PathBuf> {
         .filter(|detector| detector.is_dir())
         .flat_map(|detector| detector.read_dir().unwrap())
         .map(|file| file.unwrap().path())
-        .filter(|file| {
-            file.extension()
-                .is_some_and(|extension| extension == "pcap")
-        })
+        .filter(|file| is_plain(file) || file.extension().is_some_and(|end| end == "gz"))
         .collect();
     captures.sort();
     assert!(captures.len() >= 50, "captures are missing from testdata");
@@ -143,7 +140,14 @@ fn all() -> Vec<PathBuf> {
 }
 
 fn everything() -> Pcap {
-    Pcap::at_once(all().iter().map(|path| Pcap::read(path)))
+    let captures = all();
+    let plain = captures.iter().filter(|path| is_plain(path));
+    Pcap::at_once(plain.map(|path| Pcap::read(path)))
+}
+
+/// Whether a capture is not packed.
+fn is_plain(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "pcap")
 }
 
 /// The same frames in one file, in ten, and packed.

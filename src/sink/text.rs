@@ -21,11 +21,29 @@ pub fn write(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
     let mut sorted: Vec<&Finding> = findings.iter().collect();
     sorted.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     for finding in sorted {
-        story(out, finding)?;
-        evidence(out, finding)?;
-        writeln!(out)?;
+        block(out, finding, status(finding))?;
     }
     Ok(())
+}
+
+/// Writes a finding as it is told while a capture goes on: with whether it is new, has news, or is over.
+///
+/// # Errors
+///
+/// If the output fails; a closed pipe is [`io::ErrorKind::BrokenPipe`].
+pub fn write_news(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
+    let status = match finding.status {
+        Status::New => "new",
+        Status::Update => "update of what was told before",
+        Status::Closed => "closed: no session of it is open",
+    };
+    block(out, finding, status)
+}
+
+fn block(out: &mut impl Write, finding: &Finding, status: &str) -> io::Result<()> {
+    story(out, finding)?;
+    evidence(out, finding, status)?;
+    writeln!(out)
 }
 
 fn story(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
@@ -37,7 +55,7 @@ fn story(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
     )
 }
 
-fn evidence(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
+fn evidence(out: &mut impl Write, finding: &Finding, status: &str) -> io::Result<()> {
     let certainty = format!("{:?}", finding.certainty).to_lowercase();
     let techniques: Vec<&str> = finding.attack.iter().map(|a| a.technique).collect();
     let detector = format!(
@@ -46,7 +64,7 @@ fn evidence(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
         techniques.join(" ")
     );
     line(out, "detector", &detector)?;
-    line(out, "status", status(finding))?;
+    line(out, "status", status)?;
     line(out, "verdict", &verdict(finding))?;
     line(
         out,

@@ -180,12 +180,11 @@ impl Follow for Teller {
 }
 
 fn print(format: Format, finding: &Finding) -> io::Result<()> {
-    let findings = std::slice::from_ref(finding);
     match format {
-        Format::Json => jsonl::write(&mut io::stdout().lock(), findings),
+        Format::Json => jsonl::write(&mut io::stdout().lock(), std::slice::from_ref(finding)),
         Format::Text => {
             let mut out = anstream::stdout().lock();
-            text::write(&mut out, findings)?;
+            text::write_news(&mut out, finding)?;
             out.flush()
         }
     }
