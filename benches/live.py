@@ -67,7 +67,8 @@ def live(binary, path, workers, name, record):
             ip("-n", name, "link", "set", end, "mtu", str(MTU), "up")
         command = [*inside, binary, "capture", "-i", "hs1", "--format", "json", "--workers", str(workers)]
         sensor = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        assert "listening" in sensor.stderr.readline()
+        while "listening" not in (line := sensor.stderr.readline()):
+            assert line, "the sensor has ended"
         recorder = [*inside, "tcpdump", "-i", "hs1", "-U", "-w", record, "--time-stamp-precision=nano", "-B", "65536"]
         recorder = subprocess.Popen(recorder, stderr=subprocess.PIPE, text=True)
         assert "listening" in recorder.stderr.readline()

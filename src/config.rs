@@ -430,9 +430,8 @@ impl Config {
             return Ok(Self::default());
         };
         let mut config: Self = TomlFile::read("the configuration", path)?.read_by(str::parse)?;
-        if let Some(profile) = &config.baseline.profile {
-            let beside = path.parent().unwrap_or(Path::new(""));
-            let known = Profile::load(&beside.join(profile), config.baseline.hosts.count())?;
+        if let Some(profile) = config.profile_path(Some(path)) {
+            let known = Profile::load(&profile, config.baseline.hosts.count())?;
             let asked = config.detectors.payload_anomaly.enabled;
             config.payloads = asked
                 .then(|| Usual::of(&known, groups::addresses_of_roles(&config.groups)))
@@ -440,6 +439,12 @@ impl Config {
             config.known = Some(known.without_details());
         }
         Ok(config)
+    }
+
+    /// Where the profile is, in a configuration that was read from `path`.
+    pub fn profile_path(&self, path: Option<&Path>) -> Option<PathBuf> {
+        let beside = path.and_then(Path::parent).unwrap_or(Path::new(""));
+        Some(beside.join(self.baseline.profile.as_ref()?))
     }
 
     /// The caps of one shard.

@@ -8,7 +8,7 @@ pub mod ssh;
 
 use crate::decode::{Endpoint, Label, Transport};
 use crate::facts::legs::Spoke;
-use crate::proto::dns::Named;
+use crate::proto::dns::{Named, Question};
 use crate::proto::stack::{Kind, Layer, Protocol};
 use crate::proto::tls::ClientHello;
 use crate::time::{Span, Timestamp};
@@ -76,6 +76,15 @@ pub struct Answers {
     pub asker: Endpoint,
     /// The addresses, and the name that was asked for.
     pub named: Vec<Named>,
+}
+
+/// A name that somebody asked for, and was answered.
+#[derive(Clone, Debug)]
+pub struct LookUp {
+    /// The flow in which it was asked.
+    pub flow: Spoke,
+    /// What was asked.
+    pub question: Question,
 }
 
 /// All that is known of one flow when it is over, for a person who asked about it.

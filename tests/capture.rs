@@ -22,14 +22,17 @@ use serde_json::Value;
 
 const HOPSCOPE: &str = env!("CARGO_BIN_EXE_hopscope");
 
-/// Each with Ethernet frames that fit the network: tagged twice, tunnelled, in fragments, through chains, and quiet.
-const CAPTURES: [&str; 6] = [
+/// Each with Ethernet frames that fit the network: tagged twice, tunnelled, nested, IPv6, and quiet.
+const CAPTURES: [&str; 9] = [
     "socks-proxy/hit-microsocks-noauth.pcap",
     "socks-proxy/hit-qinq.pcap",
     "socks-proxy/hit-reverse-socks.pcap",
     "reverse-shell/hit-awk.pcap",
     "http-connect-proxy/hit-nested.pcap",
     "http-forward-proxy/miss-ordinary-web.pcap",
+    "socks-proxy/hit-gre.pcap",
+    "socks-proxy/hit-vxlan.pcap",
+    "socks-proxy/hit-microsocks-ipv6.pcap",
 ];
 
 #[test]
@@ -178,6 +181,71 @@ fn signals_ask_for_the_account_and_for_the_configuration() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_sensor_that_listens_has_no_rights_left() {
+    let Some(network) = Network::make("rights") else {
+        return;
+    };
+    let sensor = Sensor::start(
+        &network,
+        &["-i", "hs1", "--user", "nobody", "--workers", "2"],
+    );
+    let threads = format!("/proc/{}/task", sensor.child.id());
+    for thread in std::fs::read_dir(threads).unwrap() {
+        let status = std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
+        for line in [
+            "Uid:\t65534\t65534\t65534\t65534",
+            "CapInh:\t0000000000000000",
+            "CapPrm:\t0000000000000000",
+            "CapEff:\t0000000000000000",
+            "CapBnd:\t0000000000000000",
+            "CapAmb:\t0000000000000000",
+            "NoNewPrivs:\t1",
+            "Seccomp:\t2",
+        ] {
+            assert!(status.lines().any(|told| told == line), "{line}\n{status}");
+        }
+    }
+    network.send(&capture(CAPTURES[0]), |_| "hs0");
+    let told = sensor.stop();
+    assert_eq!(
+        (told.code, told.last_findings()),
+        (0, replayed(CAPTURES[0]))
+    );
+}
+
+#[test]
+fn metrics_are_written_while_the_capture_goes_on() {
+    let Some(network) = Network::make("metrics") else {
+        return;
+    };
+    let scratch = Scratch::new("metrics");
+    let file = scratch.file("hopscope.prom", "");
+    let name = file.to_str().unwrap();
+    let sensor = Sensor::start(&network, &["-i", "hs1", "--metrics", name]);
+    let mut metrics = String::new();
+    while metrics.is_empty() {
+        metrics = std::fs::read_to_string(&file).unwrap();
+        thread::yield_now();
+    }
+    assert!(metrics.contains("\nhopscope_up 1\n"), "{metrics}");
+    assert!(metrics.contains("hopscope_interface_up{interface=\"hs1\"} 1\n"));
+    network.send(&capture(CAPTURES[0]), |_| "hs0");
+    assert_eq!(sensor.stop().code, 0);
+    let metrics = std::fs::read_to_string(&file).unwrap();
+    for line in [
+        "hopscope_up 0",
+        "hopscope_interface_dropped_total{interface=\"hs1\"} 0",
+        "hopscope_findings_told_total{severity=\"medium\",status=\"closed\"} 2",
+    ] {
+        assert!(
+            metrics.lines().any(|told| told == line),
+            "{line}\n{metrics}"
+        );
+    }
+}
+
+#[test]
 fn findings_go_to_a_file_that_may_be_moved_away() {
     let Some(network) = Network::make("file") else {
         return;
@@ -187,7 +255,15 @@ fn findings_go_to_a_file_that_may_be_moved_away() {
     let moved = file.with_file_name("moved");
     let name = file.to_str().unwrap().to_owned();
     let mut command = network.command(HOPSCOPE);
-    command.args(["capture", "-i", "hs1", "--output", &name]);
+    command.args([
+        "capture",
+        "--buffer-size",
+        "4",
+        "-i",
+        "hs1",
+        "--output",
+        &name,
+    ]);
     let mut sensor = Sensor::spawn(command);
     network.send(&capture(CAPTURES[0]), |_| "hs0");
     while std::fs::read_to_string(&file).unwrap().lines().count() < 2 {
@@ -223,7 +299,11 @@ fn wrong_interfaces_and_filters_end_with_2() {
     let Some(network) = Network::make("wrong") else {
         return;
     };
-    let cases: [(&[&str], &str); 2] = [
+    let cases: [(&[&str], &str); 3] = [
+        (
+            &["-i", "hs1", "--user", "nobodyatall"],
+            "there is no user nobodyatall",
+        ),
         (&["-i", "hs9"], "there is no interface hs9; there are "),
         (
             &["-i", "hs1", "--filter", "tcp prot 80"],
@@ -259,7 +339,7 @@ impl Sensor {
     fn start(network: &Network, arguments: &[&str]) -> Self {
         let mut command = network.command(HOPSCOPE);
         command
-            .args(["capture", "--format", "json"])
+            .args(["capture", "--buffer-size", "4", "--format", "json"])
             .args(arguments);
         Self::spawn(command)
     }
@@ -278,7 +358,7 @@ impl Sensor {
             messages,
             output,
         };
-        assert!(sensor.message().starts_with("hopscope: listening to "));
+        while !sensor.message().starts_with("hopscope: listening to ") {}
         sensor
     }
 

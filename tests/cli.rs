@@ -25,7 +25,7 @@ const QUIET: &str = "http-forward-proxy/miss-ordinary-web.pcap";
 
 #[test]
 fn help_is_there_for_every_command() {
-    let cases: [(&[&str], &[&str]); 8] = [
+    let cases: [(&[&str], &[&str]); 9] = [
         (
             &["--help"],
             &[
@@ -44,6 +44,16 @@ fn help_is_there_for_every_command() {
                 "A person should look",
                 "--workers",
                 "--quiet",
+            ],
+        ),
+        (
+            &["capture", "--help"],
+            &[
+                "mirror port",
+                "pcap-filter(7)",
+                "SIGHUP",
+                "--rotate-size",
+                "--no-sandbox",
             ],
         ),
         (&["detectors", "--help"], &["hopscope explain detector"]),
@@ -81,7 +91,7 @@ fn help_is_there_for_every_command() {
 
 #[test]
 fn wrong_arguments_end_with_2() {
-    let cases: [(&[&str], &str); 10] = [
+    let cases: [(&[&str], &str); 13] = [
         (&[], "Usage: hopscope <COMMAND>"),
         (&["listen"], "unrecognized subcommand 'listen'"),
         (&["replay"], "<FILE|DIR|->"),
@@ -100,6 +110,15 @@ fn wrong_arguments_end_with_2() {
         (
             &["replay", "--fail-on", "much", "a.pcap"],
             "[possible values: info, low, medium, high, critical]",
+        ),
+        (&["capture"], "--interface <IFACE>"),
+        (
+            &["capture", "-i", "lo", "--keep", "3"],
+            "the following required arguments were not provided:\n  --output <FILE>",
+        ),
+        (
+            &["capture", "-i", "lo", "--user", "me", "--no-sandbox"],
+            "cannot be used with",
         ),
         (
             &["replay", "-", "-"],

@@ -53,6 +53,11 @@ const ONLY_IN: &str = "
     eprintln!
     dbg!
     anstream               command
+    caps                   command
+    landlock               command
+    libc                   command
+    nix                    command
+    seccompiler            command
     anstyle                sink check
     arrayvec               flow proto pipeline
     clap                   command main

@@ -22,10 +22,11 @@ use scratch::Scratch;
 const WORKERS: [usize; 5] = [0, 1, 2, 4, 8];
 
 /// Tables that overflow, and the default ones. A table that is full must forget the same flows on every machine.
-const CONFIGS: [&str; 8] = [
+const CONFIGS: [&str; 9] = [
     "",
     "flows.max = 64",
     "heads.budget_mebibytes = 1",
+    "rhythms.pairs = 64\nrhythms.destinations = 64",
     "findings.max = 1",
     "findings.max = 3\nfindings.remembered = 1",
     "flows.half_open_seconds = 1\nflows.tcp_seconds = 1\nflows.datagram_seconds = 1\nflows.closed_seconds = 1",
@@ -82,6 +83,35 @@ fn tables_that_are_full_forget_the_same() {
         let counts = [shards.flows_evicted, shards.heads_given_up];
         assert_eq!(counts.map(|count| count > 0), forgotten, "{config}");
         assert_same(&[crowd.to_vec()], config, &WORKERS[1..]);
+    }
+}
+
+/// Rhythms and sessions that last reach over the files of a day.
+#[test]
+fn what_lasts_tells_the_same_whole_and_in_pieces() {
+    let scratch = Scratch::new("day");
+    let lasts = |path: &PathBuf| {
+        let folder = path.parent().and_then(|folder| folder.file_name());
+        folder.is_some_and(|folder| folder == "beacon" || folder == "long-lived-session")
+    };
+    let day = Pcap::at_once(
+        all()
+            .iter()
+            .filter(|path| lasts(path))
+            .map(|path| Pcap::read(path)),
+    );
+    let piece = |(number, bytes)| scratch.file(&format!("hour-{number}.pcap"), bytes);
+    let hours: Vec<PathBuf> = day.pieces(24).into_iter().enumerate().map(piece).collect();
+    assert_eq!(hours.len(), 24);
+    let forms = [vec![scratch.file("day.pcap", day.bytes())], hours];
+    assert!(
+        replay(&forms[0], "", 0)
+            .findings
+            .iter()
+            .any(|found| found.detector == "beacon")
+    );
+    for config in ["", "rhythms.pairs = 64\nrhythms.destinations = 64"] {
+        assert_same(&forms, config, &WORKERS);
     }
 }
 

@@ -68,7 +68,8 @@ pub fn run(
     let budgets = plan.budgets.into_iter();
     let budgets = budgets.map(|file| budget::check(file, &captures));
     let orphans = plan.orphans.into_iter().map(Checked::orphan);
-    let directories = budgets.chain(orphans).collect();
+    let impostors = plan.impostors.into_iter().map(Checked::impostor);
+    let directories = budgets.chain(orphans).chain(impostors).collect();
     Ok(Report {
         captures,
         directories,

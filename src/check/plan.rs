@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::CheckError;
-use crate::source::{Input, Inputs, files_below};
+use crate::source::{BUDGET, EXPECTATIONS, Input, Inputs, files_below};
 
 /// Everything that a check looks at, sorted by path.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub(super) struct Plan {
     pub(super) budgets: Vec<PathBuf>,
     /// Expectations without a capture.
     pub(super) orphans: Vec<PathBuf>,
+    /// Files in the named directories that are called as captures are, and are none.
+    pub(super) impostors: Vec<PathBuf>,
 }
 
 /// A capture and where its expectations stand.
@@ -37,7 +39,13 @@ impl Plan {
     pub(super) fn collect(paths: &[PathBuf]) -> Result<Self, CheckError> {
         let captures = captures(paths)?;
         let mut owners: HashMap<PathBuf, PathBuf> = HashMap::new();
-        let mut plan = Self::default();
+        let mut plan = Self {
+            impostors: impostors(paths, &captures)?,
+            ..Self::default()
+        };
+        for impostor in &plan.impostors {
+            owners.insert(true_path(&beside(impostor)), impostor.clone());
+        }
         for capture in captures {
             let expectations = beside(&capture);
             let rival = owners.get(&true_path(&expectations)).cloned();
@@ -71,6 +79,23 @@ fn captures(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CheckError> {
         .collect::<Result<Vec<_>, _>>()?;
     captures.sort();
     Ok(captures)
+}
+
+/// Files called as captures are that nobody can read as one: somebody believes that they are checked.
+fn impostors(paths: &[PathBuf], captures: &[PathBuf]) -> Result<Vec<PathBuf>, CheckError> {
+    let known: HashSet<PathBuf> = captures.iter().map(|path| true_path(path)).collect();
+    let mut files = Vec::new();
+    for directory in paths.iter().filter(|path| path.is_dir()) {
+        files.extend(files_below(directory)?);
+    }
+    files.retain(|file| {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let unpacked = strip(&name, &PACKED);
+        strip(unpacked, &FORMATS) != unpacked && !known.contains(&true_path(file))
+    });
+    files.sort();
+    files.dedup();
+    Ok(files)
 }
 
 /// The files of the named directories that belong to checks, each once.
@@ -115,8 +140,6 @@ pub(super) fn true_path(file: &Path) -> PathBuf {
     parent.join(file.file_name().unwrap_or_default())
 }
 
-const EXPECTATIONS: &str = ".expect.toml";
-const BUDGET: &str = "check.toml";
 const PACKED: [&str; 2] = [".gz", ".zst"];
 const FORMATS: [&str; 3] = [".pcap", ".pcapng", ".cap"];
 

@@ -9,6 +9,7 @@ use super::bless::Blessing;
 use super::text;
 use super::verdict::{Verdict, Witness};
 use crate::finding::Finding;
+use crate::source::{Captures, Inputs};
 use crate::toml_file::FileError;
 
 /// What a check came to.
@@ -122,6 +123,15 @@ impl Checked {
         Self::of_directory(file, Err(Unusable::Orphan))
     }
 
+    pub(super) fn impostor(file: PathBuf) -> Self {
+        let inputs = Inputs::collect(std::slice::from_ref(&file));
+        let why = match inputs.and_then(Captures::open) {
+            Err(error) => error.to_string(),
+            Ok(_) => "it was no capture a moment ago".to_owned(),
+        };
+        Self::of_directory(file, Err(Unusable::Impostor(why)))
+    }
+
     /// The verdicts; none where there was nothing to hold findings against.
     pub fn verdicts(&self) -> &[Verdict] {
         self.outcome.as_deref().unwrap_or_default()
@@ -175,6 +185,9 @@ pub enum Unusable {
     /// The capture is gone.
     #[error("expectations without a capture beside them")]
     Orphan,
+    /// What is called as a capture is none.
+    #[error("no capture, whatever its name says: {0}")]
+    Impostor(String),
     /// They cannot be read.
     #[error(transparent)]
     Wrong(#[from] FileError),

@@ -153,6 +153,31 @@ fn what_cannot_be_used_is_told_and_left_alone() {
 }
 
 #[test]
+fn what_is_called_as_a_capture_and_is_none_is_told() {
+    let scratch = scratch("check-impostor");
+    check(&scratch, Mode::Bless);
+    scratch.file("below/empty.pcap.gz", b"");
+    scratch.file("below/empty.expect.toml", b"max-findings = 0");
+    scratch.file(
+        "large.pcapng",
+        b"version https://git-lfs.github.com/spec/v1\n",
+    );
+    scratch.file("notes.txt", b"No capture, and nobody says so.");
+    for mode in [Mode::Judge, Mode::Bless] {
+        let report = check(&scratch, mode);
+        assert_eq!(report.tally().unusable, 2);
+        let text = told(&report, &scratch);
+        for part in [
+            "UNUSABLE below/empty.pcap.gz\n  no capture, whatever its name says: ",
+            "UNUSABLE large.pcapng\n  no capture, whatever its name says: ",
+            "run `git lfs pull`",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+}
+
+#[test]
 fn a_budget_is_for_all_captures_below_its_directory() {
     let scratch = scratch("check-budget");
     check(&scratch, Mode::Bless);

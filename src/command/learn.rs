@@ -1,13 +1,12 @@
 //! `hopscope learn`: what hosts do on ordinary days, from captures.
 
-use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::replay::{self, Opened};
-use super::{Exit, Failure, written};
+use super::{Exit, Failure, write_whole, written};
 use crate::config::Config;
 use crate::pipeline::{self, Run};
 use crate::policy::propose::proposals;
@@ -106,30 +105,6 @@ fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
-}
-
-/// Writes a file beside its place and then moves it there, so that nobody ever meets half of it. What is no ordinary file
-/// is written to as it is.
-fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    let is_other = fs::metadata(path).is_ok_and(|there| !there.is_file());
-    if is_other {
-        return fs::write(path, text);
-    }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
-    let moved = fill(&part, text).and_then(|()| fs::rename(&part, path));
-    if moved.is_err() {
-        // What is left of a failed attempt helps nobody; that it cannot be removed either is told by the error above.
-        let _ = fs::remove_file(&part);
-    }
-    moved
-}
-
-fn fill(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> Failure {

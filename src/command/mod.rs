@@ -10,7 +10,9 @@ mod learn;
 mod replay;
 
 use std::fmt::Display;
+use std::fs::{self, File};
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -105,6 +107,30 @@ fn written(result: io::Result<()>) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Writes a file beside its place and then moves it there, so that nobody ever meets half of it. What is no ordinary file
+/// is written to as it is.
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let is_other = fs::metadata(path).is_ok_and(|there| !there.is_file());
+    if is_other {
+        return fs::write(path, text);
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    let moved = fill(&part, text).and_then(|()| fs::rename(&part, path));
+    if moved.is_err() {
+        // What is left of a failed attempt helps nobody; that it cannot be removed either is told by the error above.
+        let _ = fs::remove_file(&part);
+    }
+    moved
+}
+
+fn fill(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 const EXIT_CODES: &str = "\

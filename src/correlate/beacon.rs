@@ -6,11 +6,12 @@
 //!
 //! When the connections of a client to one port of a server begin, and how much each side sent in them, by the clock of
 //! the packets. Nine connections are enough where they come like a clock; the more a clock is jittered, the more it takes.
-//! Connections at once count as one, and a pause of more than eight periods as a night, if there are few.
-//! The spread of the gaps is held against what a Poisson process does once in ten thousand or once in a million series
-//! (Greenwood's statistic, with critical values for small numbers); the newest sixteen gaps also against whole numbers of one
-//! period, so that half of the beats may be missing. The same is done inside each session that is over, with the moments at
-//! which its client speaks, from behind the handshake on (`evidence.within`).
+//! Servers that take turns under a name that the client looked up are one server. Connections at once count as one, and a
+//! pause of more than eight periods as a night, if there are few. The spread of the gaps is held against what a Poisson
+//! process does once in ten thousand or once in a million series (Greenwood's statistic, with critical values for small
+//! numbers); the newest sixteen gaps also against whole numbers of one period, so that half of the beats may be missing. The
+//! same is done inside each session that is over, with the moments at which its client speaks, from behind the handshake on,
+//! and with the moments at which a client looks up names below one domain (`evidence.within`).
 //!
 //! ## Means
 //!
@@ -18,50 +19,54 @@
 //! (`evidence.weights`), and where they come to zero or more it is *probable*: how regular it is; jitter within hard edges,
 //! which schedulers have no use for; requests alike, answers of few sizes (tasks among idle answers); more sent out
 //! than taken in; the way out of the house; how few of the hosts seen go there; an address for which nobody was told a
-//! name; an odd port, no protocol that is known; a host that serves others itself; inside a session, a heartbeat that is not the
-//! protocol's own. Below zero and not far, it is
-//! *possible* and `low`. MITRE ATT&CK calls it Application Layer Protocol.
+//! name; an odd port, no protocol that is known; a host that serves others itself; inside a session, a heartbeat that is not
+//! the protocol's own; of names, that none is asked for twice, and that they have room for a message. Below zero and not
+//! far, it is *possible* and `low`. MITRE ATT&CK calls it Application Layer Protocol.
 //!
 //! ## Quiet when
 //!
-//! It is a keepalive of the protocol (MQTT PINGREQ, WebSocket and HTTP/2 PING, SSH), goes to everybody
-//! (broadcast, multicast), is a service that is asked by the clock (DNS, NTP, SNMP, DHCP, syslog), it stays in the house (monitoring, health
-//! checks, brokers), what is fetched differs each time, as pages and lists do, or the next request follows as soon as the last
-//! one is answered (long polls).
+//! It is a keepalive of the protocol (MQTT PINGREQ, WebSocket and HTTP/2 PING, SSH), goes to everybody (broadcast,
+//! multicast), is a service that is asked by the clock (DNS for hosts, NTP, SNMP, DHCP, syslog), it stays in the house
+//! (monitoring, health checks, brokers), what is fetched differs each time, as pages and lists do, or the next request
+//! follows as soon as the last one is answered (long polls). Names that hold an address are left alone (reverse zones, block
+//! lists).
 //!
 //! ## Misses
 //!
-//! Fewer than nine connections (a downloader that asks three commands, a dropper that sends six screenshots);
-//! clients that are refused each time, for nothing is sent; sleeps as irregular as chance; two rhythms in turn before fifty
-//! beats; what calls within the house, where
-//! monitoring does the same; implants that change the address with each beat or ride on
-//! a service that the whole house uses; beats in DNS names; beats that the server begins (a bot in a chat room that is asked
-//! whether it is alive), and beats inside a session that come faster than every second and a half. A rhythm inside a session
-//! is told when the session is over. A capture that begins cold has no history by which a destination is rare: update checks
-//! with answers of few sizes and jitter look like an implant.
+//! Fewer than nine connections (a downloader that asks for three things, a dropper that sends six screenshots); clients that
+//! are refused each time, for nothing is sent; sleeps as irregular as chance; two rhythms in turn before fifty beats; what
+//! calls within the house, where monitoring does the same; implants that change the address with each beat and look up
+//! no name, or ride on a service that the whole house uses; names that a server asks for on behalf of many; beats that
+//! the server begins (a bot in a chat room that is asked whether it is alive), and beats inside a session that come faster
+//! than every second and a half. A rhythm inside a session is told when the session is over. A capture that begins cold
+//! has no history by which a destination is rare: update checks with answers of few sizes and jitter look like an implant.
+
+mod look_ups;
 
 use super::destinations::Destinations;
 use super::names::Names;
-use super::pairs::{Key, Pair, Pairs, Visit};
+use super::pairs::{Key, Pair, Pairs, Visit, Whom};
 use super::ports;
 use super::rhythm::{Reading, Regularity, Rhythm};
 use super::sizes::Sizes;
 use super::talks::{Talk, Talks};
-use crate::decode::Transport;
+use crate::decode::{Endpoint, Transport};
 use crate::evidence::beacon::Beacon;
 use crate::evidence::weighed::Weights;
 use crate::evidence::{Certainty, Evidence, Says, Session};
-use crate::facts::FlowEnd;
 use crate::facts::lasting::ASKED;
 use crate::facts::legs::Flight;
+use crate::facts::{FlowEnd, LookUp};
 use crate::proto::stack::Kind;
 use crate::time::Timestamp;
+use look_ups::LookUps;
 
 /// Watches who comes back to whom, and who speaks again and again.
 #[derive(Debug)]
 pub struct Beacons {
     pairs: Pairs,
     talks: Talks,
+    look_ups: LookUps,
 }
 
 /// A rhythm, and what both sides sent in it.
@@ -73,6 +78,8 @@ struct Beats<'a> {
     answers: &'a Sizes,
     /// The client asks again as soon as it is answered.
     hardly_pauses: bool,
+    /// Where it began, if it was elsewhere.
+    home: Option<Endpoint>,
 }
 
 /// A session that is over, and what is known beside it.
@@ -90,12 +97,23 @@ impl Beacons {
         Self {
             pairs: Pairs::new(cap),
             talks: Talks::new(cap / TALK_SHARE),
+            look_ups: LookUps::new(cap / LOOK_UP_SHARE),
         }
     }
 
     /// Takes a flight that a side of a session began.
     pub fn flight(&mut self, flight: &Flight, now: Timestamp) {
         self.talks.flight(flight, now);
+    }
+
+    /// Takes a name that was asked for. Tells of the rhythm in which such names are, if it is worth telling.
+    pub fn looked_up(
+        &mut self,
+        look_up: &LookUp,
+        now: Timestamp,
+        seen: &Destinations,
+    ) -> Option<Evidence> {
+        self.look_ups.asked(look_up, now, seen)
     }
 
     /// Takes a session that is over. Tells of the rhythm in it, and of that in which its client came back, if they are
@@ -107,7 +125,7 @@ impl Beacons {
         seen: &Destinations,
         names: &Names,
     ) -> Vec<Evidence> {
-        let talk = self.talks.ended(end.id);
+        let talk = self.talks.ended(end.id, end.last_seen - session.opened);
         let scene = Scene {
             session,
             end,
@@ -124,14 +142,14 @@ impl Beacons {
 
     fn comes_back(&mut self, scene: Scene<'_>) -> Option<Evidence> {
         let (session, end) = (scene.session, scene.end);
-        let key = Key::new(session.client.address, session.server, session.transport);
         let visit = Visit {
+            server: session.server,
             opened: session.opened,
             stayed: end.last_seen - session.opened,
             client_bytes: end.traffic.client_bytes,
             server_bytes: end.traffic.server_bytes,
         };
-        let pair = self.pairs.come(key, visit)?;
+        let pair = self.pairs.come(scene.key(), &visit)?;
         let evidence = scene.weigh(Beats::from(&*pair), pair.told)?;
         pair.told = true;
         Some(evidence)
@@ -139,11 +157,37 @@ impl Beacons {
 
     /// An upper bound of the bytes of memory it holds.
     pub const fn memory_bound(cap: usize) -> usize {
-        cap * Pairs::PAIR_BYTES + cap / TALK_SHARE * Talks::TALK_BYTES
+        cap * Pairs::PAIR_BYTES
+            + cap / TALK_SHARE * Talks::TALK_BYTES
+            + LookUps::memory_bound(cap / LOOK_UP_SHARE)
     }
 }
 
 impl Beats<'_> {
+    fn beacon(
+        &self,
+        within: &'static str,
+        home: Endpoint,
+        reading: Reading,
+        weights: Weights,
+    ) -> Beacon {
+        Beacon {
+            within,
+            home,
+            domain: None,
+            beats: self.rhythm.gaps() + 1,
+            missing: reading.missing,
+            period: reading.period,
+            bounds: reading.bounds,
+            spread: reading.spread,
+            gaps: self.rhythm.histogram().collect(),
+            requests: self.requests.histogram().collect(),
+            answers: self.answers.histogram().collect(),
+            protocol: None,
+            weights,
+        }
+    }
+
     /// Beats that come faster are load, or a conversation.
     fn shortest(&self) -> f64 {
         if self.within == CONNECTIONS {
@@ -162,6 +206,7 @@ impl<'a> From<&'a Pair> for Beats<'a> {
             requests: &pair.requests,
             answers: &pair.answers,
             hardly_pauses: pair.hardly_leaves(),
+            home: Some(pair.home),
         }
     }
 }
@@ -174,11 +219,28 @@ impl<'a> From<&'a Talk> for Beats<'a> {
             requests: &talk.requests,
             answers: &talk.answers,
             hardly_pauses: talk.hardly_pauses(),
+            home: None,
         }
     }
 }
 
 impl Scene<'_> {
+    /// Servers that take turns under a name that the client looked up are one.
+    fn key(&self) -> Key {
+        let Session {
+            client,
+            server,
+            transport,
+            opened,
+            ..
+        } = *self.session;
+        let name = self
+            .names
+            .own_name_of(server.address, client.address, opened);
+        let whom = name.map_or(Whom::Address(server.address), Whom::named);
+        Key::new(client.address, whom, server.port, transport)
+    }
+
     /// What a rhythm comes to; `again` where it was told before.
     fn weigh(&self, beats: Beats<'_>, again: bool) -> Option<Evidence> {
         if !again && beats.rhythm.mean() < beats.shortest() {
@@ -189,11 +251,7 @@ impl Scene<'_> {
             return None;
         }
         let weights = self.weights(beats, reading);
-        let certainty = match weights.log_odds() {
-            odds if odds >= 0.0 => Certainty::Probable,
-            odds if odds >= WORTH_A_LINE || again => Certainty::Possible,
-            _ => return None,
-        };
+        let certainty = certainty(&weights, again)?;
         Some(self.evidence(beats, reading, certainty, weights))
     }
 
@@ -209,6 +267,7 @@ impl Scene<'_> {
             quality: self.end.quality,
             ..*self.session
         };
+        let home = beats.home.unwrap_or(session.server);
         Evidence {
             detector: NAME,
             certainty,
@@ -216,17 +275,8 @@ impl Scene<'_> {
             further: Vec::new(),
             relay: session.server.address,
             says: Says::Beacon(Box::new(Beacon {
-                within: beats.within,
-                beats: beats.rhythm.gaps() + 1,
-                missing: reading.missing,
-                period: reading.period,
-                bounds: reading.bounds,
-                spread: reading.spread,
-                gaps: beats.rhythm.histogram().collect(),
-                requests: beats.requests.histogram().collect(),
-                answers: beats.answers.histogram().collect(),
                 protocol: self.end.protocol.map(Kind::name),
-                weights,
+                ..beats.beacon(beats.within, home, reading, weights)
             })),
         }
     }
@@ -270,7 +320,9 @@ impl Scene<'_> {
             (false, false) => {}
             (_, true) => weights.add("what is called is in the house", -3.5),
         }
-        weigh_rarity(weights, seen.rarity(server));
+        if seen.is_inside(client) {
+            weigh_rarity(weights, seen.rarity(server));
+        }
         let was_read = !end.quality.midstream && !end.quality.loss;
         weights.add_if(
             was_read && end.protocol.is_none() && end.traffic.client_bytes > 0,
@@ -349,6 +401,15 @@ fn weigh_sizes(weights: &mut Weights, beats: Beats<'_>) {
     );
 }
 
+/// From what odds on it is worth telling; what was told is told on.
+fn certainty(weights: &Weights, again: bool) -> Option<Certainty> {
+    match weights.log_odds() {
+        odds if odds >= 0.0 => Some(Certainty::Probable),
+        odds if odds >= WORTH_A_LINE || again => Some(Certainty::Possible),
+        _ => None,
+    }
+}
+
 /// How many of the hosts seen go there, for a beacon or against it.
 pub fn weigh_rarity(weights: &mut Weights, rarity: f64) {
     weights.add_if(rarity > 0.0, "few of the hosts seen go there", rarity);
@@ -374,6 +435,9 @@ const CONNECTIONS: &str = "connections";
 
 /// One session is followed for so many pairs that are remembered.
 const TALK_SHARE: usize = 4;
+
+/// One client of a domain is remembered for so many pairs.
+const LOOK_UP_SHARE: usize = 16;
 
 /// What a keepalive carries at most, in bytes; what TLS adds; the largest keepalive of SSH (a global request, encrypted).
 const OWN_PING: u32 = 17;
@@ -562,6 +626,7 @@ mod tests {
         for number in 0..count {
             let flight = Flight {
                 flow: FlowId(1),
+                opened: Timestamp::from_parts(0, 0),
                 from: Side::Client,
                 client_bytes: sent,
                 server_bytes: sent,

@@ -15,6 +15,7 @@ pub mod measured;
 pub mod multi_hop;
 pub mod names;
 pub mod new_relay;
+pub mod newcomers;
 pub mod nonces;
 pub mod pairs;
 pub mod payloads;
@@ -31,7 +32,7 @@ pub mod targets;
 use crate::evidence::{Certainty, Evidence, Session};
 use crate::facts::lasting::Lasted;
 use crate::facts::legs::{Asked, Flight, Sighting, Spoke, Totals};
-use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, PayloadSizes};
+use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, LookUp, PayloadSizes};
 use crate::finding::Finding;
 use crate::finding::lifecycle::Findings;
 use crate::finding::telling::Pace;
@@ -296,6 +297,16 @@ impl Ordered {
     /// Takes a DNS response.
     pub fn answered(&mut self, answers: &Answers, now: Timestamp) {
         self.names.learn(answers, now);
+    }
+
+    /// Takes a name that DNS was asked for.
+    pub fn looked_up(&mut self, look_up: &LookUp, now: Timestamp) {
+        let Some(beacons) = &mut self.beacons else {
+            return;
+        };
+        if let Some(beacon) = beacons.looked_up(look_up, now, &self.destinations) {
+            self.add(&beacon, now);
+        }
     }
 
     /// Takes the payload sizes of a flow that is about to end.

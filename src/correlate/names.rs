@@ -58,6 +58,13 @@ impl Names {
         Some(&own.unwrap_or(newest).name)
     }
 
+    /// The name that `asker` itself was told this address for.
+    pub fn own_name_of(&self, address: Address, asker: Address, now: Timestamp) -> Option<&str> {
+        let known = self.known.get(&address)?;
+        let own = |known: &&Known| known.asker == asker && known.until > now;
+        Some(&known.iter().find(own)?.name)
+    }
+
     /// Whether somebody was told this address for a name in lower case.
     pub fn is_name_of(&self, name: &str, address: Address, now: Timestamp) -> bool {
         let known = self.known.get(&address).map(Vec::as_slice);

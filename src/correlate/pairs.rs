@@ -1,7 +1,8 @@
-//! Who comes back to whom, up to a cap: the pair of the least use gives way.
+//! Who comes back to whom, up to a cap: the pair of the least use gives way. Who came once takes eight bytes.
 
 use std::collections::HashMap;
 
+use super::newcomers::Newcomers;
 use super::rhythm::{self, Rhythm};
 use super::sizes::Sizes;
 use crate::decode::{Address, Endpoint, Transport};
@@ -12,6 +13,7 @@ use crate::time::{Span, Timestamp};
 pub struct Pairs {
     places: HashMap<Key, u32, foldhash::fast::RandomState>,
     pairs: Vec<Pair>,
+    newcomers: Newcomers,
     /// Where the next pair that may give way is looked for.
     hand: usize,
     cap: usize,
@@ -21,15 +23,26 @@ pub struct Pairs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     client: Address,
-    server: Address,
+    server: Whom,
     port: u16,
     transport: Transport,
+}
+
+/// Whom a client calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Whom {
+    /// An address.
+    Address(Address),
+    /// Whoever has a name, which is told by a digest: servers may take turns.
+    Named(u64),
 }
 
 /// What is known of one pair.
 #[derive(Clone, Debug)]
 pub struct Pair {
     key: Key,
+    /// The server that the client came to first.
+    pub home: Endpoint,
     /// When the client came.
     pub rhythm: Rhythm,
     /// For how long the client stayed, all times together, in seconds.
@@ -38,6 +51,8 @@ pub struct Pair {
     pub requests: Sizes,
     /// What the server sent each time.
     pub answers: Sizes,
+    /// How often it was asked for what was asked for before.
+    pub again: u32,
     /// Whether it was told.
     pub told: bool,
 }
@@ -45,6 +60,8 @@ pub struct Pair {
 /// One session of a pair.
 #[derive(Clone, Copy, Debug)]
 pub struct Visit {
+    /// Whom the client came to.
+    pub server: Endpoint,
     /// When it began.
     pub opened: Timestamp,
     /// How long it took.
@@ -56,15 +73,46 @@ pub struct Visit {
 }
 
 impl Key {
-    /// The pair of a session.
-    pub const fn new(client: Address, server: Endpoint, transport: Transport) -> Self {
+    /// A client that calls somebody at a port.
+    pub const fn new(client: Address, server: Whom, port: u16, transport: Transport) -> Self {
         Self {
             client,
-            server: server.address,
-            port: server.port,
+            server,
+            port,
             transport,
         }
     }
+
+    /// The same on every machine, for it decides who is forgotten.
+    pub fn digest(&self) -> u64 {
+        let server = match self.server {
+            Whom::Address(address) => fold(address.bits()),
+            Whom::Named(name) => !name,
+        };
+        let port = u64::from(self.port) << 8 | u64::from(self.transport.0);
+        mix(mix(mix(fold(self.client.bits())) ^ server) ^ port)
+    }
+}
+
+impl Whom {
+    /// Whoever has this name.
+    pub fn named(name: &str) -> Self {
+        let add = |sum, byte: &u8| mix(sum ^ u64::from(*byte));
+        Self::Named(name.as_bytes().iter().fold(0, add))
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]
+const fn fold(bits: u128) -> u64 {
+    mix((bits >> 64) as u64) ^ bits as u64
+}
+
+/// Steele, Lea and Flood, Fast splittable pseudorandom number generators (2014).
+const fn mix(number: u64) -> u64 {
+    let one = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let two = (one ^ (one >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let three = (two ^ (two >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    three ^ (three >> 31)
 }
 
 impl Pairs {
@@ -73,32 +121,38 @@ impl Pairs {
         Self {
             places: HashMap::default(),
             pairs: Vec::new(),
+            newcomers: Newcomers::new(cap * NEWCOMERS),
             hand: 0,
             cap: cap.max(1),
         }
     }
 
     /// Takes a session of a pair. Gives the pair if it was there before.
-    pub fn come(&mut self, key: Key, visit: Visit) -> Option<&mut Pair> {
-        let opened = visit.opened;
-        let known = self.places.get(&key).copied();
-        let place = known.unwrap_or_else(|| self.insert(key, opened));
+    pub fn come(&mut self, key: Key, visit: &Visit) -> Option<&mut Pair> {
+        let place = match self.places.get(&key) {
+            Some(place) => *place,
+            None => {
+                let first = self.newcomers.meet(key.digest(), visit.opened)?;
+                self.insert(key, visit.server, first)
+            }
+        };
         let pair = self.pairs.get_mut(place as usize)?;
         pair.requests.add(visit.client_bytes);
         pair.answers.add(visit.server_bytes);
         pair.stayed += visit.stayed.as_seconds_f64();
-        known?;
-        pair.rhythm.beat(opened);
+        pair.rhythm.beat(visit.opened);
         Some(pair)
     }
 
-    fn insert(&mut self, key: Key, opened: Timestamp) -> u32 {
+    fn insert(&mut self, key: Key, home: Endpoint, opened: Timestamp) -> u32 {
         let pair = Pair {
             key,
+            home,
             rhythm: Rhythm::new(opened),
             stayed: 0.0,
             requests: Sizes::default(),
             answers: Sizes::default(),
+            again: 0,
             told: false,
         };
         let place = if self.pairs.len() < self.cap {
@@ -139,7 +193,9 @@ impl Pairs {
     }
 
     /// Bytes of memory for one pair, an upper bound.
-    pub const PAIR_BYTES: usize = size_of::<Pair>() * 17 / 16 + 2 * (size_of::<(Key, u32)>() + 1);
+    pub const PAIR_BYTES: usize = size_of::<Pair>() * 17 / 16
+        + 2 * (size_of::<(Key, u32)>() + 1)
+        + NEWCOMERS * Newcomers::ENTRY_BYTES;
 }
 
 impl Pair {
@@ -149,7 +205,7 @@ impl Pair {
         self.rhythm.gaps() > 0 && self.stayed > MOSTLY * self.rhythm.sum()
     }
 
-    /// Who came once is of no use, and who does not come back any more of little; then the newest is of most.
+    /// Who does not come back any more of little; then the newest is of most.
     fn usefulness(&self, now: Timestamp) -> (u32, Timestamp) {
         let gaps = self.rhythm.gaps();
         let stale = gaps > 0 && rhythm::is_stale(&self.rhythm, now);
@@ -157,6 +213,9 @@ impl Pair {
         (beats, self.rhythm.last())
     }
 }
+
+/// So many who came once are remembered for each pair.
+const NEWCOMERS: usize = 16;
 
 /// This part of the time.
 const MOSTLY: f64 = 0.75;
@@ -171,11 +230,13 @@ mod tests {
 
     fn key(client: u32) -> Key {
         let client = Address::from_bits(client.into());
-        Key::new(client, endpoint("192.0.2.80:443"), Transport::TCP)
+        let server = Whom::Address(endpoint("192.0.2.80:0").address);
+        Key::new(client, server, 443, Transport::TCP)
     }
 
     fn visit(second: i64, bytes: u64) -> Visit {
         Visit {
+            server: endpoint("192.0.2.80:443"),
             opened: at(second),
             stayed: Span::from_seconds(1),
             client_bytes: bytes,
@@ -188,30 +249,47 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_back_outlives_who_came_once() {
+    fn who_comes_back_outlives_who_came_twice() {
         let mut pairs = Pairs::new(8);
         for second in 0..6 {
-            pairs.come(key(1), visit(60 * second, 100));
+            pairs.come(key(1), &visit(60 * second, 100));
         }
         for stranger in 100..200 {
-            assert!(pairs.come(key(stranger), visit(400, 1)).is_none());
+            assert!(pairs.come(key(stranger), &visit(400, 1)).is_none());
+            assert!(pairs.come(key(stranger), &visit(401, 1)).is_some());
         }
         assert_eq!((pairs.len(), pairs.places.len()), (8, 8));
-        let pair = pairs.come(key(1), visit(420, 100)).unwrap();
+        let pair = pairs.come(key(1), &visit(420, 100)).unwrap();
         assert_eq!(pair.rhythm.gaps(), 6);
-        assert_eq!(pair.requests.total(), 700);
+        assert_eq!(pair.requests.total(), 600, "the first is not counted");
+    }
+
+    #[test]
+    fn who_came_once_takes_no_place_and_is_remembered() {
+        let mut pairs = Pairs::new(64);
+        for stranger in 0..500 {
+            assert!(
+                pairs
+                    .come(key(stranger), &visit(i64::from(stranger), 1))
+                    .is_none()
+            );
+        }
+        assert!(pairs.is_empty());
+        let pair = pairs.come(key(3), &visit(3_603, 1)).unwrap();
+        assert!((pair.rhythm.mean() - 3_600.0).abs() < 0.01);
     }
 
     #[test]
     fn who_stays_away_gives_way_at_last() {
         let mut pairs = Pairs::new(2);
         for second in 0..4 {
-            pairs.come(key(1), visit(second, 1));
-            pairs.come(key(2), visit(60 * second, 1));
+            pairs.come(key(1), &visit(second, 1));
+            pairs.come(key(2), &visit(60 * second, 1));
         }
-        pairs.come(key(3), visit(300, 1));
-        assert!(pairs.come(key(2), visit(301, 1)).is_some());
-        assert!(pairs.come(key(1), visit(302, 1)).is_none());
+        pairs.come(key(3), &visit(300, 1));
+        pairs.come(key(3), &visit(300, 1));
+        assert!(pairs.come(key(2), &visit(301, 1)).is_some());
+        assert!(pairs.come(key(1), &visit(302, 1)).is_none());
     }
 
     #[test]
@@ -219,10 +297,31 @@ mod tests {
         for (pause, hardly) in [(60, false), (1, true)] {
             let mut pairs = Pairs::new(2);
             for number in 0..9 {
-                pairs.come(key(1), visit(number * pause, 1));
+                pairs.come(key(1), &visit(number * pause, 1));
             }
-            let pair = pairs.come(key(1), visit(9 * pause, 1)).unwrap();
+            let pair = pairs.come(key(1), &visit(9 * pause, 1)).unwrap();
             assert_eq!(pair.hardly_leaves(), hardly, "{pause}");
         }
+    }
+
+    #[test]
+    fn servers_take_turns_under_a_name() {
+        let name = |text| {
+            Key::new(
+                Address::from_bits(1),
+                Whom::named(text),
+                443,
+                Transport::TCP,
+            )
+        };
+        assert_eq!(name("c2.example.test"), name("c2.example.test"));
+        let all = [
+            name("c2.example.test"),
+            name("c3.example.test"),
+            key(1),
+            key(2),
+        ];
+        let digests: std::collections::BTreeSet<u64> = all.iter().map(Key::digest).collect();
+        assert_eq!(digests.len(), all.len());
     }
 }

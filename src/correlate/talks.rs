@@ -7,7 +7,7 @@ use super::sizes::Sizes;
 use crate::facts::FlowId;
 use crate::facts::legs::Flight;
 use crate::proto::Side;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Sessions in which the client speaks more than once, up to a cap; beyond it new ones are not followed.
 #[derive(Debug)]
@@ -62,8 +62,11 @@ impl Talks {
         }
     }
 
-    /// Takes a flight that a side began after the first one of the session.
+    /// Takes a flight that a side began. Those of the first second are a handshake, and most sessions have no others.
     pub fn flight(&mut self, flight: &Flight, now: Timestamp) {
+        if now - flight.opened < OPENING_TIME {
+            return;
+        }
         if let Some(followed) = self.talks.get_mut(&flight.flow) {
             followed.take(flight, now);
         } else if flight.from == Side::Client && self.talks.len() < self.cap {
@@ -73,7 +76,10 @@ impl Talks {
     }
 
     /// Forgets a session that is over; gives how its client spoke, if that has a rhythm.
-    pub fn ended(&mut self, flow: FlowId) -> Option<Box<Talk>> {
+    pub fn ended(&mut self, flow: FlowId, lasted: Span) -> Option<Box<Talk>> {
+        if lasted < OPENING_TIME {
+            return None;
+        }
         let Followed::Talk(talk) = self.talks.remove(&flow)? else {
             return None;
         };
@@ -160,6 +166,9 @@ impl Talk {
     }
 }
 
+/// How long nothing is listened to.
+const OPENING_TIME: Span = Span::from_seconds(1);
+
 /// The gaps that a handshake may have.
 const OPENING: u32 = 6;
 /// A pause is so many times as long as any gap of the handshake.
@@ -170,7 +179,8 @@ const MOSTLY: f64 = 0.75;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Span;
+
+    const LASTED: Span = Span::from_seconds(60);
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_parts(1_000, 0) + Span::from_millis(millis)
@@ -183,6 +193,7 @@ mod tests {
         let mut flight = |from, millis, sent: (u64, u64)| {
             let flight = Flight {
                 flow: FlowId(1),
+                opened: Timestamp::from_parts(0, 0),
                 from,
                 client_bytes: sent.0,
                 server_bytes: sent.1,
@@ -203,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_rhythm_begins_behind_the_handshake() {
-        let talk = session(20).ended(FlowId(1)).unwrap();
+        let talk = session(20).ended(FlowId(1), LASTED).unwrap();
         assert_eq!(talk.rhythm.gaps(), 13);
         assert_eq!(
             (talk.requests.total(), talk.answers.total()),
@@ -214,7 +225,12 @@ mod tests {
 
     #[test]
     fn who_asks_as_soon_as_it_is_answered_hardly_pauses() {
-        assert!(session(3_900).ended(FlowId(1)).unwrap().hardly_pauses());
+        assert!(
+            session(3_900)
+                .ended(FlowId(1), LASTED)
+                .unwrap()
+                .hardly_pauses()
+        );
     }
 
     #[test]
@@ -223,6 +239,7 @@ mod tests {
         for flow in 1..9 {
             let flight = Flight {
                 flow: FlowId(flow),
+                opened: Timestamp::from_parts(0, 0),
                 from: Side::Client,
                 client_bytes: 1,
                 server_bytes: 1,
@@ -230,7 +247,10 @@ mod tests {
             talks.flight(&flight, at(0));
         }
         assert_eq!(talks.talks.len(), 2);
-        assert!(talks.ended(FlowId(1)).is_none(), "one flight is no rhythm");
+        assert!(
+            talks.ended(FlowId(1), LASTED).is_none(),
+            "one flight is no rhythm"
+        );
         assert_eq!(talks.talks.len(), 1);
     }
 }

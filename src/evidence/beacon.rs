@@ -1,12 +1,17 @@
 //! What a rhythm says of whoever keeps it.
 
 use super::weighed::Weights;
+use crate::decode::Endpoint;
 
 /// A client comes back to a server, again and again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Beacon {
-    /// In what the rhythm is: `connections`, or `session`.
+    /// In what the rhythm is: `connections`, `session`, or `names` that are asked for.
     pub within: &'static str,
+    /// The server that it came to first; servers with one name may take turns.
+    pub home: Endpoint,
+    /// The domain below which names are asked for.
+    pub domain: Option<Box<str>>,
     /// How often it came back.
     pub beats: u32,
     /// Beats that are missing among the newest.

@@ -34,6 +34,8 @@ pub struct Spoke {
 pub struct Flight {
     /// The flow.
     pub flow: FlowId,
+    /// Time of the flow's first segment.
+    pub opened: Timestamp,
     /// Who sends it.
     pub from: Side,
     /// Payload bytes that the client had sent before it.

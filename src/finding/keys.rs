@@ -133,6 +133,7 @@ pub const KEYS: &[&str] = &[
     "evidence.most_relays",
     "evidence.most_targets",
     "evidence.within",
+    "evidence.domain",
     "evidence.beats",
     "evidence.missing",
     "evidence.period_s",

@@ -69,12 +69,21 @@ impl Subject {
             Says::Exchange(_)
             | Says::Spread(_)
             | Says::Shell(_)
-            | Says::Beacon(_)
             | Says::Ssh(_)
             | Says::Lasting(_) => Self::Pair {
                 detector,
                 client,
                 server,
+            },
+            Says::Beacon(beacon) if beacon.domain.is_some() => Self::Path {
+                detector,
+                client,
+                hosts: digest_of_name(beacon.domain.as_deref().unwrap_or_default()),
+            },
+            Says::Beacon(beacon) => Self::Pair {
+                detector,
+                client,
+                server: beacon.home,
             },
             Says::Join(join) if join.client == evidence.session.client => {
                 Self::Service { detector, server }
@@ -113,6 +122,10 @@ fn digest_of(hosts: &[Address]) -> [u8; 8] {
         .iter()
         .for_each(|host| hash.update(host.bits().to_be_bytes()));
     first_64_bits(hash)
+}
+
+fn digest_of_name(name: &str) -> [u8; 8] {
+    first_64_bits(Sha256::new().chain_update(name.as_bytes()))
 }
 
 fn first_64_bits(hash: Sha256) -> [u8; 8] {
@@ -355,16 +368,19 @@ impl Draft {
             one_sided: false,
             ..session.quality
         });
-        self.list(FlowLine::from(session));
+        self.list(session);
     }
 
     /// Lists a session; when the list is full, the last line goes to a server that is not in it yet.
-    fn list(&mut self, line: FlowLine) {
-        let fresh = self.flows.iter().all(|flow| flow.server != line.server);
+    fn list(&mut self, session: &Session) {
         if self.flows.len() < FLOWS_LISTED {
-            self.flows.push(line);
-        } else if let (true, Some(last)) = (fresh, self.flows.last_mut()) {
-            *last = line;
+            self.flows.push(session.into());
+            return;
+        }
+        let server = Party::at(session.server, session.transport);
+        let fresh = self.flows.iter().all(|flow| flow.server != server);
+        if let (true, Some(last)) = (fresh, self.flows.last_mut()) {
+            *last = session.into();
         }
     }
 

@@ -79,7 +79,11 @@ fn comes_back(first: &Session, summary: &BeaconSummary, names: &Names) -> String
         host: Host::from_ip(first.server.address.ip()),
         port: first.server.port,
     });
-    format!("{client} comes back to {server} {}", summary.period())
+    let period = summary.period();
+    match &summary.domain {
+        Some(domain) => format!("{client} asks {server} for names below {domain} {period}"),
+        None => format!("{client} comes back to {server} {period}"),
+    }
 }
 
 /// `10.0.0.1 has a session with 192.0.2.80:443 (www.example.test) for 1 h 42 min`

@@ -270,6 +270,7 @@ impl<'a> Stage<'a> {
                 Report::Ended(end) => self.ordered.ended(&end, event.order.time),
                 Report::Lasted(lasted) => self.ordered.lasted(&lasted, event.order.time),
                 Report::Answers(answers) => self.ordered.answered(&answers, event.order.time),
+                Report::LookUp(look_up) => self.ordered.looked_up(&look_up, event.order.time),
                 Report::Portrait(portrait) => self.outlet.found.portraits.add(*portrait),
             }
         }

@@ -31,6 +31,57 @@ pub fn answers(datagram: &[u8]) -> Vec<Named> {
     message.answers().unwrap_or_default()
 }
 
+/// What a response was asked for, whatever it answers, if that is a name far below its domain: most are hosts, and say
+/// nothing of themselves.
+pub fn question(datagram: &[u8]) -> Option<Question> {
+    let mut message = Message(Cursor::new(datagram));
+    message.asked()
+}
+
+/// A name far below its domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The name, in lower case.
+    pub name: String,
+    /// Where the domain begins in it.
+    domain: usize,
+}
+
+impl Question {
+    /// A name, if it is one.
+    pub fn of(name: String) -> Option<Self> {
+        let domain = domain_in(&name)?;
+        Some(Self { name, domain })
+    }
+
+    /// The domain that somebody registered, as far as its labels tell.
+    pub fn domain(&self) -> &str {
+        self.name.get(self.domain..).unwrap_or_default()
+    }
+
+    /// What is below it.
+    pub fn below(&self) -> &str {
+        self.name.get(..self.domain).unwrap_or_default()
+    }
+}
+
+/// The last two labels, or three where they are as short as those of `co.uk`; nothing of names that hold an address, as
+/// those of reverse zones and block lists do (RFC 5782).
+fn domain_in(name: &str) -> Option<usize> {
+    let mut dots = name.rmatch_indices('.').map(|(at, _)| at + 1);
+    let (top, second) = (dots.next()?, dots.next()?);
+    let is_reverse = name.get(top..) == Some("arpa") || name.split('.').take(4).all(is_octet);
+    let is_country = name.len() - top == 2 && top - second <= LONGEST_UNDER_COUNTRY;
+    let domain = if is_country { dots.next()? } else { second };
+    (domain >= FAR_BELOW && !is_reverse).then_some(domain)
+}
+
+/// A number of an IPv4 address, or a digit of an IPv6 address.
+fn is_octet(label: &str) -> bool {
+    let is_number = label.len() <= 3 && label.bytes().all(|byte| byte.is_ascii_digit());
+    is_number || (label.len() == 1 && label.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
 /// The header (RFC 1035, section 4.1.1), as far as it matters.
 struct Header {
     flags: u16,
@@ -106,6 +157,19 @@ impl<'a> Message<'a> {
             }
         }
         Some(named)
+    }
+
+    fn asked(&mut self) -> Option<Question> {
+        let start = self.0;
+        let header = Header::read(&mut self.0)?;
+        if header.flags & RESPONSE == 0 || header.questions != 1 {
+            return None;
+        }
+        let mut asked = Name::new();
+        self.question(start, &mut asked)?;
+        let name = std::str::from_utf8(&asked).ok()?;
+        domain_in(name)?;
+        Question::of(name.to_owned())
     }
 
     fn question(&mut self, start: Cursor<'a>, asked: &mut Name) -> Option<()> {
@@ -221,6 +285,10 @@ const INTERNET: u16 = 1;
 /// RFC 6762, section 10.2: mDNS puts a flag into the class.
 const CACHE_FLUSH: u16 = 0x8000;
 const KIND_AND_CLASS: usize = 4;
+/// A name is far below its domain where so many bytes, dots among them, stand before.
+const FAR_BELOW: usize = 9;
+/// `co.`, `com.` and the like, with the dot.
+const LONGEST_UNDER_COUNTRY: usize = 4;
 const REFERENCE: u8 = 0xc0;
 /// What each byte of a name is read as.
 const PLAIN: [u8; 256] = plain();
@@ -317,10 +385,49 @@ mod tests {
     }
 
     #[test]
+    fn names_far_below_a_domain_are_questions() {
+        let cases = [
+            ("0c1f2a3b4c5d6e7f.t1.example.test", Some("example.test")),
+            ("0c1f2a3b4c5d.example.co.uk", Some("example.co.uk")),
+            ("0c1f2a3b4c5d.example.uk", Some("example.uk")),
+            ("www.example.test", None),
+            ("0c1f2a3b4c5d6e7f.local", None),
+            ("80.100.51.198.in-addr.arpa", None),
+            ("80.100.51.198.zen.example.test", None),
+            ("0.8.0.0.f.e.b.2.example.test", None),
+            ("1.2.3.4d1c2a3b4.example.test", Some("example.test")),
+            ("", None),
+        ];
+        for (name, domain) in cases {
+            let question = Question::of(name.to_owned());
+            let told = question.as_ref().map(Question::domain);
+            assert_eq!(told, domain, "{name}");
+            let whole = question.map(|question| [question.below(), question.domain()].concat());
+            assert_eq!(whole, domain.map(|_| name.to_owned()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_question_is_read_whatever_the_answer() {
+        let mut refused = changed(3, b"\x83");
+        refused.splice(12..16, *b"\x0a0c1f2a3b4c");
+        let asked = question(&refused).unwrap();
+        assert_eq!(asked.name, "0c1f2a3b4c.example.test");
+        assert_eq!(asked.below().len(), 11);
+        assert_eq!(question(RESPONSE), None, "a host");
+        refused.splice(2..4, *b"\x01\0");
+        assert_eq!(question(&refused), None, "a query");
+        for end in 0..refused.len() {
+            question(&refused[..end]);
+        }
+    }
+
+    #[test]
     fn any_bytes_end() {
         for at in 0..RESPONSE.len() {
             for byte in [0, 1, 0x3f, 0x40, 0xc0, 0xff] {
                 answers(&changed(at, &[byte]));
+                question(&changed(at, &[byte]));
             }
         }
         let references = [&RESPONSE[..12], &b"\xc0\x0c".repeat(600)[..]].concat();

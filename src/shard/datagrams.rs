@@ -1,9 +1,10 @@
 //! Datagrams: the UDP side of a SOCKS proxy, and DNS.
 
+use super::legs::spoke;
 use super::report::facts_of;
 use super::{Outbox, Place, Report, Shard};
 use crate::decode::Segment;
-use crate::facts::Answers;
+use crate::facts::{Answers, LookUp};
 use crate::flow::Flow;
 use crate::flow::probing::Probe;
 use crate::proto::stack::{self, Kind, Layer};
@@ -32,6 +33,10 @@ impl Shard {
         let Some(flow) = self.table.flow(place).filter(answers_names) else {
             return;
         };
+        if let Some(question) = dns::question(segment.payload) {
+            let flow = spoke(flow);
+            events.push(Report::LookUp(Box::new(LookUp { flow, question })));
+        }
         let named = dns::answers(segment.payload);
         if !named.is_empty() {
             self.watching.note_names(flow, &named);

@@ -3,7 +3,7 @@
 use crate::evidence::Evidence;
 use crate::facts::lasting::Lasted;
 use crate::facts::legs::{Asked, Flight, Sighting, Spoke, Totals};
-use crate::facts::{Answers, FlowEnd, FlowFacts, FlowPortrait, PayloadSizes};
+use crate::facts::{Answers, FlowEnd, FlowFacts, FlowPortrait, LookUp, PayloadSizes};
 use crate::time::Timestamp;
 
 /// When a frame was seen: its time and its number in the run.
@@ -66,6 +66,8 @@ pub enum Report {
     Lasted(Box<Lasted>),
     /// DNS gave names for addresses.
     Answers(Box<Answers>),
+    /// DNS was asked for a name far below a domain, and answered.
+    LookUp(Box<LookUp>),
     /// A flow that a person asked about is over.
     Portrait(Box<FlowPortrait>),
 }

@@ -112,6 +112,7 @@ fn flight(flow: &Flow, piece: &Piece<'_>) -> Flight {
     };
     Flight {
         flow: flow.id,
+        opened: flow.opened,
         from: piece.from,
         client_bytes: before(Side::Client),
         server_bytes: before(Side::Server),

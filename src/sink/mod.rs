@@ -3,5 +3,6 @@
 pub mod account;
 pub mod explain;
 pub mod jsonl;
+pub mod metrics;
 pub mod rotation;
 pub mod text;

@@ -29,6 +29,8 @@ pub enum News {
     Failing(io::Error),
     /// It can be written again; so many lines were lost meanwhile.
     Recovered(u64),
+    /// It cannot be rotated, for the first time; lines go on into the old one.
+    NotRotated(io::Error),
 }
 
 /// A file of lines.
@@ -45,6 +47,9 @@ pub struct LineFile {
     waiting_bytes: usize,
     lost: u64,
     is_failing: bool,
+    /// Why it was not rotated, until that is told.
+    unrotated: Option<io::Error>,
+    is_unrotated: bool,
     tried: Timestamp,
 }
 
@@ -65,6 +70,8 @@ impl LineFile {
             waiting_bytes: 0,
             lost: 0,
             is_failing: false,
+            unrotated: None,
+            is_unrotated: false,
             tried: Timestamp::MIN,
         };
         file.ensure_open()?;
@@ -121,13 +128,20 @@ impl LineFile {
             }
             self.waiting_bytes -= line.len();
         }
-        let was_failing = std::mem::replace(&mut self.is_failing, false);
-        was_failing.then(|| News::Recovered(std::mem::take(&mut self.lost)))
+        if std::mem::replace(&mut self.is_failing, false) {
+            return Some(News::Recovered(std::mem::take(&mut self.lost)));
+        }
+        self.unrotated.take().map(News::NotRotated)
     }
 
     fn put(&mut self, line: &[u8], now: Timestamp) -> io::Result<()> {
         if self.is_due(line.len() as u64, now) {
-            self.rotate(now)?;
+            let rotated = self.rotate(now);
+            let was_unrotated = std::mem::replace(&mut self.is_unrotated, rotated.is_err());
+            self.unrotated = rotated
+                .err()
+                .filter(|_| !was_unrotated)
+                .or(self.unrotated.take());
         }
         let length = self.bytes;
         let file = self.ensure_open()?;
@@ -151,8 +165,8 @@ impl LineFile {
     }
 
     fn rotate(&mut self, now: Timestamp) -> io::Result<()> {
-        self.sync()?;
         fs::rename(&self.path, self.free_name(now))?;
+        self.sync()?;
         self.file = None;
         self.begun = None;
         self.ensure_open()?;
@@ -365,6 +379,23 @@ mod tests {
         write(&mut file, 2..3);
         let texts: Vec<String> = folder.contents().into_iter().map(|(_, t)| t).collect();
         assert_eq!(texts, ["line    2\n", "line    0\nline    1\n"]);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_rotated_goes_on() {
+        let folder = Folder::new("stuck");
+        let rotation = Rotation {
+            bytes: Some(20),
+            ..Rotation::default()
+        };
+        let mut file = LineFile::open(&folder.file(), rotation).unwrap();
+        write(&mut file, 0..2);
+        let moved = folder.0.join("moved");
+        fs::rename(folder.file(), &moved).unwrap();
+        let news = file.write(b"line    2\n".to_vec(), at(2));
+        assert!(matches!(news, Some(News::NotRotated(_))), "{news:?}");
+        write(&mut file, 3..4);
+        assert_eq!(fs::read_to_string(moved).unwrap().lines().count(), 4);
     }
 
     #[test]

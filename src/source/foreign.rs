@@ -28,6 +28,8 @@ pub enum Content {
     Archive(&'static str),
     /// A capture of a kind that is not read.
     OtherCapture(&'static str),
+    /// What Git keeps in the place of a large file that was not fetched.
+    Pointer,
     /// Text.
     Text,
     /// None of these.
@@ -82,6 +84,7 @@ impl fmt::Display for Content {
             Self::Broken => f.write_str("it cannot be unpacked"),
             Self::Archive(kind) => write!(f, "it is {kind}; unpack it first"),
             Self::OtherCapture(kind) => write!(f, "it is {kind}; convert it with editcap first"),
+            Self::Pointer => f.write_str("it is a pointer of Git LFS; run `git lfs pull`"),
             Self::Text => f.write_str("it is text"),
             Self::Noise => f.write_str("its first bytes are of no known kind"),
         }
@@ -101,6 +104,7 @@ const SIGNATURES: &[(&[u8], Content)] = &[
     (b"snoop\0\0\0", Content::OtherCapture("a snoop capture")),
     (b"GMBU", Content::OtherCapture("a Network Monitor capture")),
     (b"RTSS", Content::OtherCapture("a Network Monitor capture")),
+    (b"version https://git-lfs", Content::Pointer),
 ];
 
 #[cfg(test)]
@@ -110,7 +114,7 @@ mod tests {
     #[test]
     fn says_what_the_bytes_look_like() {
         let cut_character = [&[b'a'; SAMPLE_BYTES - 1], "é".as_bytes()].concat();
-        let cases: [(&[u8], Content); 9] = [
+        let cases: [(&[u8], Content); 10] = [
             (b"", Content::Empty),
             (b"{\"a\": 1}\n", Content::Text),
             ("größe".as_bytes(), Content::Text),
@@ -119,6 +123,10 @@ mod tests {
             (b"\0\0\0\0", Content::Noise),
             (b"PK\x03\x04\x14", Content::Archive("a zip archive")),
             (b"snoop\0\0\0\0", Content::OtherCapture("a snoop capture")),
+            (
+                b"version https://git-lfs.github.com/spec/v1\n",
+                Content::Pointer,
+            ),
             (b"BZh91AY", Content::Archive("a bzip2 file")),
         ];
         for (bytes, content) in cases {

@@ -94,6 +94,9 @@ impl Inputs {
     /// Adds what a directory holds; false where it is not a capture.
     fn add_found(&mut self, path: &Path) -> Result<bool, SourceError> {
         let name = path.display().to_string();
+        if is_companion(path) {
+            return Ok(false);
+        }
         let foreign = match open_if_file(&name, path) {
             Ok(Some(_)) => return self.add_file(path).map(|()| true),
             Ok(None) | Err(SourceError::Missing { .. }) => None,
@@ -172,6 +175,17 @@ pub fn files_below(directory: &Path) -> Result<Vec<PathBuf>, SourceError> {
     Ok(files)
 }
 
+/// Whether a file is what `hopscope check` reads beside captures.
+fn is_companion(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name == BUDGET || name.ends_with(EXPECTATIONS)
+}
+
+/// How the name of a file ends that says what is expected of a capture.
+pub const EXPECTATIONS: &str = ".expect.toml";
+/// The name of a file that gives the captures of a directory a budget.
+pub const BUDGET: &str = "check.toml";
+
 fn failure(path: &Path) -> impl FnOnce(std::io::Error) -> SourceError + use<> {
     let name = path.display().to_string();
     move |cause| SourceError::reading(&name, cause)
@@ -199,6 +213,8 @@ mod tests {
             scratch.file(name, &capture);
         }
         scratch.file("README.md", b"# Captures\n");
+        scratch.file("b.expect.toml", b"max-findings = 0\n");
+        scratch.file("a/check.toml", b"[budget]\nhigh = 1\n");
         scratch.file("a/empty.pcap", b"");
         std::os::unix::fs::symlink("nowhere", scratch.path().join("dangling")).unwrap();
         std::os::unix::fs::symlink("b.pcap", scratch.path().join("latest")).unwrap();

@@ -38,7 +38,7 @@ pub use account::{Cut, Damage, InterfaceAccount, Listing, Loss, SourceAccount, S
 pub use compression::Compression;
 pub use error::SourceError;
 pub use foreign::{Content, Foreign};
-pub use inputs::{Input, Inputs, files_below};
+pub use inputs::{BUDGET, EXPECTATIONS, Input, Inputs, files_below};
 pub use live::Live;
 pub use merge::Captures;
 

@@ -86,6 +86,7 @@ fn text(event: &Event) -> String {
         Report::Sizes(sizes) => format!("{sizes:?}"),
         Report::Lasted(lasted) => format!("{lasted:?}"),
         Report::Answers(answers) => format!("Answers({answers:?})"),
+        Report::LookUp(look_up) => format!("{look_up:?}"),
         Report::Portrait(portrait) => format!("Portrait({portrait:?})"),
     };
     format!("{:?} {report}", event.order)

@@ -1,6 +1,8 @@
 //! `hopscope capture`: findings from the network, as they are raised.
 
+mod metrics;
 mod reload;
+mod rights;
 mod signals;
 mod teller;
 
@@ -21,6 +23,7 @@ use crate::sink::rotation::{LineFile, Rotation};
 use crate::source::live::Listen;
 use crate::source::{Live, Source, SourceAccount};
 use crate::time::Span;
+use rights::Keeps;
 use signals::Signals;
 use teller::{Output, Teller, tell};
 
@@ -65,6 +68,18 @@ pub(super) struct Capture {
     /// Worker threads; 0 does everything in one [default: from the configuration, 0]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=64))]
     workers: Option<u8>,
+
+    /// Write metrics to this file every 15 seconds, in the format of Prometheus, for a textfile collector
+    #[arg(long, value_name = "FILE")]
+    metrics: Option<PathBuf>,
+
+    /// Become this user once it listens; it must be able to write the output and to read the configuration
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+
+    /// Keep the rights it was started with
+    #[arg(long, conflicts_with = "user")]
+    no_sandbox: bool,
 
     /// Configuration file
     #[arg(long, short, value_name = "FILE")]
@@ -121,16 +136,41 @@ impl Capture {
             .map_err(|error| Failure::new(Exit::Usage, error))?;
         let signals = Signals::listen().map_err(unsignalled)?;
         let output = self.output.open(self.format)?;
-        let mut teller = Teller::new(output, config.clone(), self.config.clone(), &signals);
+        let mut teller = Teller::new(output, config.clone(), self.config.clone(), &signals)
+            .measured(self.metrics.as_deref());
         let report = |interface: &str, change: &_| tell(format_args!("{interface} {change}"));
         let stop = signals.stop.clone();
         let mut live = Live::open(&self.listen(), stop, report).map_err(unreadable)?;
+        self.give_up_rights(&config)?;
         self.greet();
-        let outcome = self.follow(&config, &mut live, &mut teller, &signals.audit)?;
+        let audit = teller.audit();
+        let outcome = self.follow(&config, &mut live, &mut teller, &audit);
+        let account = outcome.as_ref().ok().map(|outcome| &outcome.account);
+        teller.over(live.account(), account);
+        let outcome = outcome?;
         written(self.print_account(live.account(), &outcome))?;
         let worst = teller.worst();
         written(teller.finish())?;
         Ok(self.exit(live.account(), worst))
+    }
+
+    fn give_up_rights(&self, config: &Config) -> Result<(), Failure> {
+        if self.no_sandbox {
+            return Ok(());
+        }
+        let mut keeps = Keeps {
+            user: self.user.as_deref(),
+            ..Keeps::default()
+        };
+        keeps.read_beside(self.config.as_deref());
+        keeps.read_beside(config.profile_path(self.config.as_deref()).as_deref());
+        keeps.write_beside(self.output.output.as_deref());
+        keeps.write_beside(self.metrics.as_deref());
+        let given_up = rights::give_up(&keeps).map_err(|why| Failure::new(Exit::Usage, why))?;
+        if !self.quiet {
+            tell(given_up);
+        }
+        Ok(())
     }
 
     fn listen(&self) -> Listen {

@@ -16,7 +16,7 @@ pub(super) struct Signals {
     /// SIGINT and SIGTERM: the capture is to end.
     pub(super) stop: Stop,
     /// SIGUSR1: the present account is asked for.
-    pub(super) audit: Arc<AtomicBool>,
+    pub(super) asked: Arc<AtomicBool>,
     /// SIGHUP: the configuration is to be read again, and the output to be opened anew.
     pub(super) hangup: Arc<AtomicBool>,
 }
@@ -31,10 +31,10 @@ impl Signals {
                 flag: stop_by_signal(wake)?,
                 wake: Arc::new(waiting.into()),
             },
-            audit: Arc::default(),
+            asked: Arc::default(),
             hangup: Arc::default(),
         };
-        flag::register(SIGUSR1, Arc::clone(&signals.audit))?;
+        flag::register(SIGUSR1, Arc::clone(&signals.asked))?;
         if !io::stdout().is_terminal() {
             flag::register(SIGHUP, Arc::clone(&signals.hangup))?;
         }

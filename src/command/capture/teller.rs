@@ -2,10 +2,11 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::metrics::Metrics;
 use super::reload::changes;
 use super::signals::Signals;
 use crate::command::replay::Format;
@@ -27,6 +28,13 @@ pub(super) struct Teller {
     hangup: Arc<AtomicBool>,
     worst: Option<Severity>,
     now: Timestamp,
+    /// Set when somebody asks for the account.
+    asked: Arc<AtomicBool>,
+    /// Set to have the account told.
+    audit: Arc<AtomicBool>,
+    /// The next account is for a person.
+    prints: bool,
+    metrics: Option<Metrics>,
 }
 
 /// Where findings go.
@@ -52,6 +60,29 @@ impl Teller {
             hangup: Arc::clone(&signals.hangup),
             worst: None,
             now: Timestamp::MIN,
+            asked: Arc::clone(&signals.asked),
+            audit: Arc::default(),
+            prints: false,
+            metrics: None,
+        }
+    }
+
+    /// Metrics are written to this file, too.
+    pub(super) fn measured(mut self, path: Option<&Path>) -> Self {
+        self.metrics = path.map(Metrics::new);
+        self
+    }
+
+    /// What makes the run tell its account.
+    pub(super) fn audit(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.audit)
+    }
+
+    /// Takes that the capture has ended, and the last account if it ended well.
+    pub(super) fn over(&mut self, source: &SourceAccount, account: Option<&Account>) {
+        if let Some(metrics) = &mut self.metrics {
+            let account = account.cloned().unwrap_or_default();
+            metrics.write(source, &account, self.now, false);
         }
     }
 
@@ -101,6 +132,9 @@ impl Teller {
 impl Follow for Teller {
     fn finding(&mut self, finding: &Finding) {
         self.worst = self.worst.max(Some(finding.severity));
+        if let Some(metrics) = &mut self.metrics {
+            metrics.told.count(finding.severity, finding.status);
+        }
         match &mut self.output {
             Output::Standard(format, result) => {
                 if result.is_ok() {
@@ -118,13 +152,22 @@ impl Follow for Teller {
     }
 
     fn account(&mut self, source: &SourceAccount, account: &Account) {
-        tell("the account so far");
-        // Where nobody listens there is nobody to tell.
-        let _ = account::write(&mut io::stderr(), source, account);
+        if let Some(metrics) = &mut self.metrics {
+            metrics.write(source, account, self.now, true);
+        }
+        if std::mem::take(&mut self.prints) {
+            tell("the account so far");
+            // Where nobody listens there is nobody to tell.
+            let _ = account::write(&mut io::stderr(), source, account);
+        }
     }
 
     fn round(&mut self, now: Timestamp) -> Option<Policy> {
         self.now = now;
+        self.prints |= self.asked.swap(false, Ordering::Relaxed);
+        let is_due = self.metrics.as_ref().is_some_and(|m| m.is_due(now));
+        self.audit
+            .fetch_or(self.prints || is_due, Ordering::Relaxed);
         let is_hung_up = self.hangup.swap(false, Ordering::Relaxed);
         if let Output::File(file) = &mut self.output {
             if is_hung_up {
@@ -152,6 +195,9 @@ fn tell_news(news: &News) {
     match news {
         News::Failing(error) => tell(format_args!(
             "the output cannot be written: {error}; findings wait for it"
+        )),
+        News::NotRotated(error) => tell(format_args!(
+            "the output cannot be rotated: {error}; findings go on into the old file"
         )),
         News::Recovered(0) => tell("the output can be written again; nothing was lost"),
         News::Recovered(lost) => tell(format_args!(

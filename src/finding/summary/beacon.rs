@@ -11,8 +11,11 @@ use crate::facts::{SizeBin, Traffic};
 /// The rhythm in which a client comes back to a server, and what makes it worth a look.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct BeaconSummary {
-    /// In what the rhythm is: `connections`, or `session`.
+    /// In what the rhythm is: `connections`, `session`, or `names` that are asked for.
     pub within: &'static str,
+    /// The domain below which names are asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<Box<str>>,
     /// How often it came back.
     pub beats: u32,
     /// Beats that are missing among the newest.
@@ -70,6 +73,7 @@ impl BeaconSummary {
     /// Takes the rhythm as it stands after one more beat.
     pub fn add(&mut self, beacon: &Beacon) {
         self.within = beacon.within;
+        self.domain.clone_from(&beacon.domain);
         self.beats = beacon.beats;
         self.missing = beacon.missing;
         self.period_s = rounded(beacon.period);
@@ -167,6 +171,8 @@ mod tests {
         for beats in [9, 10] {
             summary.add(&Beacon {
                 within: "connections",
+                domain: None,
+                home: crate::facts::samples::endpoint("192.0.2.80:443"),
                 beats,
                 missing: 1,
                 period: 60.000_04,

@@ -1,6 +1,8 @@
 //! One network interface: the handle of libpcap, and the frames that were taken from it.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use pcap::{Active, Capture, Device, Packet, PacketHeader, Precision, Stat};
 
@@ -137,21 +139,27 @@ impl Tap {
 
     /// Whether the interface is there, up or down.
     pub(super) fn is_there(&self) -> bool {
-        interfaces().contains(&self.name)
+        self.name == ALL || self.folder().exists()
     }
 
     /// Looks whether the interface is up, as libpcap says nothing when it goes down.
     pub(super) fn look(&mut self) -> Reading {
-        let there = Device::list().unwrap_or_default();
-        let Some(device) = there.iter().find(|device| device.name == self.name) else {
-            return Reading::Well;
+        let carrier = fs::read_to_string(self.folder().join("carrier"));
+        let is_down = match carrier {
+            Ok(carrier) => carrier.starts_with('0'),
+            // A carrier is read of an interface that is up. What is no interface has none.
+            Err(error) => error.kind() == io::ErrorKind::InvalidInput,
         };
-        let is_down = !(device.flags.is_up() && device.flags.is_running());
         match (std::mem::replace(&mut self.is_down, is_down), is_down) {
             (false, true) => Reading::Out("it is down".to_owned()),
             (true, false) => Reading::Back,
             _ => Reading::Well,
         }
+    }
+
+    /// Where Linux tells of it. libpcap would open a socket to ask, which a sensor that gave up its rights may not.
+    fn folder(&self) -> PathBuf {
+        Path::new("/sys/class/net").join(&self.name)
     }
 
     /// Adds what the kernel counted since this was last asked.
@@ -174,8 +182,8 @@ impl AsFd for Tap {
 }
 
 fn open(name: &str, listen: &Listen) -> Result<Capture<Active>, pcap::Error> {
-    // On `any`, which is no interface of its own, libpcap refuses to be promiscuous.
-    let promiscuous = listen.promiscuous && name != "any";
+    // There libpcap refuses to be promiscuous.
+    let promiscuous = listen.promiscuous && name != ALL;
     Capture::from_device(name)?
         .precision(Precision::Nano)
         .promisc(promiscuous)
@@ -239,6 +247,9 @@ fn said(error: &pcap::Error) -> String {
 }
 
 const NO_NETWORKS: [&str; 5] = ["bluetooth", "dbus-", "nflog", "nfqueue", "usbmon"];
+
+/// What stands for all interfaces together.
+const ALL: &str = "any";
 
 /// How many frames are taken at once.
 const AT_MOST: usize = 256;

@@ -45,6 +45,12 @@ hit_https_jitter() { # HTTPS to an address that nobody looked up, jitter of 40 %
     record; looks_up_only; beats 22 0.3 0.7 posts https://$OUT; save; stretch 100 0.05
 }
 
+hit_https_turns() { # HTTPS to a name whose four addresses take turns, jitter of 40 %
+    local last; NAMES=(); for last in 77 78 79 80; do NAMES+=("--host-record=sync.example.test,198.51.100.$last"); done
+    net_up; web_up; server_up; for last in 78 79 80; do on out ip addr add 198.51.100.$last/24 dev eth0; done
+    record; looks_up_only; beats 24 0.3 0.7 posts https://sync.example.test; save; stretch 100 0.05
+}
+
 hit_raw_clock() { # a line each time, at an odd port, like a clock
     net_up; web_up; line_server 4466
     record; looks_up_only; beats 14 0.5 0.5 says 4466; save; stretch 100 0.05
@@ -57,6 +63,12 @@ hit_raw_missing_beats() { # the same with beats that are missing
     save; stretch 100 0.05
 }
 
+
+hit_names_jitter() { # names that are new each time, and that nobody has; jitter of 40 %
+    net_up; web_up
+    record; looks_up_only; beats 24 0.3 0.7 asks; save; stretch 100 0.05
+}
+asks() { on cli getent hosts "$(printf '%s' "$BEAT" | sha1sum | cut -c1-40).t1.example.test" || true; }
 
 hit_session_raw() { # one session at an odd port, a line every two seconds that comes back
     net_up; spawn out socat TCP-LISTEN:4455,fork,reuseaddr EXEC:cat; up out 4455

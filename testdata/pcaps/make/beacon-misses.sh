@@ -59,6 +59,12 @@ miss_mqtt_keepalive() { # a thing that waits for messages of a broker outside: P
     record; on cli timeout 56 mosquitto_sub -h $OUT -t room/7 -k 5 >/dev/null || true; save
 }
 
+miss_names_again() { # the names of five hosts, looked up by the clock
+    net_up; web_up
+    record; again 24 0.5 asks; save; stretch 100 0.05
+}
+asks() { ASKED=$((${ASKED:-0} + 1)); on cli getent hosts "collector-number-$((ASKED % 5)).example.test" || true; }
+
 miss_ssh_keepalive() { # an SSH session that nobody uses, asked every two seconds whether it is alive
     net_up; sshd_up out
     record; on cli timeout 26 "${SSH[@]}" -N -o ServerAliveInterval=2 root@$OUT || true; save; stretch 30
