@@ -44,7 +44,7 @@ const TIGHTEST: &str = "
 #[test]
 fn each_capture_tells_the_same_alone() {
     let scratch = Scratch::new("alone");
-    for path in all() {
+    for path in plain() {
         let forms = forms(&scratch, &Pcap::read(&path));
         assert_same(&forms[..1], "", &WORKERS);
         assert_same(&forms, TIGHTEST, &[0, 4]);
@@ -95,7 +95,7 @@ fn what_lasts_tells_the_same_whole_and_in_pieces() {
         folder.is_some_and(|folder| folder == "beacon" || folder == "long-lived-session")
     };
     let day = Pcap::at_once(
-        all()
+        plain()
             .iter()
             .filter(|path| lasts(path))
             .map(|path| Pcap::read(path)),
@@ -140,12 +140,16 @@ fn all() -> Vec<PathBuf> {
 }
 
 fn everything() -> Pcap {
-    let captures = all();
-    let plain = captures.iter().filter(|path| is_plain(path));
-    Pcap::at_once(plain.map(|path| Pcap::read(path)))
+    Pcap::at_once(plain().iter().map(|path| Pcap::read(path)))
 }
 
-/// Whether a capture is not packed.
+/// Those that are not packed.
+fn plain() -> Vec<PathBuf> {
+    let mut captures = all();
+    captures.retain(|path| is_plain(path));
+    captures
+}
+
 fn is_plain(path: &Path) -> bool {
     path.extension().is_some_and(|end| end == "pcap")
 }

@@ -52,6 +52,9 @@ fn judged(out: &mut impl Write, checked: &Checked, verdict: &Verdict) -> io::Res
     let (file, line) = (checked.file.display(), verdict.expectation.line);
     writeln!(told, "{file}:{line}")?;
     text::difference(&mut told, verdict, text::Paint::PLAIN)?;
+    if let Some(cut) = &checked.cut {
+        writeln!(told, "the capture is cut: {cut}")?;
+    }
     let (message, told) = (verdict.message(), String::from_utf8_lossy(&told));
     case(out, checked, &name, Some(("failure", &message, &told)))
 }

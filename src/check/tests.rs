@@ -206,6 +206,11 @@ fn a_cut_capture_is_told() {
     check(&scratch, Mode::Bless);
     let text = told(&check(&scratch, Mode::Judge), &scratch);
     assert!(text.starts_with("cut hit.pcap: stopped at byte"), "{text}");
+    scratch.file("hit.expect.toml", b"max-findings = 0");
+    let mut xml = Vec::new();
+    junit::write(&mut xml, &check(&scratch, Mode::Judge)).unwrap();
+    let xml = String::from_utf8(xml).unwrap();
+    assert!(xml.contains("the capture is cut: "), "{xml}");
 }
 
 #[test]

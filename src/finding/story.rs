@@ -41,7 +41,7 @@ pub struct Story {
     pub commanded: BTreeSet<&'static str>,
     /// How many hosts it serves.
     pub clients: usize,
-    /// How many sessions its findings sum up; one that several detectors tell of counts for each.
+    /// How many sessions its findings sum up: of the detector that tells of most, for several tell of the same ones.
     pub sessions: u64,
     /// The first packet of its findings.
     pub first_seen: Timestamp,
@@ -124,11 +124,19 @@ fn of(host: IpAddr, mut scenes: Vec<(Part, &Finding)>) -> Option<Story> {
         goes_out: detectors(&scenes, Part::GoesOut),
         commanded: detectors(&scenes, Part::Commanded),
         clients: clients(host, &scenes),
-        sessions: findings.iter().map(|one| one.sessions).sum(),
+        sessions: sessions(&findings),
         first_seen: findings.iter().map(|one| one.first_seen).min()?,
         last_seen: findings.iter().map(|one| one.last_seen).max()?,
         findings: findings.iter().map(|one| one.id.clone()).collect(),
     })
+}
+
+fn sessions(findings: &[&Finding]) -> u64 {
+    let mut of_each: BTreeMap<&str, u64> = BTreeMap::new();
+    for finding in findings {
+        *of_each.entry(finding.detector).or_default() += finding.sessions;
+    }
+    of_each.into_values().max().unwrap_or_default()
 }
 
 /// The findings of scenes in their order, each once.
@@ -263,6 +271,14 @@ mod tests {
         let two = tell(&[one, other]).remove(0);
         assert!((alone.score - two.score).abs() < f64::EPSILON);
         assert_eq!((two.clients, two.sessions, two.findings.len()), (2, 2, 2));
+        let both = host(
+            &tell(&[
+                asked("10.0.0.1:4000", Certainty::Proven),
+                tunnel(Certainty::Proven),
+            ]),
+            "10.0.0.2",
+        );
+        assert_eq!((both.sessions, both.findings.len()), (1, 2));
     }
 
     #[test]

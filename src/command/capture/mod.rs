@@ -111,6 +111,10 @@ struct OutputFile {
 }
 
 impl OutputFile {
+    fn is_rotated(&self) -> bool {
+        self.rotate_size.is_some() || self.rotate_seconds.is_some()
+    }
+
     /// Where findings go.
     fn open(&self, format: Option<Format>) -> Result<Output, Failure> {
         let Some(path) = &self.output else {
@@ -169,6 +173,25 @@ impl Capture {
         let given_up = rights::give_up(&keeps).map_err(|why| Failure::new(Exit::Usage, why))?;
         if !self.quiet {
             tell(given_up);
+        }
+        self.may_begin_files()
+    }
+
+    /// Another user may be let write a file that is open, and not be let begin the next one beside it.
+    fn may_begin_files(&self) -> Result<(), Failure> {
+        let Some(user) = &self.user else {
+            return Ok(());
+        };
+        let output = self.output.output.as_deref();
+        let rotated = output.filter(|_| self.output.is_rotated());
+        for file in [rotated, self.metrics.as_deref()].into_iter().flatten() {
+            rights::begin_file_beside(file).map_err(|error| {
+                let file = file.display();
+                let sentence = format!(
+                    "{user} may not begin files beside {file} ({error}): give that folder to {user}"
+                );
+                Failure::new(Exit::Input, sentence)
+            })?;
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! Rights that a capture needs no more once it listens, given up before the first frame is looked at.
 
 use std::fmt;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// What a capture keeps.
@@ -24,6 +26,19 @@ impl Keeps<'_> {
     pub(super) fn write_beside(&mut self, file: Option<&Path>) {
         self.writes.extend(file.map(folder_of));
     }
+}
+
+/// Begins a file beside another, and removes it.
+///
+/// # Errors
+///
+/// If the operating system does not let it.
+pub(super) fn begin_file_beside(file: &Path) -> io::Result<()> {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}", std::process::id()));
+    let trial = folder_of(file).join(name);
+    File::create_new(&trial)?;
+    fs::remove_file(trial)
 }
 
 fn folder_of(file: &Path) -> PathBuf {
