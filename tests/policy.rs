@@ -282,6 +282,20 @@ fn old_findings_get_new_verdicts() {
 }
 
 #[test]
+fn a_file_of_something_else_is_told_in_a_few_lines() {
+    let scratch = Scratch::new("something-else");
+    let path = scratch.file("notes.txt", "no finding\n".repeat(40));
+    let path = path.display().to_string();
+    let (code, output, messages) = hopscope(root(), &["judge", &path, "--config", CONFIG]);
+    assert_eq!((code, output.as_str()), (Some(3), ""));
+    assert_eq!(messages.lines().count(), 6, "{messages}");
+    assert!(
+        messages.ends_with("and 35 more lines are no findings\n"),
+        "{messages}"
+    );
+}
+
+#[test]
 fn judge_answers_wrong_arguments() {
     let cases: [(&[&str], i32, &str); 4] = [
         (&["judge", "x.jsonl"], 2, "--config <FILE>"),

@@ -37,7 +37,7 @@ impl Judge {
         let mut lines = Lines::open(&self.findings)?;
         let tally = self.judge(&mut lines, &config.policy())?;
         Ok(match tally {
-            Tally { refused: true, .. } => Exit::Input,
+            Tally { refused: 1.., .. } => Exit::Input,
             Tally { worst, .. } if self.fail_on.is_some() && worst >= self.fail_on => {
                 Exit::Findings
             }
@@ -58,12 +58,20 @@ impl Judge {
                     }
                 }
                 Err(sentence) => {
-                    tally.refused = true;
-                    lines.tell(&sentence);
+                    tally.refused += 1;
+                    if tally.refused <= TOLD {
+                        lines.tell(&sentence);
+                    }
                 }
             }
         }
         written(out.flush())?;
+        if let Some(more @ 1..) = tally.refused.checked_sub(TOLD) {
+            let _ = writeln!(
+                io::stderr(),
+                "hopscope: and {more} more lines are no findings"
+            );
+        }
         Ok(tally)
     }
 }
@@ -72,8 +80,8 @@ impl Judge {
 #[derive(Default)]
 struct Tally {
     worst: Option<Severity>,
-    /// A line was no finding.
-    refused: bool,
+    /// Lines that were no findings.
+    refused: u64,
 }
 
 /// Findings as lines of a file, which may be of any length and hold anything.
@@ -149,6 +157,9 @@ impl Lines {
 fn unreadable(name: &str, error: &io::Error) -> Failure {
     Failure::new(Exit::Input, format!("{name} cannot be read: {error}"))
 }
+
+/// Of so many lines it is said why they are no findings.
+const TOLD: u64 = 5;
 
 /// A finding is 64 KiB at most; whatever writes more writes something else.
 const LONGEST: usize = 1 << 20;

@@ -63,6 +63,9 @@ impl Learn {
             Some(path) => write_whole(path, &proposed).map_err(|error| unwritable(path, &error))?,
             None => written(print(&proposed))?,
         }
+        let (hosts, out) = (profile.len(), self.out.display());
+        // Where nobody listens there is nobody to tell.
+        let _ = writeln!(io::stderr(), "hopscope: {out} tells of {hosts} hosts");
         Ok(Exit::Done)
     }
 
