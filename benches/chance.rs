@@ -1,10 +1,12 @@
-//! Whether measured joins claim too much: unrelated sides of hosts, from different captures and moved in time at random,
+//! Whether measured joins claim too much: unrelated sides of hosts, from different captures (those whose names differ only
+//! behind a dot are variants of one, and relays among each other) and moved in time at random,
 //! are fitted in pairs, and for some bounds of chance it is counted how many pairs stayed below.
 //!
 //! `cargo bench --bench chance -- PAIRS FOLDER…`, with the folders of laid-out captures.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use hopscope::config::Config;
 use hopscope::correlate::measured::fit;
@@ -32,7 +34,7 @@ struct Step {
 }
 
 struct Recorded {
-    capture: usize,
+    capture: Rc<str>,
     steps: Vec<Step>,
 }
 
@@ -53,14 +55,24 @@ fn sides_of(folders: &[PathBuf]) -> Vec<Recorded> {
         let inputs = hopscope::source::files_below(folder);
         inputs.unwrap_or_default()
     });
-    let sides = files.enumerate().flat_map(|(capture, file)| {
+    let sides = files.flat_map(|file| {
+        let capture = stem(&file);
         let sides = record(&file).unwrap_or_default();
         let beats = |steps: &[Step]| steps.iter().filter(|step| step.beat.is_some()).count();
         let long = sides.into_values();
         let long = long.filter(move |steps| beats(steps) >= LEAST_BEATS);
-        long.map(move |steps| Recorded { capture, steps })
+        long.map(move |steps| Recorded {
+            capture: Rc::clone(&capture),
+            steps,
+        })
     });
     sides.collect()
+}
+
+/// The name of a capture, up to its first dot.
+fn stem(file: &Path) -> Rc<str> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    name.split('.').next().unwrap_or_default().into()
 }
 
 fn record(file: &Path) -> Option<BTreeMap<Key, Vec<Step>>> {
@@ -188,12 +200,12 @@ fn tally(pairs: u64, sides: &[Recorded]) -> Tally {
         random ^= random << 17;
         usize::try_from(random % below.max(1) as u64).unwrap_or(0)
     };
-    let moved: Vec<(usize, Log)> = (0..MOVED)
+    let moved: Vec<(Rc<str>, Log)> = (0..MOVED)
         .flat_map(|_| sides.iter())
         .map(|side| {
             let offset = i64::try_from(next(30_000)).unwrap_or(0);
             let begin = Timestamp::from_parts(1_000, 0) + Span::from_millis(offset);
-            (side.capture, log(&side.steps, begin))
+            (Rc::clone(&side.capture), log(&side.steps, begin))
         })
         .collect();
     let mut done = 0;
