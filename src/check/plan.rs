@@ -38,9 +38,10 @@ impl Plan {
     /// If something is missing or may not be read, if a directory holds no capture, or if it is no file.
     pub(super) fn collect(paths: &[PathBuf]) -> Result<Self, CheckError> {
         let captures = captures(paths)?;
+        let below = below(paths)?;
         let mut owners: HashMap<PathBuf, PathBuf> = HashMap::new();
         let mut plan = Self {
-            impostors: impostors(paths, &captures)?,
+            impostors: impostors(&below, &captures),
             ..Self::default()
         };
         for impostor in &plan.impostors {
@@ -58,7 +59,7 @@ impl Plan {
                 rival,
             });
         }
-        for file in written(paths)? {
+        for file in written(below) {
             if file.ends_with(BUDGET) {
                 plan.budgets.push(file);
             } else if !owners.contains_key(&true_path(&file)) {
@@ -82,32 +83,31 @@ fn captures(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CheckError> {
 }
 
 /// Files called as captures are that nobody can read as one: somebody believes that they are checked.
-fn impostors(paths: &[PathBuf], captures: &[PathBuf]) -> Result<Vec<PathBuf>, CheckError> {
+fn impostors(below: &[PathBuf], captures: &[PathBuf]) -> Vec<PathBuf> {
     let known: HashSet<PathBuf> = captures.iter().map(|path| true_path(path)).collect();
-    let mut files = Vec::new();
-    for directory in paths.iter().filter(|path| path.is_dir()) {
-        files.extend(files_below(directory)?);
-    }
-    files.retain(|file| {
+    let is_impostor = |file: &&PathBuf| {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let unpacked = strip(&name, &PACKED);
         strip(unpacked, &FORMATS) != unpacked && !known.contains(&true_path(file))
-    });
-    files.sort();
-    files.dedup();
-    Ok(files)
+    };
+    below.iter().filter(is_impostor).cloned().collect()
 }
 
-/// The files of the named directories that belong to checks, each once.
-fn written(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CheckError> {
+/// The files that belong to checks.
+fn written(mut below: Vec<PathBuf>) -> Vec<PathBuf> {
+    below.retain(|file| {
+        let name = file.to_string_lossy();
+        file.ends_with(BUDGET) || name.ends_with(EXPECTATIONS)
+    });
+    below
+}
+
+/// The files of the named directories, each once, sorted by path.
+fn below(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CheckError> {
     let mut files = Vec::new();
     for directory in paths.iter().filter(|path| path.is_dir()) {
         files.extend(files_below(directory)?);
     }
-    files.retain(|file| {
-        let name = file.to_string_lossy();
-        file.ends_with(BUDGET) || name.ends_with(EXPECTATIONS)
-    });
     files.sort();
     let mut seen = HashSet::new();
     files.retain(|file| seen.insert(true_path(file)));

@@ -135,6 +135,7 @@ impl LineFile {
     }
 
     fn put(&mut self, line: &[u8], now: Timestamp) -> io::Result<()> {
+        self.ensure_open()?;
         if self.is_due(line.len() as u64, now) {
             let rotated = self.rotate(now);
             let was_unrotated = std::mem::replace(&mut self.is_unrotated, rotated.is_err());
@@ -242,6 +243,9 @@ impl LineFile {
             if self.bytes > 0 && !ends_with_a_line(&self.path)? {
                 file.write_all(b"\n")?;
                 self.bytes += 1;
+            }
+            if self.bytes == 0 {
+                self.begun = None;
             }
             self.file = Some(file);
         }
@@ -396,6 +400,26 @@ mod tests {
         assert!(matches!(news, Some(News::NotRotated(_))), "{news:?}");
         write(&mut file, 3..4);
         assert_eq!(fs::read_to_string(moved).unwrap().lines().count(), 4);
+    }
+
+    #[test]
+    fn a_file_that_is_opened_anew_is_young() {
+        let folder = Folder::new("young");
+        let rotation = Rotation {
+            age: Some(Span::from_seconds(3)),
+            ..Rotation::default()
+        };
+        let mut file = LineFile::open(&folder.file(), rotation).unwrap();
+        write(&mut file, 0..2);
+        fs::rename(folder.file(), folder.0.join("moved")).unwrap();
+        file.reopen();
+        write(&mut file, 5..8);
+        let lines: Vec<(String, usize)> = folder
+            .contents()
+            .into_iter()
+            .map(|(name, text)| (name, text.lines().count()))
+            .collect();
+        assert_eq!(lines, [("findings.jsonl".into(), 3), ("moved".into(), 2)]);
     }
 
     #[test]
