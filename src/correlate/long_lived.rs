@@ -50,10 +50,10 @@ pub fn weigh(lasted: &Lasted, seen: &Destinations, names: &Names) -> Evidence {
         certainty,
         session: Session::from(lasted),
         further: Vec::new(),
-        relay: lasted.server.address,
+        relay: lasted.flow.server.address,
         says: Says::Lasting(Box::new(Lasting {
             age: lasted.age,
-            lasted: lasted.last_seen - lasted.opened,
+            lasted: lasted.last_seen - lasted.flow.opened,
             again: lasted.again,
             protocol: lasted.protocol.map(|kind| kind.name()),
             traffic: lasted.traffic,
@@ -63,10 +63,10 @@ pub fn weigh(lasted: &Lasted, seen: &Destinations, names: &Names) -> Evidence {
 }
 
 fn weights(lasted: &Lasted, seen: &Destinations, names: &Names) -> Weights {
-    let (client, server) = (lasted.client.address, lasted.server.address);
+    let (client, server) = (lasted.flow.client.address, lasted.flow.server.address);
     let goes_out = seen.is_inside(client) && !seen.is_inside(server);
     let stays = seen.is_inside(client) && seen.is_inside(server);
-    let was_read = !lasted.quality.midstream && !lasted.quality.loss;
+    let was_read = !lasted.flow.quality.midstream && !lasted.flow.quality.loss;
     let is_named = names.name_of(server, client, lasted.last_seen).is_some();
     let mut weights = Weights::default();
     weights.add("sessions that last are mostly harmless", BEFOREHAND);
@@ -79,7 +79,7 @@ fn weights(lasted: &Lasted, seen: &Destinations, names: &Names) -> Weights {
         1.0,
     );
     weights.add_if(
-        ports::is_odd(lasted.protocol, lasted.server.port),
+        ports::is_odd(lasted.protocol, lasted.flow.server.port),
         "at a port where nothing like it is served",
         1.0,
     );

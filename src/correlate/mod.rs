@@ -370,7 +370,8 @@ impl Ordered {
         self.new_relays.hosts_unwatched() + self.payloads.refused()
     }
 
-    /// Gives all findings, in the order they were raised (where they are told as it goes, those with news), and what was learned of hosts.
+    /// Gives all findings, in the order they were raised (where they are told as it goes, those with news), and what was
+    /// learned of hosts.
     pub fn finish(mut self) -> (Vec<Finding>, Option<Profile>) {
         let ways = self.relays.ways(None);
         self.add_all(&ways, self.now);

@@ -26,14 +26,8 @@ pub struct Lasting {
 impl From<&Lasted> for Session {
     fn from(lasted: &Lasted) -> Self {
         Self {
-            id: lasted.id,
-            client: lasted.client,
-            server: lasted.server,
-            transport: lasted.transport,
-            opened: lasted.opened,
             last_seen: lasted.last_seen,
-            vlan: lasted.vlan,
-            quality: lasted.quality,
+            ..Self::from(&lasted.flow)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a shard tells of flows that last, while they are open.
 
-use super::{Outbox, Report, quality_of, traffic_of};
+use super::{Outbox, Report, legs, traffic_of};
 use crate::decode::Transport;
 use crate::facts::lasting::{ASKED, Lasted};
 use crate::flow::Flow;
@@ -15,18 +15,12 @@ pub(super) fn tell(flow: &mut Flow, schedule: &Schedule, again: bool, events: &m
     };
     flow.reported = true;
     events.push(Report::Lasted(Box::new(Lasted {
-        id: flow.id,
-        client: flow.endpoint(Side::Client),
-        server: flow.endpoint(Side::Server),
-        transport: flow.key.transport(),
-        opened: flow.opened,
+        flow: legs::spoke(flow),
         last_seen: flow.last_seen,
-        vlan: flow.label.vlan,
         age,
         again,
         protocol: flow.protocol,
         traffic: traffic_of(flow),
-        quality: quality_of(flow),
     })));
 }
 

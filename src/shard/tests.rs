@@ -142,7 +142,7 @@ fn text(report: &Report) -> String {
         Report::Portrait(portrait) => format!("{} portrayed", portrait.facts.id.0),
         Report::Lasted(lasted) => {
             let age = lasted.age.nanos() / 1_000_000_000;
-            format!("{} lasts {age} again {}", lasted.id.0, lasted.again)
+            format!("{} lasts {age} again {}", lasted.flow.id.0, lasted.again)
         }
         Report::Flow(facts, evidence) => {
             let certainty = evidence.first().map(|evidence| evidence.certainty);
