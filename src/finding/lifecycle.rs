@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 /// The findings of a run, up to a cap; what must make room is given out first.
 #[derive(Debug)]
 pub struct Findings {
-    drafts: HashMap<Subject, Draft>,
+    drafts: HashMap<Subject, Draft, foldhash::fast::RandomState>,
     /// Subjects in the order they were raised.
     raised: VecDeque<Subject>,
     /// Reported flows that are not over.
@@ -155,7 +155,7 @@ impl Findings {
     /// No findings; at most `cap` (at least one) are held, and the ends of `open_cap` sessions waited for.
     pub fn new(cap: usize, open_cap: usize) -> Self {
         Self {
-            drafts: HashMap::new(),
+            drafts: HashMap::default(),
             raised: VecDeque::new(),
             open: HashMap::default(),
             opened: VecDeque::new(),
@@ -227,7 +227,10 @@ impl Findings {
 
     /// Notes that a finding has news.
     fn note(&mut self, subject: Subject) {
-        if let (Some(telling), Some(draft)) = (&mut self.telling, self.drafts.get_mut(&subject)) {
+        let Some(telling) = &mut self.telling else {
+            return;
+        };
+        if let Some(draft) = self.drafts.get_mut(&subject) {
             let state = draft.state();
             telling.changed(subject, &mut draft.told, state, self.now);
         }
