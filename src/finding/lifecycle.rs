@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 /// The findings of a run, up to a cap; what must make room is given out first.
 #[derive(Debug)]
 pub struct Findings {
-    drafts: HashMap<Subject, Draft>,
+    drafts: HashMap<Subject, Draft, foldhash::fast::RandomState>,
     /// Which of them gives way.
     order: Order<Subject>,
     counts: FindingCounts,
@@ -177,7 +177,7 @@ impl Findings {
     /// No findings; at most `cap` (at least one) are held, and the ends of `open_cap` sessions waited for.
     pub fn new(cap: usize, open_cap: usize) -> Self {
         Self {
-            drafts: HashMap::new(),
+            drafts: HashMap::default(),
             order: Order::new(),
             counts: FindingCounts::default(),
             open: HashMap::default(),
@@ -266,9 +266,9 @@ impl Findings {
         let (telling, draft) = (self.telling.as_mut()?, self.drafts.get_mut(&subject)?);
         let state = draft.state();
         let status = telling.tell(subject, &mut draft.told, state, now)?;
-        let finding = draft.clone().finding(&subject, status, &self.losses);
-        self.rank(subject);
-        Some(finding)
+        let rank = draft.rank(true);
+        self.order.put(subject, draft.rank.replace(rank), rank);
+        Some(draft.clone().finding(&subject, status, &self.losses))
     }
 
     /// A finding is told later, because too many are told now.
@@ -281,25 +281,15 @@ impl Findings {
 
     /// Notes that a finding has news.
     fn note(&mut self, subject: Subject) {
-        if let (Some(telling), Some(draft)) = (&mut self.telling, self.drafts.get_mut(&subject)) {
+        let Some(draft) = self.drafts.get_mut(&subject) else {
+            return;
+        };
+        if let Some(telling) = &mut self.telling {
             let state = draft.state();
             telling.changed(subject, &mut draft.told, state, self.now);
         }
-        self.rank(subject);
-    }
-
-    /// Puts a finding in its place among those that may have to give way.
-    fn rank(&mut self, subject: Subject) {
-        let is_told_as_it_goes = self.telling.is_some();
-        if let Some(draft) = self.drafts.get_mut(&subject) {
-            let has_news = is_told_as_it_goes && draft.told.last(draft.state()).is_some();
-            let rank = Rank {
-                matters: draft.open_sessions > 0 || has_news,
-                certainty: draft.certainty,
-                number: draft.number,
-            };
-            self.order.put(subject, draft.rank.replace(rank), rank);
-        }
+        let rank = draft.rank(self.telling.is_some());
+        self.order.put(subject, draft.rank.replace(rank), rank);
     }
 
     /// The session that was reported longest ago gives way: its finding waits for its end no longer.
@@ -519,6 +509,16 @@ impl Draft {
         State {
             certainty: self.certainty,
             is_open: self.open_sessions > 0,
+        }
+    }
+
+    /// What it stands for among the others. In a replay nothing is told, and what is over can be spared.
+    fn rank(&self, is_told_as_it_goes: bool) -> Rank {
+        let has_news = is_told_as_it_goes && self.told.last(self.state()).is_some();
+        Rank {
+            matters: self.open_sessions > 0 || has_news,
+            certainty: self.certainty,
+            number: self.number,
         }
     }
 
