@@ -87,7 +87,11 @@ const GROUPS: [Group; SYMBOLS.len()] = {
     while let (Some((group, groups)), Some(((length, of_length), longer))) =
         (rest.split_first_mut(), symbols.split_first())
     {
-        let end = first + ((of_length.len() as u32) << (u32::BITS - *length));
+        let (mut end, mut left) = (first, *of_length);
+        while let Some((_, others)) = left.split_first() {
+            end += 1 << (u32::BITS - *length);
+            left = others;
+        }
         *group = Group {
             length: *length,
             first,
