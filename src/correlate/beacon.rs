@@ -155,6 +155,11 @@ impl Beacons {
         Some(evidence)
     }
 
+    /// How many pairs gave way.
+    pub fn forgotten(&self) -> u64 {
+        self.pairs.forgotten() + self.look_ups.forgotten()
+    }
+
     /// An upper bound of the bytes of memory it holds.
     pub const fn memory_bound(cap: usize) -> usize {
         cap * Pairs::PAIR_BYTES

@@ -109,6 +109,11 @@ impl Destinations {
         rarity.clamp(LEAST_RARITY, MOST_RARITY)
     }
 
+    /// How many addresses gave way.
+    pub fn forgotten(&self) -> u64 {
+        self.clients.displaced()
+    }
+
     /// Bytes of memory for one address, an upper bound.
     pub const ENTRY_BYTES: usize = 2 * size_of::<(Address, (u64, Few))>()
         + 2 * size_of::<(Address, u64)>()

@@ -46,6 +46,14 @@ pub struct Piece<'a> {
     pub sent: u32,
 }
 
+impl Piece<'_> {
+    /// The byte at an offset of its direction, where it was captured.
+    pub fn byte_at(&self, offset: u64) -> Option<u8> {
+        let place = usize::try_from(offset.checked_sub(self.offset)?).ok()?;
+        self.captured.get(place).copied()
+    }
+}
+
 impl Probe {
     /// What to ask of a new flow: streams are probed, datagrams are not.
     pub fn new(transport: Transport) -> Self {
@@ -90,6 +98,11 @@ impl Probe {
     /// Whether a retransmission brought other bytes than the first transmission.
     pub fn differs(&self) -> bool {
         matches!(self, Self::Asking(probing) if probing.differs())
+    }
+
+    /// Whether segments were too scattered for a head to keep.
+    pub fn is_scattered(&self) -> bool {
+        matches!(self, Self::Asking(probing) if probing.is_scattered())
     }
 
     /// Bytes of memory held.
@@ -171,6 +184,10 @@ impl Probing {
     /// Whether a retransmission brought other bytes than the first transmission.
     pub fn differs(&self) -> bool {
         self.client.differs() || self.server.differs()
+    }
+
+    fn is_scattered(&self) -> bool {
+        self.client.is_scattered() || self.server.is_scattered()
     }
 
     /// Bytes of memory held.

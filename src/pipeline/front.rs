@@ -6,7 +6,9 @@ use arrayvec::ArrayVec;
 
 use super::{Account, Audit, Progress};
 use crate::config::Config;
+use crate::correlate::forgotten::Forgotten;
 use crate::decode::{Decoder, FrameCounts, Outcome, Segment, straight};
+use crate::finding::lifecycle::FindingCounts;
 use crate::shard::{Moment, Route, ShardCounts};
 use crate::source::{Arrival, Frame, Missed, Source, SourceError};
 use crate::time::Timestamp;
@@ -249,6 +251,8 @@ impl<'a, S: Source, P: Plan> Front<'a, S, P> {
             waiting_datagrams: self.decoder.waiting_datagrams() as u64,
             shards,
             late_frames: self.late_frames,
+            findings: FindingCounts::default(),
+            forgotten: Forgotten::default(),
             hosts_unwatched: 0,
             interrupted: self.interrupted,
         }

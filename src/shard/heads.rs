@@ -72,11 +72,15 @@ impl Shard {
         let Some(flow) = self.table.flow_mut(place) else {
             return;
         };
+        self.counts.heads_scattered += u64::from(flow.probe.is_scattered());
         let freed = flow.probe.allocated();
         self.head_bytes = self.head_bytes.saturating_sub(freed);
         let had_reader = flow.ssh.is_some();
         if had_reader || self.readers < most_readers(self.limits) {
             dark::begin(flow);
+        }
+        if flow.ssh.is_none() && self.readers < most_readers(self.limits).div_ceil(2) {
+            dark::suspect(flow);
         }
         self.readers = dark::count_reader(self.readers, had_reader, flow.ssh.is_some());
         report(flow, &self.tuning, &self.nonces, &mut self.watching, events);

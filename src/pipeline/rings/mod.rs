@@ -202,7 +202,7 @@ fn merge(outlets: &[Receiver<Made>], mut stage: Stage<'_>) -> Result<(Found, Aud
         }
         stage.take(&mut events, end);
         match audit {
-            Some(audit) if is_last => return Ok((stage.finish(), audit)),
+            Some(audit) if is_last => return Ok((stage.finish(end.now), audit)),
             Some(audit) => stage.audit(audit),
             None => {}
         }
