@@ -8,7 +8,8 @@ mod network;
 #[path = "support/scratch.rs"]
 mod scratch;
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -246,6 +247,59 @@ fn metrics_are_written_while_the_capture_goes_on() {
 }
 
 #[test]
+fn questions_are_answered_over_http() {
+    let Some(network) = Network::make("http") else {
+        return;
+    };
+    network.ip(&["link", "set", "lo", "up"]);
+    let here = [
+        "--http",
+        "127.0.0.1:0",
+        "--user",
+        "nobody",
+        "--workers",
+        "2",
+    ];
+    let mut sensor = Sensor::start(&network, &[&["-i", "hs1"][..], &here].concat());
+    let message = sensor.message();
+    let address = message
+        .trim()
+        .strip_prefix("hopscope: answering at http://");
+    let address = address.unwrap_or_else(|| panic!("{message}")).to_owned();
+    let ask = |path: &str| {
+        let (address, path) = (address.clone(), path.to_owned());
+        network.inside(move || {
+            let mut stream = TcpStream::connect(address).unwrap();
+            write!(stream, "GET {path} HTTP/1.1\r\n\r\n").unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            answer
+        })
+    };
+    let sent = network.send(&capture(CAPTURES[0]), |_| "hs0");
+    let read = format!("\nhopscope_interface_read_total{{interface=\"hs1\"}} {sent}\n");
+    let mut metrics = ask("/metrics");
+    while network.is_silent && !metrics.contains(&read) {
+        metrics = ask("/metrics");
+    }
+    assert!(metrics.contains("\nhopscope_up 1\n"), "{metrics}");
+    for (path, status, part) in [
+        ("/healthz", "200 OK", "ok\n"),
+        ("/readyz", "200 OK", "ok\n"),
+        ("/account", "200 OK", "\"name\":\"hs1\""),
+        ("/other", "404 Not Found", "/metrics"),
+    ] {
+        let answer = ask(path);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}\r\n")),
+            "{answer}"
+        );
+        assert!(answer.contains(part), "{answer}");
+    }
+    assert_eq!(sensor.stop().code, 0);
+}
+
+#[test]
 fn findings_go_to_a_file_that_may_be_moved_away() {
     let Some(network) = Network::make("file") else {
         return;
@@ -299,7 +353,11 @@ fn wrong_interfaces_and_filters_end_with_2() {
     let Some(network) = Network::make("wrong") else {
         return;
     };
-    let cases: [(&[&str], &str); 3] = [
+    let cases: [(&[&str], &str); 4] = [
+        (
+            &["-i", "hs1", "--http", "0.0.0.0:9479"],
+            "others can reach 0.0.0.0:9479: choose 127.0.0.1 or [::1], or say --http-for-others",
+        ),
         (
             &["-i", "hs1", "--user", "nobodyatall"],
             "there is no user nobodyatall",

@@ -44,8 +44,8 @@ const ONLY_IN: &str = "
     std::os                source command
     std::time              command source
     std::env
-    std::net::TcpStream
-    std::net::TcpListener
+    std::net::TcpStream    command
+    std::net::TcpListener  command
     std::net::UdpSocket
     print!
     println!
@@ -67,7 +67,7 @@ const ONLY_IN: &str = "
     flate2                 source
     foldhash               flow correlate finding
     hashbrown              flow correlate
-    httparse               proto
+    httparse               proto command
     memchr                 proto
     pcap                   source
     indicatif              command

@@ -5,6 +5,7 @@
 //! are put in order and shown to the ordered stage: so the findings are the same for any number of workers and any
 //! size of batch.
 
+mod beside;
 mod front;
 mod inline;
 mod workers;
@@ -381,4 +382,5 @@ impl<'a> Stage<'a> {
 /// How many frames lie between two moments at which time is told to all shards.
 const BATCH_FRAMES: usize = 256;
 
+pub use beside::beside;
 pub use workers::memory_bound;

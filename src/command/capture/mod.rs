@@ -1,5 +1,7 @@
 //! `hopscope capture`: findings from the network, as they are raised.
 
+mod board;
+mod http;
 mod metrics;
 mod reload;
 mod rights;
@@ -8,6 +10,7 @@ mod teller;
 
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
@@ -23,6 +26,8 @@ use crate::sink::rotation::{LineFile, Rotation};
 use crate::source::live::Listen;
 use crate::source::{Live, Source, SourceAccount};
 use crate::time::Span;
+use board::Board;
+use http::Http;
 use rights::Keeps;
 use signals::Signals;
 use teller::{Output, Teller, tell};
@@ -73,6 +78,9 @@ pub(super) struct Capture {
     #[arg(long, value_name = "FILE")]
     metrics: Option<PathBuf>,
 
+    #[command(flatten)]
+    endpoint: Endpoint,
+
     /// Become this user once it listens; it must be able to write the output and to read the configuration
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -88,6 +96,37 @@ pub(super) struct Capture {
     /// Print findings and trouble only: no greeting, no account
     #[arg(long, short)]
     quiet: bool,
+}
+
+/// Answers over HTTP.
+#[derive(Debug, Args)]
+struct Endpoint {
+    /// Answer over HTTP at this address: /metrics for Prometheus, /healthz, /readyz and /account
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    http: Option<SocketAddr>,
+
+    /// Let that be an address that others can reach, who need no password to ask
+    #[arg(long, requires = "http")]
+    http_for_others: bool,
+}
+
+impl Endpoint {
+    fn open(&self) -> Result<Option<Http>, Failure> {
+        let Some(address) = self.http else {
+            return Ok(None);
+        };
+        if !address.ip().is_loopback() && !self.http_for_others {
+            let sentence = format!(
+                "others can reach {address}: choose 127.0.0.1 or [::1], or say --http-for-others"
+            );
+            return Err(Failure::new(Exit::Usage, sentence));
+        }
+        let http = Http::open(address).map_err(|error| {
+            let sentence = format!("nobody can be answered at {address}: {error}");
+            Failure::new(Exit::Input, sentence)
+        })?;
+        Ok(Some(http))
+    }
 }
 
 /// Findings as JSON lines in a file.
@@ -108,6 +147,15 @@ struct OutputFile {
     /// Keep this many old files [default: all]
     #[arg(long, value_name = "N", requires = "output")]
     keep: Option<usize>,
+}
+
+/// Closes the board when the capture is over, however it ends.
+struct Closing<'a>(&'a Board);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl OutputFile {
@@ -145,10 +193,16 @@ impl Capture {
         let report = |interface: &str, change: &_| tell(format_args!("{interface} {change}"));
         let stop = signals.stop.clone();
         let mut live = Live::open(&self.listen(), stop, report).map_err(unreadable)?;
+        let http = self.endpoint.open()?;
         self.give_up_rights(&config)?;
-        self.greet();
-        let audit = teller.audit();
-        let outcome = self.follow(&config, &mut live, &mut teller, &audit);
+        self.greet(http.as_ref());
+        let (audit, board) = (teller.audit(), teller.board());
+        let servers = http.as_ref().map_or(0, |_| Http::SERVERS);
+        let serve = || http.iter().for_each(|http| http.serve(&board));
+        let outcome = pipeline::beside(servers, serve, || {
+            let _closing = Closing(&board);
+            self.follow(&config, &mut live, &mut teller, &audit)
+        });
         let account = outcome.as_ref().ok().map(|outcome| &outcome.account);
         teller.over(live.account(), account);
         let outcome = outcome?;
@@ -164,6 +218,7 @@ impl Capture {
         }
         let mut keeps = Keeps {
             user: self.user.as_deref(),
+            answers: self.endpoint.http.is_some(),
             ..Keeps::default()
         };
         keeps.read_beside(self.config.as_deref());
@@ -236,12 +291,14 @@ impl Capture {
         outcome.map_err(broken_off)
     }
 
-    fn greet(&self) {
-        if !self.quiet {
-            tell(format_args!(
-                "listening to {}",
-                self.listen().interfaces.join(", ")
-            ));
+    fn greet(&self, http: Option<&Http>) {
+        if self.quiet {
+            return;
+        }
+        let interfaces = self.listen().interfaces.join(", ");
+        tell(format_args!("listening to {interfaces}"));
+        if let Some(address) = http.and_then(|http| http.address().ok()) {
+            tell(format_args!("answering at http://{address}"));
         }
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::board::{Board, Notice};
 use super::metrics::Metrics;
 use super::reload::changes;
 use super::signals::Signals;
@@ -14,6 +15,7 @@ use crate::config::Config;
 use crate::finding::{Finding, Severity};
 use crate::pipeline::{Account, Follow};
 use crate::policy::Policy;
+use crate::sink::metrics::Told;
 use crate::sink::rotation::{LineFile, News};
 use crate::sink::{account, jsonl, text};
 use crate::source::SourceAccount;
@@ -35,6 +37,10 @@ pub(super) struct Teller {
     /// The next account is for a person.
     prints: bool,
     metrics: Option<Metrics>,
+    /// What was told.
+    told: Told,
+    /// Where others read how the capture stands.
+    board: Arc<Board>,
 }
 
 /// Where findings go.
@@ -52,6 +58,7 @@ impl Teller {
         path: Option<PathBuf>,
         signals: &Signals,
     ) -> Self {
+        let audit = Arc::default();
         Self {
             output,
             config,
@@ -61,7 +68,9 @@ impl Teller {
             worst: None,
             now: Timestamp::MIN,
             asked: Arc::clone(&signals.asked),
-            audit: Arc::default(),
+            board: Arc::new(Board::new(Arc::clone(&audit))),
+            told: Told::default(),
+            audit,
             prints: false,
             metrics: None,
         }
@@ -73,6 +82,11 @@ impl Teller {
         self
     }
 
+    /// Where others read how the capture stands.
+    pub(super) fn board(&self) -> Arc<Board> {
+        Arc::clone(&self.board)
+    }
+
     /// What makes the run tell its account.
     pub(super) fn audit(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.audit)
@@ -82,7 +96,7 @@ impl Teller {
     pub(super) fn over(&mut self, source: &SourceAccount, account: Option<&Account>) {
         if let Some(metrics) = &mut self.metrics {
             let account = account.cloned().unwrap_or_default();
-            metrics.write(source, &account, self.now, false);
+            metrics.write(source, &account, &self.told, self.now, false);
         }
     }
 
@@ -132,9 +146,7 @@ impl Teller {
 impl Follow for Teller {
     fn finding(&mut self, finding: &Finding) {
         self.worst = self.worst.max(Some(finding.severity));
-        if let Some(metrics) = &mut self.metrics {
-            metrics.told.count(finding.severity, finding.status);
-        }
+        self.told.count(finding.severity, finding.status);
         match &mut self.output {
             Output::Standard(format, result) => {
                 if result.is_ok() {
@@ -152,9 +164,16 @@ impl Follow for Teller {
     }
 
     fn account(&mut self, source: &SourceAccount, account: &Account) {
-        if let Some(metrics) = &mut self.metrics {
-            metrics.write(source, account, self.now, true);
+        if let Some(metrics) = self.metrics.as_mut().filter(|m| m.is_due(self.now)) {
+            metrics.write(source, account, &self.told, self.now, true);
         }
+        self.board.put_up(Notice {
+            source: source.clone(),
+            account: account.clone(),
+            told: self.told,
+            now: self.now,
+            is_up: true,
+        });
         if std::mem::take(&mut self.prints) {
             tell("the account so far");
             // Where nobody listens there is nobody to tell.
