@@ -170,7 +170,7 @@ mod tests {
                 flight: None,
                 nonce: None,
             },
-            question: Question::of(name).unwrap(),
+            question: Question::of(&name).unwrap(),
         }
     }
 
