@@ -9,7 +9,8 @@ mod network;
 mod scratch;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, UdpSocket};
+use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -297,6 +298,47 @@ fn questions_are_answered_over_http() {
         assert!(answer.contains(part), "{answer}");
     }
     assert_eq!(sensor.stop().code, 0);
+}
+
+/// By UDP, and to a daemon here that begins anew after the sensor gave up its rights.
+#[test]
+fn findings_are_sent_to_syslog() {
+    let Some(network) = Network::make("syslog") else {
+        return;
+    };
+    network.ip(&["link", "set", "lo", "up"]);
+    let mut bytes = [0; 4_096];
+
+    let elsewhere = network.inside(|| UdpSocket::bind("127.0.0.1:0").unwrap());
+    let address = elsewhere.local_addr().unwrap().to_string();
+    let sensor = Sensor::start(&network, &["-i", "hs1", "--syslog", &address]);
+    network.send(&capture(CAPTURES[0]), |_| "hs0");
+    let length = elsewhere.recv(&mut bytes).unwrap();
+    assert_is_a_message(&bytes[..length]);
+    assert!(!sensor.stop().messages.contains("syslog"));
+
+    let scratch = Scratch::new("syslog");
+    let path = scratch.file("folder/log", "").with_file_name("socket");
+    let first = UnixDatagram::bind(&path).unwrap();
+    let sensor = Sensor::start(&network, &["-i", "hs1", "--syslog", path.to_str().unwrap()]);
+    drop(first);
+    std::fs::remove_file(&path).unwrap();
+    let second = UnixDatagram::bind(&path).unwrap();
+    network.send(&capture(CAPTURES[0]), |_| "hs0");
+    let length = second.recv(&mut bytes).unwrap();
+    assert_is_a_message(&bytes[..length]);
+    assert!(!sensor.stop().messages.contains("syslog"));
+}
+
+fn assert_is_a_message(bytes: &[u8]) {
+    let message = std::str::from_utf8(bytes).unwrap();
+    let parts = [
+        "<132>1 ",
+        " hopscope ",
+        "[finding@32473 id=\"",
+        "] \u{feff}10.9.2.20:1080 ",
+    ];
+    assert!(parts.iter().all(|part| message.contains(part)), "{message}");
 }
 
 #[test]

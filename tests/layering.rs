@@ -46,7 +46,7 @@ const ONLY_IN: &str = "
     std::env
     std::net::TcpStream    command
     std::net::TcpListener  command
-    std::net::UdpSocket
+    std::net::UdpSocket    command
     print!
     println!
     eprint!

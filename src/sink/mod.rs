@@ -5,4 +5,5 @@ pub mod explain;
 pub mod jsonl;
 pub mod metrics;
 pub mod rotation;
+pub mod syslog;
 pub mod text;

@@ -3,14 +3,15 @@
 mod board;
 mod http;
 mod metrics;
+mod outputs;
 mod reload;
 mod rights;
 mod signals;
+mod syslog;
 mod teller;
 
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
@@ -22,15 +23,14 @@ use crate::config::Config;
 use crate::finding::Severity;
 use crate::pipeline::{self, Following, Outcome, Run};
 use crate::sink::account;
-use crate::sink::rotation::{LineFile, Rotation};
 use crate::source::live::Listen;
 use crate::source::{Live, Source, SourceAccount};
-use crate::time::Span;
 use board::Board;
 use http::Http;
+use outputs::{Endpoint, Messages, OutputFile};
 use rights::Keeps;
 use signals::Signals;
-use teller::{Output, Teller, tell};
+use teller::{Teller, tell};
 
 /// Find relays on the network, while it happens
 ///
@@ -81,6 +81,9 @@ pub(super) struct Capture {
     #[command(flatten)]
     endpoint: Endpoint,
 
+    #[command(flatten)]
+    messages: Messages,
+
     /// Become this user once it listens; it must be able to write the output and to read the configuration
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -98,87 +101,12 @@ pub(super) struct Capture {
     quiet: bool,
 }
 
-/// Answers over HTTP.
-#[derive(Debug, Args)]
-struct Endpoint {
-    /// Answer over HTTP at this address: /metrics for Prometheus, /healthz, /readyz and /account
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    http: Option<SocketAddr>,
-
-    /// Let that be an address that others can reach, who need no password to ask
-    #[arg(long, requires = "http")]
-    http_for_others: bool,
-}
-
-impl Endpoint {
-    fn open(&self) -> Result<Option<Http>, Failure> {
-        let Some(address) = self.http else {
-            return Ok(None);
-        };
-        if !address.ip().is_loopback() && !self.http_for_others {
-            let sentence = format!(
-                "others can reach {address}: choose 127.0.0.1 or [::1], or say --http-for-others"
-            );
-            return Err(Failure::new(Exit::Usage, sentence));
-        }
-        let http = Http::open(address).map_err(|error| {
-            let sentence = format!("nobody can be answered at {address}: {error}");
-            Failure::new(Exit::Input, sentence)
-        })?;
-        Ok(Some(http))
-    }
-}
-
-/// Findings as JSON lines in a file.
-#[derive(Debug, Args)]
-struct OutputFile {
-    /// Write findings as JSON lines to the end of this file, not to standard output
-    #[arg(long, short, value_name = "FILE", conflicts_with = "format")]
-    output: Option<PathBuf>,
-
-    /// Begin a new file before it grows beyond this many mebibytes
-    #[arg(long, value_name = "MIB", requires = "output", value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
-    rotate_size: Option<u64>,
-
-    /// Begin a new file when it is this many seconds old, by the time of packets
-    #[arg(long, value_name = "SECONDS", requires = "output", value_parser = clap::value_parser!(i64).range(1..=31_622_400))]
-    rotate_seconds: Option<i64>,
-
-    /// Keep this many old files [default: all]
-    #[arg(long, value_name = "N", requires = "output")]
-    keep: Option<usize>,
-}
-
 /// Closes the board when the capture is over, however it ends.
 struct Closing<'a>(&'a Board);
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
         self.0.close();
-    }
-}
-
-impl OutputFile {
-    fn is_rotated(&self) -> bool {
-        self.rotate_size.is_some() || self.rotate_seconds.is_some()
-    }
-
-    /// Where findings go.
-    fn open(&self, format: Option<Format>) -> Result<Output, Failure> {
-        let Some(path) = &self.output else {
-            let format = format.unwrap_or_else(Format::by_terminal);
-            return Ok(Output::Standard(format, Ok(())));
-        };
-        let rotation = Rotation {
-            bytes: self.rotate_size.map(|mebibytes| mebibytes << 20),
-            age: self.rotate_seconds.map(Span::from_seconds),
-            keep: self.keep,
-        };
-        let file = LineFile::open(path, rotation).map_err(|error| {
-            let sentence = format!("{} cannot be written: {error}", path.display());
-            Failure::new(Exit::Input, sentence)
-        })?;
-        Ok(Output::File(file))
     }
 }
 
@@ -189,7 +117,8 @@ impl Capture {
         let signals = Signals::listen().map_err(unsignalled)?;
         let output = self.output.open(self.format)?;
         let mut teller = Teller::new(output, config.clone(), self.config.clone(), &signals)
-            .measured(self.metrics.as_deref());
+            .measured(self.metrics.as_deref())
+            .logged(self.messages.open()?);
         let report = |interface: &str, change: &_| tell(format_args!("{interface} {change}"));
         let stop = signals.stop.clone();
         let mut live = Live::open(&self.listen(), stop, report).map_err(unreadable)?;
@@ -219,6 +148,7 @@ impl Capture {
         let mut keeps = Keeps {
             user: self.user.as_deref(),
             answers: self.endpoint.http.is_some(),
+            connects: self.messages.are_local(),
             ..Keeps::default()
         };
         keeps.read_beside(self.config.as_deref());

@@ -12,6 +12,8 @@ pub(super) struct Keeps<'a> {
     pub(super) user: Option<&'a str>,
     /// Whether it answers over HTTP.
     pub(super) answers: bool,
+    /// Whether it connects again with a syslog daemon on this machine.
+    pub(super) connects: bool,
     /// The folders it reads in.
     pub(super) reads: Vec<PathBuf>,
     /// The folders it writes in.
@@ -125,7 +127,7 @@ mod linux {
         given_up.done.push("capabilities".to_owned());
         for (what, result) in [
             ("files and networks (Landlock)", keep_to_folders(keeps)),
-            ("system calls (seccomp)", forbid_calls(keeps.answers)),
+            ("system calls (seccomp)", forbid_calls(keeps)),
         ] {
             match result {
                 Ok(()) => given_up.done.push(what.to_owned()),
@@ -191,11 +193,16 @@ mod linux {
     }
 
     /// seccomp: calls that a sensor has no use for, and that one who broke into it would have, fail.
-    fn forbid_calls(answers: bool) -> Result<(), String> {
+    fn forbid_calls(keeps: &Keeps<'_>) -> Result<(), String> {
         let mut rules: BTreeMap<_, _> = FORBIDDEN.map(|call| (call, Vec::new())).into();
         rules.insert(libc::SYS_sendto, vec![elsewhere()?]);
-        if !answers {
-            rules.insert(libc::SYS_accept4, Vec::new());
+        for (call, needed) in [
+            (libc::SYS_accept4, keeps.answers),
+            (libc::SYS_connect, keeps.connects),
+        ] {
+            if !needed {
+                rules.insert(call, Vec::new());
+            }
         }
         let (allowed, forbidden) = (
             SeccompAction::Allow,
@@ -226,7 +233,7 @@ mod linux {
         }
     }
 
-    const FORBIDDEN: [libc::c_long; 45] = [
+    const FORBIDDEN: [libc::c_long; 44] = [
         // Another program, or another process.
         libc::SYS_execve,
         libc::SYS_execveat,
@@ -238,7 +245,6 @@ mod linux {
         // The network, but for what is open.
         libc::SYS_socket,
         libc::SYS_socketpair,
-        libc::SYS_connect,
         libc::SYS_bind,
         libc::SYS_listen,
         libc::SYS_accept,

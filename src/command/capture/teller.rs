@@ -10,6 +10,7 @@ use super::board::{Board, Notice};
 use super::metrics::Metrics;
 use super::reload::changes;
 use super::signals::Signals;
+use super::syslog::Syslog;
 use crate::command::replay::Format;
 use crate::config::Config;
 use crate::finding::{Finding, Severity};
@@ -37,6 +38,7 @@ pub(super) struct Teller {
     /// The next account is for a person.
     prints: bool,
     metrics: Option<Metrics>,
+    syslog: Option<Syslog>,
     /// What was told.
     told: Told,
     /// Where others read how the capture stands.
@@ -73,12 +75,19 @@ impl Teller {
             audit,
             prints: false,
             metrics: None,
+            syslog: None,
         }
     }
 
     /// Metrics are written to this file, too.
     pub(super) fn measured(mut self, path: Option<&Path>) -> Self {
         self.metrics = path.map(Metrics::new);
+        self
+    }
+
+    /// Findings are sent there, too.
+    pub(super) fn logged(mut self, syslog: Option<Syslog>) -> Self {
+        self.syslog = syslog;
         self
     }
 
@@ -147,6 +156,10 @@ impl Follow for Teller {
     fn finding(&mut self, finding: &Finding) {
         self.worst = self.worst.max(Some(finding.severity));
         self.told.count(finding.severity, finding.status);
+        if let Some(syslog) = &mut self.syslog {
+            syslog.send(finding, self.now);
+            self.told.lost_by_syslog = syslog.lost();
+        }
         match &mut self.output {
             Output::Standard(format, result) => {
                 if result.is_ok() {
