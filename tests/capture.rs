@@ -300,6 +300,54 @@ fn questions_are_answered_over_http() {
     assert_eq!(sensor.stop().code, 0);
 }
 
+/// The packets of a finding, as one who gave up his rights writes them, give the finding again.
+#[test]
+fn evidence_gives_its_finding_again() {
+    let Some(network) = Network::make("evidence") else {
+        return;
+    };
+    let scratch = Scratch::new("evidence");
+    let file = scratch.file("found/none", "");
+    let folder = file.parent().unwrap();
+    let config = scratch.file(
+        "site.toml",
+        "[evidence]\ndirectory = \"found\"\nseverity = \"medium\"",
+    );
+    let config = config.to_str().unwrap();
+    let sensor = Sensor::start(
+        &network,
+        &["-i", "hs1", "--workers", "2", "--config", config],
+    );
+    network.send(&capture(CAPTURES[5]), |_| "hs0");
+    network.send(&capture(CAPTURES[0]), |_| "hs0");
+    let told = sensor.stop();
+    let findings = last_findings(&told.output);
+    assert_eq!(findings.len(), 2, "{}", told.output);
+    for mut finding in findings {
+        let packets = finding.as_object_mut().unwrap().remove("packets").unwrap();
+        let (name, id) = (packets.as_str().unwrap(), finding["id"].as_str().unwrap());
+        assert!(name.starts_with(id) && name.ends_with(".pcapng"), "{name}");
+        let written = folder.join(name);
+        let bytes = std::fs::read(&written).unwrap();
+        let comment = format!("hopscope finding {id}: ");
+        assert!(
+            bytes
+                .windows(comment.len())
+                .any(|part| part == comment.as_bytes())
+        );
+        let replay = Command::new(HOPSCOPE)
+            .arg("replay")
+            .arg(&written)
+            .output()
+            .unwrap();
+        let again = last_findings(&String::from_utf8(replay.stdout).unwrap());
+        let again = again.iter().find(|again| again["id"] == id).unwrap();
+        for key in ["title", "certainty", "evidence", "flows"] {
+            assert_eq!(again[key], finding[key], "{name}: {key}");
+        }
+    }
+}
+
 /// By UDP, and to a daemon here that begins anew after the sensor gave up its rights.
 #[test]
 fn findings_are_sent_to_syslog() {

@@ -1,6 +1,7 @@
 //! The front of the pipeline: reading, decoding, and the packet clock.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use arrayvec::ArrayVec;
 
@@ -8,6 +9,7 @@ use super::{Account, Audit, Progress};
 use crate::config::Config;
 use crate::correlate::forgotten::Forgotten;
 use crate::decode::{Datagram, Decoder, FrameCounts, Outcome, Segment, straight};
+use crate::exhibit::Recent;
 use crate::finding::lifecycle::FindingCounts;
 use crate::shard::{Moment, Route, ShardCounts};
 use crate::source::{Arrival, Missed, Source, SourceError};
@@ -60,6 +62,8 @@ pub(super) struct Front<'a, S> {
     stop: &'a AtomicBool,
     /// Set when the account is asked for.
     pub(super) audit: Option<&'a AtomicBool>,
+    /// Where recent packets are kept.
+    pub(super) keep: Option<&'a Mutex<Recent>>,
     decoder: Decoder,
     counts: FrameCounts,
     clock: Timestamp,
@@ -73,6 +77,7 @@ impl<'a, S: Source> Front<'a, S> {
             source,
             stop,
             audit: None,
+            keep: None,
             decoder: Decoder::new(config.fragment_limits()),
             counts: FrameCounts::default(),
             clock: Timestamp::MIN,
@@ -108,6 +113,8 @@ impl<'a, S: Source> Front<'a, S> {
 
     fn decode(&mut self, mut deliver: impl FnMut(&[Sighting<'_>])) {
         let mut seen = ArrayVec::<Sighting<'_>, AT_ONCE>::new();
+        let keep = self.keep.map(Mutex::lock);
+        let mut keep = keep.map(|kept| kept.unwrap_or_else(PoisonError::into_inner));
         for mut frame in self.source.frames() {
             if frame.time < self.clock {
                 self.late_frames += 1;
@@ -117,12 +124,18 @@ impl<'a, S: Source> Front<'a, S> {
             // Each arm pushes for itself: a segment that both gave would be written twice.
             if let Some(segment) = straight(&frame) {
                 self.counts.record_segment();
+                if let Some(keep) = &mut keep {
+                    keep.add(&frame, &segment);
+                }
                 seen.push(Sighting::new(segment, self.clock, self.counts.frames));
                 continue;
             }
             match self.decoder.look(&frame) {
                 Ok(segment) => {
                     self.counts.record_segment();
+                    if let Some(keep) = &mut keep {
+                        keep.add(&frame, &segment);
+                    }
                     seen.push(Sighting::new(segment, self.clock, self.counts.frames));
                 }
                 Err(stop) => match stop.outcome() {

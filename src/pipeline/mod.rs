@@ -10,12 +10,14 @@ mod front;
 mod inline;
 mod workers;
 
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use crate::config::Config;
 use crate::correlate::Ordered;
 use crate::correlate::forgotten::Forgotten;
 use crate::decode::{FragmentCounts, FrameCounts};
+use crate::exhibit::Recent;
 use crate::facts::FlowPortrait;
 use crate::finding::Finding;
 use crate::finding::lifecycle::FindingCounts;
@@ -52,6 +54,8 @@ pub struct Following<'a> {
     pub by: &'a mut dyn Follow,
     /// Set from outside to have the present account told.
     pub audit: &'a AtomicBool,
+    /// Where recent packets are kept, if somebody may ask for them.
+    pub keep: Option<&'a Mutex<Recent>>,
 }
 
 /// Somebody who is told of a run while it goes on.
@@ -163,11 +167,11 @@ pub enum RunError {
 /// capture is no error: it is told in the account.
 pub fn run<S: Source>(source: &mut S, mut run: Run<'_>) -> Result<Outcome, RunError> {
     let mut front = Front::new(source, run.config, run.stop);
-    let (follow, audit) = match run.follow.take() {
-        Some(following) => (Some(following.by), Some(following.audit)),
-        None => (None, None),
-    };
-    front.audit = audit;
+    let follow = run.follow.take().map(|following| {
+        front.audit = Some(following.audit);
+        front.keep = following.keep;
+        following.by
+    });
     let stage = Stage::new(run.config, run.learn, follow);
     let (found, shards) = if run.workers == 0 {
         inline::run(&mut front, stage, run)?

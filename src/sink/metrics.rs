@@ -16,6 +16,8 @@ pub struct Told {
     lines: [[u64; STATUSES.len()]; Severity::ALL.len()],
     /// Messages to syslog that could not be sent.
     pub lost_by_syslog: u64,
+    /// Times that packets of a finding were not written.
+    pub unshown: u64,
 }
 
 impl Told {
@@ -72,6 +74,11 @@ pub fn write(
         "syslog_lost_total",
         "Messages to syslog that could not be sent.",
         told.lost_by_syslog,
+    )?;
+    page.counter(
+        "evidence_refused_total",
+        "Times that packets of a finding were not written.",
+        told.unshown,
     )?;
     Ok(page.text)
 }

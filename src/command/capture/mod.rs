@@ -1,6 +1,7 @@
 //! `hopscope capture`: findings from the network, as they are raised.
 
 mod board;
+mod exhibits;
 mod http;
 mod metrics;
 mod outputs;
@@ -26,6 +27,7 @@ use crate::sink::account;
 use crate::source::live::Listen;
 use crate::source::{Live, Source, SourceAccount};
 use board::Board;
+use exhibits::Showing;
 use http::Http;
 use outputs::{Endpoint, Messages, OutputFile};
 use rights::Keeps;
@@ -118,7 +120,8 @@ impl Capture {
         let output = self.output.open(self.format)?;
         let mut teller = Teller::new(output, config.clone(), self.config.clone(), &signals)
             .measured(self.metrics.as_deref())
-            .logged(self.messages.open()?);
+            .logged(self.messages.open()?)
+            .showing(Showing::open(&config, self.config.as_deref())?);
         let report = |interface: &str, change: &_| tell(format_args!("{interface} {change}"));
         let stop = signals.stop.clone();
         let mut live = Live::open(&self.listen(), stop, report).map_err(unreadable)?;
@@ -155,21 +158,27 @@ impl Capture {
         keeps.read_beside(config.profile_path(self.config.as_deref()).as_deref());
         keeps.write_beside(self.output.output.as_deref());
         keeps.write_beside(self.metrics.as_deref());
+        keeps
+            .writes
+            .extend(config.evidence_path(self.config.as_deref()));
         let given_up = rights::give_up(&keeps).map_err(|why| Failure::new(Exit::Usage, why))?;
         if !self.quiet {
             tell(given_up);
         }
-        self.may_begin_files()
+        self.may_begin_files(config)
     }
 
     /// Another user may be let write a file that is open, and not be let begin the next one beside it.
-    fn may_begin_files(&self) -> Result<(), Failure> {
+    fn may_begin_files(&self, config: &Config) -> Result<(), Failure> {
         let Some(user) = &self.user else {
             return Ok(());
         };
         let output = self.output.output.as_deref();
         let rotated = output.filter(|_| self.output.is_rotated());
-        for file in [rotated, self.metrics.as_deref()].into_iter().flatten() {
+        let exhibit = config.evidence_path(self.config.as_deref());
+        let exhibit = exhibit.map(|folder| folder.join("exhibit"));
+        let files = [rotated, self.metrics.as_deref(), exhibit.as_deref()];
+        for file in files.into_iter().flatten() {
             rights::begin_file_beside(file).map_err(|error| {
                 let file = file.display();
                 let sentence = format!(
@@ -201,6 +210,7 @@ impl Capture {
         by: &mut Teller,
         audit: &AtomicBool,
     ) -> Result<Outcome, Failure> {
+        let kept = by.kept();
         let bar = progress_bar(self.quiet || io::stdout().is_terminal());
         let outcome = pipeline::run(
             live,
@@ -214,7 +224,11 @@ impl Capture {
                 // A signal ends the source, which first gives what it has.
                 stop: &AtomicBool::new(false),
                 progress: &mut |progress| bar.set_position(progress.frames),
-                follow: Some(Following { by, audit }),
+                follow: Some(Following {
+                    by,
+                    audit,
+                    keep: kept.as_deref(),
+                }),
             },
         );
         bar.finish_and_clear();

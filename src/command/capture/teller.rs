@@ -3,16 +3,18 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::board::{Board, Notice};
+use super::exhibits::Showing;
 use super::metrics::Metrics;
 use super::reload::changes;
 use super::signals::Signals;
 use super::syslog::Syslog;
 use crate::command::replay::Format;
 use crate::config::Config;
+use crate::exhibit::Recent;
 use crate::finding::{Finding, Severity};
 use crate::pipeline::{Account, Follow};
 use crate::policy::Policy;
@@ -39,6 +41,7 @@ pub(super) struct Teller {
     prints: bool,
     metrics: Option<Metrics>,
     syslog: Option<Syslog>,
+    exhibits: Option<Showing>,
     /// What was told.
     told: Told,
     /// Where others read how the capture stands.
@@ -76,6 +79,7 @@ impl Teller {
             prints: false,
             metrics: None,
             syslog: None,
+            exhibits: None,
         }
     }
 
@@ -89,6 +93,17 @@ impl Teller {
     pub(super) fn logged(mut self, syslog: Option<Syslog>) -> Self {
         self.syslog = syslog;
         self
+    }
+
+    /// The packets of findings are written, too.
+    pub(super) fn showing(mut self, exhibits: Option<Showing>) -> Self {
+        self.exhibits = exhibits;
+        self
+    }
+
+    /// Where recent packets are kept, if somebody will ask for them.
+    pub(super) fn kept(&self) -> Option<Arc<Mutex<Recent>>> {
+        self.exhibits.as_ref().map(Showing::kept)
     }
 
     /// Where others read how the capture stands.
@@ -154,6 +169,12 @@ impl Teller {
 
 impl Follow for Teller {
     fn finding(&mut self, finding: &Finding) {
+        let mut finding = finding.clone();
+        if let Some(exhibits) = &mut self.exhibits {
+            finding.packets = exhibits.show(&finding);
+            self.told.unshown = exhibits.refused();
+        }
+        let finding = &finding;
         self.worst = self.worst.max(Some(finding.severity));
         self.told.count(finding.severity, finding.status);
         if let Some(syslog) = &mut self.syslog {
