@@ -521,10 +521,10 @@ impl Config {
     }
 
     fn packets_bound(&self) -> usize {
-        let is_asked = self.evidence.directory.is_some();
-        is_asked
-            .then(|| Recent::memory_bound(self.packet_limits()))
-            .unwrap_or_default()
+        match self.evidence.directory {
+            Some(_) => Recent::memory_bound(self.packet_limits()),
+            None => 0,
+        }
     }
 
     /// The caps of one shard.
