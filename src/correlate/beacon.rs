@@ -18,8 +18,10 @@
 //! Implants call home, and so does everything else: timing alone says nothing. Each reason is weighed with its sign in nats
 //! (`evidence.weights`), and where they come to zero or more it is *probable*: how regular it is; jitter within hard edges,
 //! which schedulers have no use for; requests alike, answers of few sizes (tasks among idle answers); more sent out
-//! than taken in; the way out of the house; how few of the hosts seen go there; an address for which nobody was told a
-//! name; an odd port, no protocol that is known; a host that serves others itself; inside a session, a heartbeat that is not
+//! than taken in; the way out of the house; how few of the hosts seen go there, and whether any went there when they were
+//! learned (`baseline.profile`) or, without a profile, in the first part of a run (`baseline.warm_up_seconds`); an address for
+//! which nobody was told a name; a TLS hello that names a server which DNS has elsewhere, or none; how few of the hosts seen
+//! greet like it (JA4); an odd port, no protocol that is known; a host that serves others itself; inside a session, a heartbeat that is not
 //! the protocol's own; of names, that none is asked for twice, and that they have room for a message. Below zero and not
 //! far, it is *possible* and `low`. MITRE ATT&CK calls it Application Layer Protocol.
 //!
@@ -42,24 +44,26 @@
 //! has no history by which a destination is rare: update checks with answers of few sizes and jitter look like an implant.
 
 mod look_ups;
+mod scene;
+pub(super) mod weighing;
 
 use super::destinations::Destinations;
-use super::names::Names;
-use super::pairs::{Key, Pair, Pairs, Visit, Whom};
-use super::ports;
-use super::rhythm::{Reading, Regularity, Rhythm};
+use super::pairs::{Pair, Pairs, Visit};
+use super::rhythm::{Reading, Rhythm};
 use super::sizes::Sizes;
 use super::talks::{Talk, Talks};
 use crate::decode::{Endpoint, Transport};
 use crate::evidence::beacon::Beacon;
 use crate::evidence::weighed::Weights;
-use crate::evidence::{Certainty, Evidence, Says, Session};
+use crate::evidence::{Evidence, Session};
 use crate::facts::lasting::ASKED;
 use crate::facts::legs::Flight;
 use crate::facts::{FlowEnd, LookUp};
 use crate::proto::stack::Kind;
 use crate::time::Timestamp;
 use look_ups::LookUps;
+pub use scene::Known;
+use scene::Scene;
 
 /// Watches who comes back to whom, and who speaks again and again.
 #[derive(Debug)]
@@ -80,15 +84,6 @@ struct Beats<'a> {
     hardly_pauses: bool,
     /// Where it began, if it was elsewhere.
     home: Option<Endpoint>,
-}
-
-/// A session that is over, and what is known beside it.
-#[derive(Clone, Copy)]
-struct Scene<'a> {
-    session: &'a Session,
-    end: &'a FlowEnd,
-    seen: &'a Destinations,
-    names: &'a Names,
 }
 
 impl Beacons {
@@ -118,19 +113,12 @@ impl Beacons {
 
     /// Takes a session that is over. Tells of the rhythm in it, and of that in which its client came back, if they are
     /// worth telling.
-    pub fn ended(
-        &mut self,
-        session: &Session,
-        end: &FlowEnd,
-        seen: &Destinations,
-        names: &Names,
-    ) -> Vec<Evidence> {
+    pub fn ended(&mut self, session: &Session, end: &FlowEnd, known: Known<'_>) -> Vec<Evidence> {
         let talk = self.talks.ended(end.id, end.last_seen - session.opened);
         let scene = Scene {
             session,
             end,
-            seen,
-            names,
+            known,
         };
         if is_asked_by_the_clock(session, end) {
             return Vec::new();
@@ -184,6 +172,7 @@ impl Beats<'_> {
             requests: self.requests.histogram().collect(),
             answers: self.answers.histogram().collect(),
             protocol: None,
+            ja4: None,
             weights,
         }
     }
@@ -224,198 +213,6 @@ impl<'a> From<&'a Talk> for Beats<'a> {
     }
 }
 
-impl Scene<'_> {
-    /// Servers that take turns under a name that the client looked up are one.
-    fn key(&self) -> Key {
-        let Session {
-            client,
-            server,
-            transport,
-            opened,
-            ..
-        } = *self.session;
-        let name = self
-            .names
-            .own_name_of(server.address, client.address, opened);
-        let whom = name.map_or(Whom::Address(server.address), Whom::named);
-        Key::new(client.address, whom, server.port, transport)
-    }
-
-    /// What a rhythm comes to; `again` where it was told before.
-    fn weigh(&self, beats: Beats<'_>, again: bool) -> Option<Evidence> {
-        if !again && beats.rhythm.mean() < beats.shortest() {
-            return None;
-        }
-        let reading = beats.rhythm.read();
-        if !again && reading.regularity == Regularity::None {
-            return None;
-        }
-        let weights = self.weights(beats, reading);
-        let certainty = certainty(&weights, again)?;
-        Some(self.evidence(beats, reading, certainty, weights))
-    }
-
-    fn evidence(
-        &self,
-        beats: Beats<'_>,
-        reading: Reading,
-        certainty: Certainty,
-        weights: Weights,
-    ) -> Evidence {
-        let session = Session {
-            last_seen: self.end.last_seen,
-            quality: self.end.quality,
-            ..*self.session
-        };
-        let home = beats.home.unwrap_or(session.server);
-        Evidence {
-            detector: NAME,
-            certainty,
-            session,
-            further: Vec::new(),
-            relay: session.server.address,
-            says: Says::Beacon(Box::new(Beacon {
-                protocol: self.end.protocol.map(Kind::name),
-                ..beats.beacon(beats.within, home, reading, weights)
-            })),
-        }
-    }
-
-    fn weights(&self, beats: Beats<'_>, reading: Reading) -> Weights {
-        let mut weights = Weights::default();
-        weights.add("what comes by the clock is mostly harmless", BEFOREHAND);
-        weigh_rhythm(&mut weights, beats, reading);
-        weigh_sizes(&mut weights, beats);
-        if beats.within != CONNECTIONS {
-            self.weigh_heartbeat(&mut weights, beats);
-        }
-        self.weigh_place(&mut weights);
-        self.weigh_names(&mut weights, beats);
-        weights
-    }
-
-    /// Protocols keep their sessions alive with messages of their own, which hardly carry anything (MQTT PINGREQ, WebSocket
-    /// and HTTP/2 PING, socket.io, the keepalives of SSH). What beats beside them is an application's.
-    fn weigh_heartbeat(&self, weights: &mut Weights, beats: Beats<'_>) {
-        let least = match self.end.protocol {
-            Some(Kind::Tls) => OWN_PING + TLS_RECORD,
-            Some(Kind::Ssh) => SSH_KEEPALIVE,
-            _ => OWN_PING,
-        };
-        let is_own = beats.requests.most() <= least;
-        let is_heartbeat = beats.requests.are_about_alike() && beats.answers.are_about_alike();
-        weights.add_if(is_own, "a keepalive of the protocol itself", -3.0);
-        weights.add_if(
-            !is_own && is_heartbeat,
-            "a heartbeat that is not the protocol's own",
-            1.5,
-        );
-    }
-
-    fn weigh_place(&self, weights: &mut Weights) {
-        let (end, seen) = (self.end, self.seen);
-        let (client, server) = (self.session.client.address, self.session.server.address);
-        match (seen.is_inside(client), seen.is_inside(server)) {
-            (true, false) => weights.add("goes out of the house", 1.0),
-            (false, false) => {}
-            (_, true) => weights.add("what is called is in the house", -3.5),
-        }
-        if seen.is_inside(client) {
-            weigh_rarity(weights, seen.rarity(server));
-        }
-        let was_read = !end.quality.midstream && !end.quality.loss;
-        weights.add_if(
-            was_read && end.protocol.is_none() && end.traffic.client_bytes > 0,
-            "speaks nothing that is known",
-            1.0,
-        );
-        weights.add_if(
-            ports::is_odd(end.protocol, self.session.server.port),
-            "at a port where nothing like it is served",
-            1.0,
-        );
-        weights.add_if(
-            seen.is_inside(client) && seen.clients_of(client) > 0,
-            "who calls is a server itself",
-            0.5,
-        );
-    }
-
-    /// Who keeps a session open may have looked up its name before anybody watched.
-    fn weigh_names(&self, weights: &mut Weights, beats: Beats<'_>) {
-        let (client, server) = (self.session.client.address, self.session.server.address);
-        let name = self.names.name_of(server, client, self.end.last_seen);
-        let is_outside = !self.seen.is_inside(server);
-        weights.add_if(
-            name.is_none() && !self.names.is_empty() && is_outside,
-            "nobody looked up a name for it",
-            1.0,
-        );
-        weights.add_if(
-            name.is_some() && beats.within != CONNECTIONS,
-            "a name was looked up for it",
-            -0.5,
-        );
-    }
-}
-
-fn weigh_rhythm(weights: &mut Weights, beats: Beats<'_>, reading: Reading) {
-    match reading.regularity {
-        Regularity::Sure => weights.add("as regular as chance is once in a million", 2.0),
-        Regularity::Likely => weights.add("as regular as chance is once in ten thousand", 1.0),
-        Regularity::None => {}
-    }
-    weights.add_if(
-        reading.regularity == Regularity::Sure && reading.is_jittered(),
-        "jitter within hard edges",
-        1.5,
-    );
-    weights.add_if(
-        beats.hardly_pauses,
-        "asks again as soon as it is answered",
-        -2.0,
-    );
-}
-
-fn weigh_sizes(weights: &mut Weights, beats: Beats<'_>) {
-    let Beats {
-        requests, answers, ..
-    } = beats;
-    let in_session = beats.within != CONNECTIONS && requests.are_within_edges();
-    weights.add_if(
-        requests.are_about_alike() || in_session,
-        "requests are alike",
-        0.5,
-    );
-    weights.add_if(answers.are_alike(), "answers are alike", 0.5);
-    weights.add_if(
-        !answers.are_alike() && answers.come_in_few_sizes(),
-        "answers come in few sizes",
-        1.5,
-    );
-    weights.add_if(answers.differ(), "answers differ each time", -1.5);
-    weights.add_if(
-        requests.total() > answers.total(),
-        "more goes out than comes in",
-        1.0,
-    );
-}
-
-/// From what odds on it is worth telling; what was told is told on.
-fn certainty(weights: &Weights, again: bool) -> Option<Certainty> {
-    match weights.log_odds() {
-        odds if odds >= 0.0 => Some(Certainty::Probable),
-        odds if odds >= WORTH_A_LINE || again => Some(Certainty::Possible),
-        _ => None,
-    }
-}
-
-/// How many of the hosts seen go there, for a beacon or against it.
-pub fn weigh_rarity(weights: &mut Weights, rarity: f64) {
-    weights.add_if(rarity > 0.0, "few of the hosts seen go there", rarity);
-    weights.add_if(rarity < 0.0, "many of the hosts seen go there", rarity);
-}
-
 /// Whether it is a service that everybody asks by the clock, datagram by datagram, or one that nobody answers:
 /// broadcasts and multicasts among them.
 fn is_asked_by_the_clock(session: &Session, end: &FlowEnd) -> bool {
@@ -439,30 +236,53 @@ const TALK_SHARE: usize = 4;
 /// One client of a domain is remembered for so many pairs.
 const LOOK_UP_SHARE: usize = 16;
 
-/// What a keepalive carries at most, in bytes; what TLS adds; the largest keepalive of SSH (a global request, encrypted).
-const OWN_PING: u32 = 17;
-const TLS_RECORD: u32 = 22;
-const SSH_KEEPALIVE: u32 = 128;
-
-/// The logarithm of the odds that what comes by the clock is a command channel, before anything is known of it.
-const BEFOREHAND: f64 = -5.25;
-
 /// In seconds.
 const SHORTEST_CONNECTIONS: f64 = 0.2;
 const SHORTEST_TALK: f64 = 1.5;
 
-/// From these odds on a rhythm is worth a line.
-const WORTH_A_LINE: f64 = -0.25;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::correlate::destinations::Inside;
+    use crate::correlate::destinations::{self, Destinations};
+    use crate::correlate::names::Names;
+    use crate::correlate::prints::Prints;
+    use crate::decode::Address;
     use crate::evidence::samples;
+    use crate::evidence::{Certainty, Says};
     use crate::facts::samples::{end, endpoint};
-    use crate::facts::{FlowId, Traffic};
+    use crate::facts::{Answers, FlowId, Traffic};
     use crate::proto::Side;
+    use crate::proto::dns::Named;
+    use crate::proto::tls::greeting::{Greeting, digest_of_name};
     use crate::time::Span;
+    use std::num::NonZeroU32;
+
+    /// What is known beside sessions.
+    struct House {
+        seen: Destinations,
+        names: Names,
+        prints: Prints,
+    }
+
+    impl Default for House {
+        fn default() -> Self {
+            Self {
+                seen: destinations::samples::of_ten(8),
+                names: Names::new(8),
+                prints: Prints::new(8),
+            }
+        }
+    }
+
+    impl House {
+        fn known(&self) -> Known<'_> {
+            Known {
+                seen: &self.seen,
+                names: &self.names,
+                prints: &self.prints,
+            }
+        }
+    }
 
     /// Connections of 10.0.0.1 a minute apart, to a server, over a protocol, with these bytes of each side.
     struct Calls {
@@ -476,9 +296,7 @@ mod tests {
     impl Calls {
         /// What is told after so many connections.
         fn told(&self, count: u64) -> Option<Evidence> {
-            let ten = endpoint("10.0.0.0:0").address..=endpoint("10.255.255.255:0").address;
-            let seen = Destinations::new(Inside::new(vec![ten]), 8);
-            let names = Names::new(8);
+            let house = House::default();
             let mut beacons = Beacons::new(8);
             let mut last = None;
             let mut opened = Timestamp::from_parts(1_000, 0);
@@ -496,7 +314,7 @@ mod tests {
                     server_bytes,
                     ..Traffic::default()
                 };
-                last = beacons.ended(&session, &over, &seen, &names).pop();
+                last = beacons.ended(&session, &over, house.known()).pop();
             }
             last
         }
@@ -596,6 +414,65 @@ mod tests {
         assert!(beacon.weights.log_odds() >= 0.0);
     }
 
+    /// The weights of a call to 192.0.2.66, whose hello looks for this server.
+    fn greeted(name: Option<&str>, house: &House) -> Vec<&'static str> {
+        let mut session = samples::evidence(1, Certainty::Proven).session;
+        session.server = endpoint("192.0.2.66:443");
+        let mut over = end(FlowId(1));
+        over.greeting = Some(Greeting {
+            fingerprint: NonZeroU32::MIN,
+            name: name.map(|name| digest_of_name(name.as_bytes())),
+        });
+        let mut weights = Weights::default();
+        let scene = Scene {
+            session: &session,
+            end: &over,
+            known: house.known(),
+        };
+        scene.weigh_greeting(&mut weights);
+        weights.iter().map(|weight| weight.why).collect()
+    }
+
+    #[test]
+    fn a_hello_says_whom_it_looks_for_and_what_made_it() {
+        let mut house = House::default();
+        let named = |name: &str, address: &str| Named {
+            name: name.into(),
+            ip: address.parse().unwrap(),
+            ttl: 60,
+        };
+        let answers = Answers {
+            asker: endpoint("10.0.0.1:5353"),
+            named: vec![
+                named("web.test", "198.51.100.80"),
+                named("sync.test", "192.0.2.66"),
+            ],
+        };
+        house.names.learn(&answers, Timestamp::from_parts(150, 0));
+        let cases = [
+            (None, vec!["its hello names no server"]),
+            (Some("sync.test"), vec![]),
+            (
+                Some("web.test"),
+                vec!["its hello names a server that DNS has elsewhere"],
+            ),
+            (
+                Some("else.test"),
+                vec!["its hello has another name than was looked up"],
+            ),
+        ];
+        for (name, whys) in cases {
+            assert_eq!(greeted(name, &house), whys, "{name:?}");
+        }
+        for host in 1..=20 {
+            house
+                .prints
+                .greets(Address::from_bits(host), NonZeroU32::MAX);
+        }
+        let rare = ["few of the hosts seen greet like this (JA4)"];
+        assert_eq!(greeted(Some("sync.test"), &house), rare);
+    }
+
     #[test]
     fn services_that_are_asked_by_the_clock_are_left_alone() {
         let mut session = samples::evidence(1, Certainty::Proven).session;
@@ -619,8 +496,7 @@ mod tests {
 
     /// A session in which the client says so many bytes every four seconds and hears as many.
     fn heartbeat(server: &str, protocol: Option<Kind>, bytes: u64, count: i64) -> Option<Evidence> {
-        let ten = endpoint("10.0.0.0:0").address..=endpoint("10.255.255.255:0").address;
-        let seen = Destinations::new(Inside::new(vec![ten]), 8);
+        let house = House::default();
         let mut beacons = Beacons::new(8);
         let mut sent = 500;
         for number in 0..count {
@@ -639,7 +515,7 @@ mod tests {
         let mut over = end(FlowId(1));
         over.protocol = protocol;
         over.traffic.client_bytes = sent;
-        beacons.ended(&session, &over, &seen, &Names::new(8)).pop()
+        beacons.ended(&session, &over, house.known()).pop()
     }
 
     #[test]

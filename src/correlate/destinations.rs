@@ -1,15 +1,39 @@
-//! Who goes where: how many hosts inside speak with each address.
+//! Who goes where: how many hosts inside speak with each address, and whether any did before.
 
 use super::recent::Recent;
-use crate::decode::{Address, Transport};
+use crate::decode::{Address, Endpoint, Transport};
 use crate::facts::legs::Spoke;
+use crate::profile::host::Destination;
+use crate::profile::went::Went;
+use crate::time::{Span, Timestamp};
 
 /// The clients of each address, as far as they are inside; the address seen first gives way.
 #[derive(Debug)]
 pub struct Destinations {
     inside: Inside,
-    clients: Recent<Address, Few>,
+    before: Before,
+    clients: Recent<Address, Visitors>,
     hosts: Recent<Address, ()>,
+    /// When somebody went somewhere for the first time.
+    began: Option<Timestamp>,
+    /// Whether an address had to give way, so that one which seems new may be none.
+    forgot: bool,
+}
+
+/// What tells whether hosts went somewhere before.
+#[derive(Clone, Debug)]
+pub enum Before {
+    /// What was learned of them.
+    Learned(Went),
+    /// This run, once it is as long as this.
+    Run(Span),
+}
+
+/// Since when a destination is one, and of whom.
+#[derive(Clone, Copy, Debug, Default)]
+struct Visitors {
+    since: Timestamp,
+    hosts: Few,
 }
 
 /// The addresses of whoever listens.
@@ -18,7 +42,7 @@ pub struct Inside(Vec<std::ops::RangeInclusive<Address>>);
 
 /// Some distinct hosts, and whether there are more.
 #[derive(Clone, Copy, Debug, Default)]
-struct Few {
+pub(super) struct Few {
     /// Each host by a digest, 0 where there is none: two that share one count once.
     digests: [u32; MOST_CLIENTS],
 }
@@ -36,7 +60,7 @@ impl Inside {
 }
 
 impl Few {
-    fn add(&mut self, host: Address) {
+    pub(super) fn add(&mut self, host: Address) {
         let digest = digest_of(host);
         let mut places = self.digests.iter_mut();
         let place = places.find(|known| **known == digest || **known == 0);
@@ -45,7 +69,7 @@ impl Few {
         }
     }
 
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.digests.iter().filter(|digest| **digest != 0).count()
     }
 }
@@ -60,11 +84,14 @@ fn digest_of(host: Address) -> u32 {
 
 impl Destinations {
     /// Nobody went anywhere; at most `cap` addresses and hosts are remembered.
-    pub fn new(inside: Inside, cap: usize) -> Self {
+    pub fn new(inside: Inside, before: Before, cap: usize) -> Self {
         Self {
             inside,
+            before,
             clients: Recent::new(cap),
             hosts: Recent::new(cap),
+            began: None,
+            forgot: false,
         }
     }
 
@@ -75,14 +102,37 @@ impl Destinations {
         if !is_asked || !self.inside.has(client) {
             return;
         }
-        if !self.hosts.contains(&client) {
-            self.hosts.insert(client, ());
-        }
+        self.began.get_or_insert(spoke.opened);
+        self.hosts.get_or_default(client);
         if !self.clients.contains(&server) {
-            self.clients.insert(server, Few::default());
+            let visitors = Visitors {
+                since: spoke.opened,
+                hosts: Few::default(),
+            };
+            self.forgot |= self.clients.insert(server, visitors).is_some();
         }
-        if let Some(few) = self.clients.get_mut(&server) {
-            few.add(client);
+        if let Some(visitors) = self.clients.get_mut(&server) {
+            visitors.hosts.add(client);
+        }
+    }
+
+    /// Whether any host inside went to a service before: when they were learned, or in the first part of the run. `None`
+    /// where that cannot be told.
+    pub fn was_gone_to(
+        &self,
+        client: Address,
+        server: Endpoint,
+        transport: Transport,
+        now: Timestamp,
+    ) -> Option<bool> {
+        match &self.before {
+            Before::Learned(went) => went.to(client.ip(), Destination::new(server, transport)),
+            Before::Run(warm_up) => {
+                let since = self.clients.get(&server.address)?.since;
+                let began = self.began?;
+                let is_warm = now - began >= *warm_up && !self.forgot;
+                is_warm.then(|| since - began < *warm_up)
+            }
         }
     }
 
@@ -93,26 +143,32 @@ impl Destinations {
 
     /// How many hosts inside speak with an address; no more than [`MOST_CLIENTS`] are told apart.
     pub fn clients_of(&self, address: Address) -> usize {
-        self.clients.get(&address).map_or(0, Few::count)
+        let visitors = self.clients.get(&address);
+        visitors.map_or(0, |visitors| visitors.hosts.count())
     }
 
     /// How much rarer it is to speak with an address than to speak with what one host of four does, in nats; below zero
     /// where it is more usual. Of few hosts nothing can be told.
-    #[expect(clippy::cast_precision_loss, reason = "counts of hosts")]
     pub fn rarity(&self, address: Address) -> f64 {
-        let clients = self.clients_of(address).max(1) as f64;
-        let hosts = self.hosts.len() as f64;
-        if hosts < FEW_HOSTS {
-            return 0.0;
-        }
-        let rarity = ((hosts + 1.0) / (clients + 1.0)).ln() - USUAL;
-        rarity.clamp(LEAST_RARITY, MOST_RARITY)
+        rarity(self.clients_of(address), self.hosts.len())
     }
 
     /// Bytes of memory for one address, an upper bound.
-    pub const ENTRY_BYTES: usize = 2 * size_of::<(Address, (u64, Few))>()
+    pub const ENTRY_BYTES: usize = 2 * size_of::<(Address, (u64, Visitors))>()
         + 2 * size_of::<(Address, u64)>()
         + 8 * size_of::<(u64, Address)>();
+}
+
+/// How much rarer it is that `some` hosts of so many do a thing than that one of four does, in nats; below zero where it is
+/// more usual.
+#[expect(clippy::cast_precision_loss, reason = "counts of hosts")]
+pub(super) fn rarity(some: usize, hosts: usize) -> f64 {
+    let (some, hosts) = (some.max(1) as f64, hosts as f64);
+    if hosts < FEW_HOSTS {
+        return 0.0;
+    }
+    let rarity = ((hosts + 1.0) / (some + 1.0)).ln() - USUAL;
+    rarity.clamp(LEAST_RARITY, MOST_RARITY)
 }
 
 /// Clients of one address that are told apart.
@@ -125,6 +181,19 @@ const USUAL: f64 = 1.386;
 /// No destination is rarer than this says, in nats: who is seen for the first time may be anybody.
 const MOST_RARITY: f64 = 2.0;
 const LEAST_RARITY: f64 = -1.0;
+
+#[cfg(test)]
+pub(super) mod samples {
+    use super::*;
+    use crate::facts::samples::endpoint;
+
+    /// Nobody in 10.0.0.0/8 went anywhere.
+    pub(crate) fn of_ten(cap: usize) -> Destinations {
+        let ten = endpoint("10.0.0.0:0").address..=endpoint("10.255.255.255:0").address;
+        let a_day = Before::Run(Span::from_seconds(86_400));
+        Destinations::new(Inside::new(vec![ten]), a_day, cap)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -149,8 +218,7 @@ mod tests {
 
     #[test]
     fn what_few_hosts_do_is_rare() {
-        let ten = endpoint("10.0.0.0:0").address..=endpoint("10.255.255.255:0").address;
-        let mut seen = Destinations::new(Inside::new(vec![ten]), 64);
+        let mut seen = samples::of_ten(64);
         for host in 1..=20 {
             seen.spoke(&spoke(&format!("10.0.0.{host}:5"), "192.0.2.80:443"));
         }
@@ -162,5 +230,34 @@ mod tests {
         assert!(seen.rarity(address("192.0.2.66:0")) > 0.9);
         assert!(seen.rarity(address("192.0.2.80:0")) < 0.0);
         assert!(seen.is_inside(address("10.0.0.7:0")) && !seen.is_inside(address("192.0.2.80:0")));
+    }
+
+    #[test]
+    fn where_hosts_never_went_is_new_once_the_run_is_warm() {
+        let (home, fresh) = ("192.0.2.80:443", "192.0.2.66:443");
+        let hour = |hours: i64| Timestamp::from_parts(hours * 3_600, 0);
+        let mut seen = samples::of_ten(2);
+        let go = |seen: &mut Destinations, server, hours| {
+            seen.spoke(&Spoke {
+                opened: hour(hours),
+                ..spoke("10.0.0.1:5", server)
+            });
+        };
+        go(&mut seen, home, 0);
+        go(&mut seen, fresh, 30);
+        let told = |seen: &Destinations, server, hours| {
+            let client = endpoint("10.0.0.1:5").address;
+            seen.was_gone_to(client, endpoint(server), Transport::TCP, hour(hours))
+        };
+        for (server, hours, expected) in [
+            (home, 23, None),
+            (home, 24, Some(true)),
+            (fresh, 31, Some(false)),
+            ("192.0.2.99:443", 31, None),
+        ] {
+            assert_eq!(told(&seen, server, hours), expected, "{server} {hours}");
+        }
+        go(&mut seen, "192.0.2.98:443", 32);
+        assert_eq!(told(&seen, fresh, 33), None, "an address had to give way");
     }
 }

@@ -30,6 +30,8 @@ pub struct Beacon {
     pub answers: Vec<(u32, u32, u8)>,
     /// What is spoken, if that was read.
     pub protocol: Option<&'static str>,
+    /// The JA4 of its TLS client.
+    pub ja4: Option<Box<str>>,
     /// What makes it worth a look, and what does not.
     pub weights: Weights,
 }

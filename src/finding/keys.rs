@@ -92,6 +92,8 @@ pub const KEYS: &[&str] = &[
     "evidence.families.count",
     "evidence.spoken.value",
     "evidence.spoken.count",
+    "evidence.ja4.value",
+    "evidence.ja4.count",
     "evidence.through.value",
     "evidence.through.count",
     "evidence.kinds.value",

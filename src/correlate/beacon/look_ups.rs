@@ -1,6 +1,7 @@
 //! Beats in DNS names: who asks for names below one domain, again and again, and never for one twice.
 
-use super::{BEFOREHAND, Beats, NAME, SHORTEST_CONNECTIONS, certainty, weigh_rhythm};
+use super::weighing::{self, certainty, weigh_rhythm};
+use super::{Beats, NAME, SHORTEST_CONNECTIONS};
 use crate::correlate::destinations::Destinations;
 use crate::correlate::newcomers::Newcomers;
 use crate::correlate::pairs::{Key, Pair, Pairs, Visit, Whom};
@@ -111,8 +112,7 @@ fn weigh(pair: &Pair, look_up: &LookUp, now: Timestamp, seen: &Destinations) -> 
 }
 
 fn weights(pair: &Pair, reading: Reading, is_server: bool) -> Weights {
-    let mut weights = Weights::default();
-    weights.add("what comes by the clock is mostly harmless", BEFOREHAND);
+    let mut weights = weighing::begin();
     weigh_rhythm(&mut weights, Beats::from(pair), reading);
     let asked = pair.rhythm.gaps();
     let are_new = pair.again * 20 <= asked;
@@ -144,7 +144,7 @@ const ROOM: u64 = 20;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::correlate::destinations::Inside;
+    use crate::correlate::destinations;
     use crate::decode::Transport;
     use crate::evidence::Certainty;
     use crate::facts::legs::Spoke;
@@ -171,7 +171,7 @@ mod tests {
 
     /// What is told of twenty names that are asked for so many milliseconds after a minute each.
     fn told(name: fn(u64) -> String, late: fn(i64) -> i64) -> Option<Certainty> {
-        let seen = Destinations::new(Inside::default(), 8);
+        let seen = destinations::samples::of_ten(8);
         let mut look_ups = LookUps::new(8);
         let ask = |number: u64| {
             let late = late(number.cast_signed());

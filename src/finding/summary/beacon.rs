@@ -31,6 +31,9 @@ pub struct BeaconSummary {
     /// What is spoken.
     #[serde(skip_serializing_if = "Tally::is_empty")]
     pub spoken: Tally<&'static str>,
+    /// What its TLS clients look like, as JA4.
+    #[serde(skip_serializing_if = "Tally::is_empty")]
+    pub ja4: Tally<Box<str>>,
     /// How long the gaps were.
     pub gaps: Vec<Gaps>,
     /// Sizes of what the client sent.
@@ -81,6 +84,7 @@ impl BeaconSummary {
         self.most_s = rounded(beacon.bounds.1);
         self.spread = rounded(beacon.spread);
         self.spoken.extend(beacon.protocol);
+        self.ja4.extend(beacon.ja4.clone());
         self.gaps = beacon
             .gaps
             .iter()
@@ -132,6 +136,7 @@ impl BeaconSummary {
         vec![
             ("rhythm", vec![rhythm]),
             ("spoken", self.spoken.show(ToString::to_string)),
+            ("ja4", self.ja4.show(ToString::to_string)),
             ("weighed", self.weights.lines()),
         ]
     }
@@ -182,6 +187,7 @@ mod tests {
                 requests: vec![(160, 191, 10)],
                 answers: vec![(0, 15, 10)],
                 protocol: Some("tls"),
+                ja4: None,
                 weights: Weights::default(),
             });
         }
