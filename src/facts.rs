@@ -100,8 +100,8 @@ pub struct LookUp {
 pub struct Print {
     /// As in greetings.
     pub digest: NonZeroU32,
-    /// Its JA4.
-    pub ja4: String,
+    /// One of its hellos.
+    pub hello: ClientHello,
 }
 
 /// All that is known of one flow when it is over, for a person who asked about it.

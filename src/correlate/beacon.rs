@@ -6,8 +6,10 @@
 //!
 //! When the connections of a client to one port of a server begin, and how much each side sent in them, by the clock of
 //! the packets. Nine connections are enough where they come like a clock; the more a clock is jittered, the more it takes.
-//! Servers that take turns under a name that the client looked up are one server. Connections at once count as one, and a
-//! pause of more than eight periods as a night, if there are few. The spread of the gaps is held against what a Poisson
+//! Servers that take turns under a name that the client looked up are one server; so are four and more that a TLS client with one
+//! JA4 goes to (`evidence.servers_in_turn`). Where three clients and more come to one place, each too seldom to tell anything, the
+//! gaps of all are taken together (`evidence.clients_together`). Connections at once count as one, and a pause of more than eight
+//! periods as a night, if there are few. The spread of the gaps is held against what a Poisson
 //! process does once in ten thousand or once in a million series (Greenwood's statistic, with critical values for small
 //! numbers); the newest sixteen gaps also against whole numbers of one period, so that half of the beats may be missing. The
 //! same is done inside each session that is over, with the moments at which its client speaks, from behind the handshake on,
@@ -21,7 +23,7 @@
 //! than taken in; the way out of the house; how few of the hosts seen go there, and whether any went there when they were
 //! learned (`baseline.profile`) or, without a profile, in the first part of a run (`baseline.warm_up_seconds`); an address for
 //! which nobody was told a name; a TLS hello that names a server which DNS has elsewhere, or none; how few of the hosts seen
-//! greet like it (JA4); an odd port, no protocol that is known; a host that serves others itself; inside a session, a heartbeat that is not
+//! greet like it (JA4); where clients are taken together, that five hosts and more beat alike, as agents do; an odd port, no protocol that is known; a host that serves others itself; inside a session, a heartbeat that is not
 //! the protocol's own; of names, that none is asked for twice, and that they have room for a message. Below zero and not
 //! far, it is *possible* and `low`. MITRE ATT&CK calls it Application Layer Protocol.
 //!
@@ -37,14 +39,16 @@
 //!
 //! Fewer than nine connections (a downloader that asks for three things, a dropper that sends six screenshots); clients that
 //! are refused each time, for nothing is sent; sleeps as irregular as chance; two rhythms in turn before fifty beats; what
-//! calls within the house, where monitoring does the same; implants that change the address with each beat and look up
-//! no name, or ride on a service that the whole house uses; names that a server asks for on behalf of many; beats that
+//! calls within the house, where monitoring does the same; implants that change the address with each beat, look up
+//! no name and speak no TLS, or ride on a service that the whole house uses; names that a server asks for on behalf of many; beats that
 //! the server begins (a bot in a chat room that is asked whether it is alive), and beats inside a session that come faster
 //! than every second and a half. A rhythm inside a session is told when the session is over. A capture that begins cold
 //! has no history by which a destination is rare: update checks with answers of few sizes and jitter look like an implant.
 
+mod crowds;
 mod look_ups;
 mod scene;
+mod turns;
 pub(super) mod weighing;
 
 use super::destinations::Destinations;
@@ -61,9 +65,11 @@ use crate::facts::legs::Flight;
 use crate::facts::{FlowEnd, LookUp};
 use crate::proto::stack::Kind;
 use crate::time::Timestamp;
+use crowds::Crowds;
 use look_ups::LookUps;
 pub use scene::Known;
 use scene::Scene;
+use turns::Turns;
 
 /// Watches who comes back to whom, and who speaks again and again.
 #[derive(Debug)]
@@ -71,6 +77,8 @@ pub struct Beacons {
     pairs: Pairs,
     talks: Talks,
     look_ups: LookUps,
+    crowds: Crowds,
+    turns: Turns,
 }
 
 /// A rhythm, and what both sides sent in it.
@@ -84,6 +92,9 @@ struct Beats<'a> {
     hardly_pauses: bool,
     /// Where it began, if it was elsewhere.
     home: Option<Endpoint>,
+    /// Servers that take turns, and clients that beat together.
+    servers: u32,
+    clients: u32,
 }
 
 impl Beacons {
@@ -93,6 +104,8 @@ impl Beacons {
             pairs: Pairs::new(cap),
             talks: Talks::new(cap / TALK_SHARE),
             look_ups: LookUps::new(cap / LOOK_UP_SHARE),
+            crowds: Crowds::new(cap / CROWD_SHARE),
+            turns: Turns::new(cap / CROWD_SHARE),
         }
     }
 
@@ -132,15 +145,25 @@ impl Beacons {
         let (session, end) = (scene.session, scene.end);
         let visit = Visit {
             server: session.server,
+            partner: session.server.address,
             opened: session.opened,
             stayed: end.last_seen - session.opened,
             client_bytes: end.traffic.client_bytes,
             server_bytes: end.traffic.server_bytes,
         };
-        let pair = self.pairs.come(scene.key(), &visit)?;
-        let evidence = scene.weigh(Beats::from(&*pair), pair.told)?;
-        pair.told = true;
-        Some(evidence)
+        let alone = self.pairs.come(scene.key(), &visit);
+        let (told, before) = match alone {
+            Some((pair, before)) => (scene.tell(pair), Some((pair.rhythm.gaps(), before))),
+            None => (None, None),
+        };
+        if told.is_some() || !scene.goes_out() {
+            return told;
+        }
+        let together = match before {
+            Some((gaps, before)) if gaps < FEW_GAPS => self.crowds.come(scene, &visit, before),
+            _ => None,
+        };
+        together.or_else(|| self.turns.come(scene, &visit))
     }
 
     /// An upper bound of the bytes of memory it holds.
@@ -148,6 +171,7 @@ impl Beacons {
         cap * Pairs::PAIR_BYTES
             + cap / TALK_SHARE * Talks::TALK_BYTES
             + LookUps::memory_bound(cap / LOOK_UP_SHARE)
+            + cap / CROWD_SHARE * 2 * Pairs::PAIR_BYTES
     }
 }
 
@@ -163,6 +187,8 @@ impl Beats<'_> {
             within,
             home,
             domain: None,
+            servers: self.servers,
+            clients: self.clients,
             beats: self.rhythm.gaps() + 1,
             missing: reading.missing,
             period: reading.period,
@@ -196,6 +222,8 @@ impl<'a> From<&'a Pair> for Beats<'a> {
             answers: &pair.answers,
             hardly_pauses: pair.hardly_leaves(),
             home: Some(pair.home),
+            servers: pair.partners(),
+            clients: 1,
         }
     }
 }
@@ -209,6 +237,8 @@ impl<'a> From<&'a Talk> for Beats<'a> {
             answers: &talk.answers,
             hardly_pauses: talk.hardly_pauses(),
             home: None,
+            servers: 1,
+            clients: 1,
         }
     }
 }
@@ -235,6 +265,12 @@ const TALK_SHARE: usize = 4;
 
 /// One client of a domain is remembered for so many pairs.
 const LOOK_UP_SHARE: usize = 16;
+
+/// What several clients do together, and one client at several servers, is remembered for so many pairs.
+const CROWD_SHARE: usize = 16;
+
+/// So many gaps tell enough of a client alone.
+const FEW_GAPS: u32 = 8;
 
 /// In seconds.
 const SHORTEST_CONNECTIONS: f64 = 0.2;
@@ -399,6 +435,61 @@ mod tests {
         ];
         for (name, calls, expected) in cases {
             assert_eq!(certainty(&calls, 20), expected, "{name}");
+        }
+    }
+
+    /// What is told when clients call servers that turn, each client a minute after its last call, so many times each.
+    fn told_of(clients: u64, servers: u64, times: u64, greets: bool) -> Option<Beacon> {
+        let house = House::default();
+        let mut beacons = Beacons::new(256);
+        let mut last = None;
+        for number in 0..clients * times {
+            let (client, time) = (number % clients, number / clients);
+            let mut session = samples::evidence(number, Certainty::Proven).session;
+            session.client = endpoint(&format!("10.0.0.{}:4000", 1 + client));
+            session.server = endpoint(&format!("192.0.2.{}:4466", 1 + number % servers));
+            let second = 60 * time + 7 * client + time * time % 5;
+            session.opened = Timestamp::from_parts(second.cast_signed(), 0);
+            let mut over = end(FlowId(number));
+            over.last_seen = session.opened;
+            over.traffic = Traffic {
+                client_bytes: 60,
+                server_bytes: 10,
+                ..Traffic::default()
+            };
+            over.greeting = greets.then_some(Greeting {
+                fingerprint: NonZeroU32::MIN,
+                name: None,
+            });
+            last = beacons.ended(&session, &over, house.known()).pop();
+        }
+        match last?.says {
+            Says::Beacon(beacon) => Some(*beacon),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn clients_add_up_at_one_place_and_servers_by_who_greets_them() {
+        let cases = [
+            ("one client, seldom", 1, 1, 5, false, None),
+            ("two clients, seldom", 2, 1, 6, false, None),
+            ("four clients, seldom", 4, 1, 4, false, Some((4, 1))),
+            ("one client, eight servers", 1, 8, 16, false, None),
+            (
+                "one client, eight servers, TLS",
+                1,
+                8,
+                16,
+                true,
+                Some((1, 7)),
+            ),
+            ("one client, two servers, TLS", 1, 2, 12, true, None),
+        ];
+        for (name, clients, servers, times, greets, expected) in cases {
+            let told = told_of(clients, servers, times, greets);
+            let told = told.map(|beacon| (beacon.clients, beacon.servers));
+            assert_eq!(told, expected, "{name}");
         }
     }
 

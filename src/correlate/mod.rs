@@ -170,9 +170,9 @@ impl Ordered {
         }
     }
 
-    /// Learns what a TLS client that was not seen for a while is called.
+    /// Takes the hello of a TLS client that was not seen for a while.
     pub fn print(&mut self, print: Print) {
-        self.prints.name(print);
+        self.prints.shown(print);
     }
 
     /// Takes a flow that carried its first payload, and what that payload was.

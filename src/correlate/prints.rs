@@ -1,11 +1,13 @@
 //! What TLS clients look like, and how many hosts inside look like that.
 
+use std::cell::OnceCell;
 use std::num::NonZeroU32;
 
 use super::destinations::{Few, rarity};
 use super::recent::Recent;
 use crate::decode::Address;
 use crate::facts::Print;
+use crate::proto::tls::ClientHello;
 
 /// Fingerprints and the hosts inside that have them; the fingerprint seen first gives way.
 #[derive(Debug)]
@@ -17,7 +19,10 @@ pub struct Prints {
 
 #[derive(Debug, Default)]
 struct Known {
-    ja4: Option<Box<str>>,
+    /// One of its hellos, from which JA4 is made for the few of which somebody asks.
+    hello: Option<Box<ClientHello>>,
+    /// Made once.
+    ja4: OnceCell<Option<Box<str>>>,
     hosts: Few,
 }
 
@@ -30,10 +35,10 @@ impl Prints {
         }
     }
 
-    /// Learns what a fingerprint is called.
-    pub fn name(&mut self, print: Print) {
+    /// Learns what a fingerprint is of.
+    pub fn shown(&mut self, print: Print) {
         if let Some(known) = self.known.get_or_default(print.digest) {
-            known.ja4 = Some(print.ja4.into());
+            known.hello = Some(Box::new(print.hello));
         }
     }
 
@@ -47,7 +52,10 @@ impl Prints {
 
     /// The JA4 of a fingerprint.
     pub fn ja4(&self, digest: NonZeroU32) -> Option<&str> {
-        self.known.get(&digest)?.ja4.as_deref()
+        let known = self.known.get(&digest)?;
+        let hello = known.hello.as_ref()?;
+        let make = || Some(hello.fingerprint()?.ja4.into());
+        known.ja4.get_or_init(make).as_deref()
     }
 
     /// How much rarer it is to look like that than to look like one host of four that speaks TLS does, in nats.
@@ -61,6 +69,7 @@ impl Prints {
 
     /// Bytes of memory for one fingerprint and one host, an upper bound.
     pub const ENTRY_BYTES: usize = 2 * size_of::<(NonZeroU32, (u64, Known))>()
+        + ClientHello::MOST_BYTES
         + JA4_BYTES
         + 2 * size_of::<(Address, u64)>()
         + 4 * size_of::<(u64, Address)>()
@@ -73,6 +82,7 @@ const JA4_BYTES: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::tls::samples::mute;
 
     #[test]
     fn what_few_hosts_look_like_is_rare() {
@@ -84,12 +94,13 @@ mod tests {
         prints.greets(Address::from_bits(7), rare);
         assert!(prints.rarity(rare) > 0.9 && prints.rarity(common) < 0.0);
         assert!(prints.rarity(unseen) >= prints.rarity(rare));
-        let ja4 = "t13d1516h2_8daaf6152771_e5627efa2ab1";
-        prints.name(Print {
+        prints.shown(Print {
             digest: rare,
-            ja4: ja4.into(),
+            hello: mute(None).client_hello.unwrap(),
         });
-        assert_eq!((prints.ja4(rare), prints.ja4(common)), (Some(ja4), None));
+        let ja4 = prints.ja4(rare).unwrap();
+        assert!(ja4.starts_with("t12i010000_"), "{ja4}");
+        assert_eq!(prints.ja4(common), None);
         assert!(prints.rarity(rare) > 0.9, "its hosts are kept");
     }
 }

@@ -12,6 +12,10 @@ pub struct Beacon {
     pub home: Endpoint,
     /// The domain below which names are asked for.
     pub domain: Option<Box<str>>,
+    /// How many servers took turns, or more.
+    pub servers: u32,
+    /// How many clients beat together, or more.
+    pub clients: u32,
     /// How often it came back.
     pub beats: u32,
     /// Beats that are missing among the newest.

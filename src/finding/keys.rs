@@ -92,6 +92,8 @@ pub const KEYS: &[&str] = &[
     "evidence.families.count",
     "evidence.spoken.value",
     "evidence.spoken.count",
+    "evidence.servers_in_turn",
+    "evidence.clients_together",
     "evidence.ja4.value",
     "evidence.ja4.count",
     "evidence.through.value",

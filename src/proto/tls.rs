@@ -132,6 +132,9 @@ impl ClientHello {
         }
     }
 
+    /// An upper bound of the bytes of memory that one needs.
+    pub const MOST_BYTES: usize = size_of::<Self>() + records::HEAD + LONGEST_NAME;
+
     /// All that it offers; what was captured of it where the capture cut it.
     pub fn offer(&self) -> Option<Offer<'_>> {
         if self.is_whole() {

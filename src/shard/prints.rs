@@ -1,4 +1,4 @@
-//! What TLS clients look like, told once in a while: few libraries make most hellos, and to write a JA4 is work.
+//! What TLS clients look like, told once in a while: few libraries make most hellos.
 
 use std::num::NonZeroU32;
 
@@ -19,7 +19,7 @@ impl Default for Prints {
 }
 
 impl Prints {
-    /// Keeps what the client of a flow showed of itself, and tells its JA4 if it was not told lately.
+    /// Keeps what the client of a flow showed of itself, and tells all of it if it was not told lately.
     pub(super) fn note(&mut self, flow: &mut Flow, layers: &[Layer], events: &mut Outbox<'_>) {
         let Some(hello) = hello(layers) else {
             return;
@@ -27,11 +27,10 @@ impl Prints {
         flow.greeting = hello.greeting;
         if let Some(greeting) = hello.greeting
             && self.is_new(greeting.fingerprint)
-            && let Some(print) = hello.fingerprint()
         {
             events.push(Report::Print(Box::new(Print {
                 digest: greeting.fingerprint,
-                ja4: print.ja4,
+                hello: hello.clone(),
             })));
         }
     }

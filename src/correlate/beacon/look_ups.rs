@@ -50,12 +50,13 @@ impl LookUps {
         );
         let visit = Visit {
             server: flow.server,
+            partner: flow.server.address,
             opened: now,
             stayed: Span::from_seconds(0),
             client_bytes: look_up.question.below().len() as u64,
             server_bytes: 0,
         };
-        let pair = self.domains.come(key, &visit)?;
+        let (pair, _) = self.domains.come(key, &visit)?;
         pair.again = pair.again.saturating_add(u32::from(before.is_some()));
         let evidence = weigh(pair, look_up, now, seen)?;
         pair.told = true;
@@ -106,6 +107,7 @@ fn weigh(pair: &Pair, look_up: &LookUp, now: Timestamp, seen: &Destinations) -> 
         says: Says::Beacon(Box::new(Beacon {
             domain: Some(look_up.question.domain().into()),
             protocol: Some(Kind::Dns.name()),
+            servers: 1,
             ..Beats::from(pair).beacon("names", pair.home, reading, weights)
         })),
     })

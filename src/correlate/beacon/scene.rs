@@ -1,10 +1,12 @@
 //! A session that is over, held against what is known beside it.
 
-use super::weighing::{self, certainty, weigh_history, weigh_rarity, weigh_rhythm, weigh_sizes};
+use super::weighing::{
+    self, certainty, weigh_crowd, weigh_history, weigh_rarity, weigh_rhythm, weigh_sizes,
+};
 use super::{Beats, CONNECTIONS, NAME};
 use crate::correlate::destinations::Destinations;
 use crate::correlate::names::{Fit, Names};
-use crate::correlate::pairs::{Key, Whom};
+use crate::correlate::pairs::{Key, Pair, Whom};
 use crate::correlate::ports;
 use crate::correlate::prints::Prints;
 use crate::correlate::rhythm::{Reading, Regularity};
@@ -49,6 +51,19 @@ impl Scene<'_> {
             .own_name_of(server.address, client.address, opened);
         let whom = name.map_or(Whom::Address(server.address), Whom::named);
         Key::new(client.address, whom, server.port, transport)
+    }
+
+    /// Tells of a pair, if it is worth telling.
+    pub(super) fn tell(&self, pair: &mut Pair) -> Option<Evidence> {
+        let evidence = self.weigh(Beats::from(&*pair), pair.told)?;
+        pair.told = true;
+        Some(evidence)
+    }
+
+    /// Whether its client is in the house and its server is not.
+    pub(super) fn goes_out(&self) -> bool {
+        let seen = self.known.seen;
+        seen.is_inside(self.session.client.address) && !seen.is_inside(self.session.server.address)
     }
 
     /// What a rhythm comes to; `again` where it was told before.
@@ -104,6 +119,7 @@ impl Scene<'_> {
         self.weigh_place(&mut weights);
         self.weigh_names(&mut weights, beats);
         self.weigh_greeting(&mut weights);
+        weigh_crowd(&mut weights, beats);
         weights
     }
 

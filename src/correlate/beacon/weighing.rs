@@ -63,6 +63,11 @@ pub(super) fn certainty(weights: &Weights, again: bool) -> Option<Certainty> {
     }
 }
 
+/// Agents that somebody rolled out beat alike on many hosts.
+pub(super) fn weigh_crowd(weights: &mut Weights, beats: Beats<'_>) {
+    weights.add_if(beats.clients >= ROLLED_OUT, "many hosts beat alike", -2.0);
+}
+
 /// How many of the hosts seen go there, for a beacon or against it.
 pub(in crate::correlate) fn weigh_rarity(weights: &mut Weights, rarity: f64) {
     weights.add_if(rarity > 0.0, "few of the hosts seen go there", rarity);
@@ -78,6 +83,9 @@ pub(in crate::correlate) fn weigh_history(weights: &mut Weights, before: Option<
 
 /// The logarithm of the odds that what comes by the clock is a command channel, before anything is known of it.
 const BEFOREHAND: f64 = -5.25;
+
+/// So many hosts and more.
+const ROLLED_OUT: u32 = 5;
 
 /// From these odds on a rhythm is worth a line.
 const WORTH_A_LINE: f64 = -0.25;

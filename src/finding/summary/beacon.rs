@@ -16,6 +16,12 @@ pub struct BeaconSummary {
     /// The domain below which names are asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<Box<str>>,
+    /// How many servers take turns, at least.
+    #[serde(skip_serializing_if = "is_one")]
+    pub servers_in_turn: u32,
+    /// How many clients beat together, at least.
+    #[serde(skip_serializing_if = "is_one")]
+    pub clients_together: u32,
     /// How often it came back.
     pub beats: u32,
     /// Beats that are missing among the newest.
@@ -77,6 +83,8 @@ impl BeaconSummary {
     pub fn add(&mut self, beacon: &Beacon) {
         self.within = beacon.within;
         self.domain.clone_from(&beacon.domain);
+        self.servers_in_turn = beacon.servers;
+        self.clients_together = beacon.clients;
         self.beats = beacon.beats;
         self.missing = beacon.missing;
         self.period_s = rounded(beacon.period);
@@ -120,6 +128,14 @@ impl BeaconSummary {
         }
     }
 
+    /// `, of 3 clients`, `, at 4 servers`.
+    fn with(&self) -> String {
+        let more = |count: u32, words: String| if count > 1 { words } else { String::new() };
+        let (clients, servers) = (self.clients_together, self.servers_in_turn);
+        more(clients, format!(", of {clients} clients"))
+            + &more(servers, format!(", at {servers} servers"))
+    }
+
     /// Its evidence, line by line.
     pub fn lines(&self) -> Vec<(Label, Vec<String>)> {
         let (least, most) = (self.least_s, self.most_s);
@@ -127,8 +143,9 @@ impl BeaconSummary {
             0 => String::new(),
             missing => format!(", {missing} missing"),
         };
+        let with = self.with();
         let rhythm = format!(
-            "{} beats{missing}, {}, from {least:.3} to {most:.3} s, spread {:.4}",
+            "{} beats{missing}{with}, {}, from {least:.3} to {most:.3} s, spread {:.4}",
             self.beats,
             self.period(),
             self.spread
@@ -150,6 +167,11 @@ impl From<Bin> for SizeBin {
             count: bin.count.into(),
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+fn is_one(count: &u32) -> bool {
+    *count <= 1
 }
 
 fn bins(bins: &[(u32, u32, u8)]) -> Vec<Bin> {
@@ -177,6 +199,8 @@ mod tests {
             summary.add(&Beacon {
                 within: "connections",
                 domain: None,
+                servers: 1,
+                clients: 1,
                 home: crate::facts::samples::endpoint("192.0.2.80:443"),
                 beats,
                 missing: 1,

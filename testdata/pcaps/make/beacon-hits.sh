@@ -36,6 +36,18 @@ hit_https_new() { # HTTPS by the clock to a name; nobody inside went there when 
 
 asks_alike() { on cli curl -q -s -k -o /dev/null -m 5 https://sync.example.test/ || true; }
 
+hit_https_rotates() { # HTTPS to eight addresses in turn that nobody looked up, jitter of 40 %
+    local last; net_up; web_up; server_up; for last in 78 79 80 81 82 83 84; do on out ip addr add 198.51.100.$last/24 dev eth0; done
+    record; looks_up_only; beats 24 0.3 0.7 posts_in_turn; save; stretch 100 0.05
+}
+posts_in_turn() { posts https://198.51.100.$((77 + BEAT % 8)); }
+
+hit_http_many_clients() { # three clients, five posts each, to one name: too few of each alone
+    NAMES=(--host-record=sync.example.test,$OUT); net_up; web_up; server_up
+    record; looks_up_only; again 5 1.2 three_post; save; stretch 100 0.05
+}
+three_post() { local ns; for ns in cli rly rl2; do on $ns curl -q -s -o /dev/null -m 5 -d "id=$ns&n=$BEAT&pad=$(printf '%0160d' 0)" http://sync.example.test/beat || true; sleep 0.1; done; }
+
 hit_raw_clock() { # a line each time, at an odd port, like a clock
     net_up; web_up; line_server 4466
     record; looks_up_only; beats 14 0.5 0.5 says 4466; save; stretch 100 0.05
