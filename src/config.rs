@@ -14,6 +14,7 @@ use crate::correlate::relay::RelayLimits;
 use crate::correlate::{self, Ordered, Speaks};
 use crate::decode::FragmentLimits;
 use crate::detect::Tuning;
+use crate::finding::rate::Rate;
 use crate::finding::telling::Pace;
 use crate::flow::lasting::Schedule;
 use crate::flow::table::Timeouts;
@@ -122,7 +123,7 @@ pub struct Fragments {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Findings {
-    /// Findings that are still being added to; the oldest are given out early.
+    /// Findings that are still being added to; beyond it those that are over are given out early, then the least sure.
     pub max: Number<1, 10_000_000>,
     /// Sessions of findings whose end is waited for; the one reported longest ago counts as over.
     pub sessions: Number<1, 100_000_000>,
@@ -130,6 +131,10 @@ pub struct Findings {
     pub remembered: Number<1, 10_000_000>,
     /// Addresses whose names, seen in DNS answers, are remembered; the oldest give way.
     pub names: Number<1, 10_000_000>,
+    /// Mebibytes for findings that were given out early and wait for the end of a replay; the least sure give way.
+    pub waiting_mebibytes: Number<1, 65_536>,
+    /// Lines about findings a minute while a capture goes on; the surest go first, and the others wait.
+    pub per_minute: Number<1, 1_000_000>,
     /// Seconds for which the first news of a finding wait while a capture goes on; the next wait twice as long, up to an
     /// hour.
     pub update_seconds: Number<1, 3_600>,
@@ -342,6 +347,8 @@ impl Default for Findings {
             sessions: Number::new(65_536),
             remembered: Number::new(4_096),
             names: Number::new(65_536),
+            waiting_mebibytes: Number::new(16),
+            per_minute: Number::new(600),
             update_seconds: Number::new(60),
             close_seconds: Number::new(300),
         }
@@ -517,6 +524,16 @@ impl Config {
         }
     }
 
+    /// How many findings are told while a capture goes on.
+    pub fn rate(&self) -> Rate {
+        Rate::new(self.findings.per_minute.count())
+    }
+
+    /// The memory for findings that wait for the end of a replay.
+    pub fn waiting_bytes(&self) -> usize {
+        self.findings.waiting_mebibytes.mebibytes()
+    }
+
     /// What is known of hosts, and whether a run `learns` of them.
     pub fn host_watch(&self, learns: bool) -> Watch {
         let warm_up = self.baseline.warm_up_seconds.seconds();
@@ -614,7 +631,7 @@ impl Config {
     }
 
     /// What memory may be used for, each with an upper bound in bytes. The bound holds for any input.
-    pub fn memory_bounds(&self) -> [(&'static str, usize); 7] {
+    pub fn memory_bounds(&self) -> [(&'static str, usize); 8] {
         let shard = self.shard_limits();
         let heads = shard.head_bytes * usize::from(SHARDS);
         let workers = self.pipeline.workers.count();
@@ -628,6 +645,7 @@ impl Config {
                 "findings and correlation",
                 Ordered::memory_bound(self.correlation_limits()),
             ),
+            ("findings that wait", self.waiting_bytes()),
             ("profiles", self.profiles_bound()),
             ("events", events),
             ("batches", memory_bound(workers)),

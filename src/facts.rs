@@ -232,6 +232,9 @@ pub struct Quality {
     /// A retransmission brought other bytes than the first transmission; the first were believed.
     #[serde(skip_serializing_if = "is_false")]
     pub rewritten: bool,
+    /// A session was forgotten to stay inside a cap: its end is not known, and its totals are too low.
+    #[serde(skip_serializing_if = "is_false")]
+    pub forgotten: bool,
 }
 
 impl Quality {
@@ -245,6 +248,7 @@ impl Quality {
         self.loss |= other.loss;
         self.copies |= other.copies;
         self.rewritten |= other.rewritten;
+        self.forgotten |= other.forgotten;
     }
 
     /// Whether nothing was missing or odd.

@@ -122,6 +122,11 @@ impl Span {
         Self(seconds.saturating_mul(NANOS_PER_SECOND))
     }
 
+    /// A span of nanoseconds.
+    pub const fn from_nanos(nanos: i64) -> Self {
+        Self(nanos)
+    }
+
     /// A span of whole milliseconds, saturating.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis.saturating_mul(NANOS_PER_SECOND / 1_000))

@@ -3,7 +3,6 @@
 
 use std::sync::atomic::AtomicBool;
 
-use hopscope::config::Config;
 use hopscope::finding::{Finding, Status};
 use hopscope::pipeline::{self, Account, Follow, Following, Run};
 use hopscope::policy::Policy;
@@ -96,10 +95,20 @@ impl Follow for Lines {
 }
 
 /// The lines that are told: detector, status, and whether frames were lost.
-fn lines(mut source: ThenSilence, workers: usize) -> Vec<(&'static str, Status, bool)> {
+fn lines(source: ThenSilence, workers: usize) -> Vec<(&'static str, Status, bool)> {
+    let (lines, _) = followed(source, workers, "");
+    lines
+}
+
+/// The lines that are told under a configuration, and the last account.
+fn followed(
+    mut source: ThenSilence,
+    workers: usize,
+    config: &str,
+) -> (Vec<(&'static str, Status, bool)>, Account) {
     let mut lines = Lines::default();
     let run = Run {
-        config: &Config::default(),
+        config: &config.parse().unwrap(),
         workers,
         watch: None,
         learn: false,
@@ -113,7 +122,25 @@ fn lines(mut source: ThenSilence, workers: usize) -> Vec<(&'static str, Status, 
     let outcome = pipeline::run(&mut source, run).unwrap();
     assert!(outcome.findings.is_empty());
     assert_eq!(lines.accounts, 1);
-    lines.told
+    (lines.told, outcome.account)
+}
+
+/// What may not be told now is told later; what must make room meanwhile is counted.
+#[test]
+fn a_limit_of_lines_delays_them_and_loses_none_that_is_held() {
+    let slow = "[findings]\nper_minute = 1";
+    let (told, account) = followed(ThenSilence::new(59), 0, slow);
+    let statuses: Vec<Status> = told.iter().map(|(_, status, _)| *status).collect();
+    assert_eq!(statuses, [Status::New, Status::Closed, Status::Closed]);
+    assert_eq!(
+        (account.findings.delayed, account.findings.over_rate),
+        (1, 0)
+    );
+
+    let (told, account) = followed(ThenSilence::new(59), 0, &format!("{slow}\nmax = 1"));
+    let findings = account.findings;
+    assert_eq!(told.len() as u64, findings.early - findings.over_rate + 1);
+    assert!(findings.over_rate > 0, "{findings:?}");
 }
 
 #[test]

@@ -25,8 +25,8 @@ const MAY_NAME: &str = "
     finding        time proto::target facts evidence detect decode::Address decode::Endpoint decode::Transport
     policy         time proto::target evidence::Certainty profile finding decode::Address toml_file
     pipeline       time source decode facts::FlowPortrait flow::nonces::NonceKey shard correlate profile finding policy config
-    sink           time source proto facts evidence detect::Detector finding policy decode::Label pipeline::Account
-    config         time decode::FragmentLimits flow::lasting::Schedule flow::table::Timeouts finding::telling::Pace detect::Tuning shard correlate profile policy pipeline::memory_bound toml_file
+    sink           time source proto facts evidence detect::Detector finding policy decode::Label shard::ShardCounts pipeline::Account
+    config         time decode::FragmentLimits flow::lasting::Schedule flow::table::Timeouts finding::rate::Rate finding::telling::Pace detect::Tuning shard correlate profile policy pipeline::memory_bound toml_file
     check          source detect finding pipeline config toml_file
     command        time source detect shard::Watch finding policy profile pipeline sink config check toml_file
     main           command
@@ -74,7 +74,7 @@ const ONLY_IN: &str = "
     jiff                   time
     md5                    proto
     rustix                 source command
-    serde_json             sink check proto policy command
+    serde_json             sink check proto finding policy command
     sha2                   proto finding
     signal_hook            command
     strsim                 toml_file

@@ -80,6 +80,11 @@ impl Associations {
         }
     }
 
+    /// How many associations gave way though their sessions went on.
+    pub fn forgotten(&self) -> u64 {
+        self.announced.displaced()
+    }
+
     /// Bytes of memory for one association, an upper bound.
     pub const ENTRY_BYTES: usize = 8 * size_of::<(Endpoint, Association)>();
 }

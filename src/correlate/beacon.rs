@@ -166,6 +166,11 @@ impl Beacons {
         together.or_else(|| self.turns.come(scene, &visit))
     }
 
+    /// How many pairs gave way.
+    pub fn forgotten(&self) -> u64 {
+        self.pairs.forgotten() + self.look_ups.forgotten()
+    }
+
     /// An upper bound of the bytes of memory it holds.
     pub const fn memory_bound(cap: usize) -> usize {
         cap * Pairs::PAIR_BYTES

@@ -153,6 +153,11 @@ impl Destinations {
         rarity(self.clients_of(address), self.hosts.len())
     }
 
+    /// How many addresses gave way.
+    pub fn forgotten(&self) -> u64 {
+        self.clients.displaced()
+    }
+
     /// Bytes of memory for one address, an upper bound.
     pub const ENTRY_BYTES: usize = 2 * size_of::<(Address, (u64, Visitors))>()
         + 2 * size_of::<(Address, u64)>()

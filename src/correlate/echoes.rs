@@ -114,6 +114,11 @@ impl Echoes {
         heard.onward > 0 && heard.back > 0 && enough
     }
 
+    /// How many nonces of the last seconds gave way.
+    pub fn forgotten(&self) -> u64 {
+        self.nonces.displaced()
+    }
+
     /// Bytes of memory, an upper bound.
     pub fn memory_bound(nonces: usize, pairs: usize) -> usize {
         nonces * Nonces::ENTRY_BYTES + pairs * 8 * size_of::<((FlowId, FlowId), Heard)>()

@@ -139,6 +139,11 @@ impl FanOuts {
         (fresh && used.weight() >= self.limits.relays).then_some(used.hosts.len())
     }
 
+    /// How many pairs of relay and client, and clients, gave way.
+    pub fn forgotten(&self) -> u64 {
+        self.targets.displaced() + self.relays.displaced()
+    }
+
     /// Bytes of memory for one pair of relay and client, an upper bound.
     pub const ENTRY_BYTES: usize = 2
         * (4 * size_of::<((Address, Address), Reached)>()

@@ -51,6 +51,11 @@ impl Initiatives {
         watched.tell(ENOUGH_OF_ALL, now)
     }
 
+    /// How many sessions gave way though they went on.
+    pub fn forgotten(&self) -> u64 {
+        self.sessions.displaced()
+    }
+
     /// Bytes of memory that a session needs at most.
     pub const ENTRY_BYTES: usize =
         2 * size_of::<(FlowId, Watched)>() + 3 * size_of::<(u64, FlowId)>();

@@ -8,6 +8,7 @@ pub mod beacon;
 pub mod destinations;
 pub mod echoes;
 pub mod fan_out;
+pub mod forgotten;
 pub mod initiative;
 pub mod legs;
 pub mod long_lived;
@@ -35,7 +36,7 @@ use crate::facts::lasting::Lasted;
 use crate::facts::legs::{Asked, Flight, Sighting, Spoke, Totals};
 use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, LookUp, PayloadSizes, Print};
 use crate::finding::Finding;
-use crate::finding::lifecycle::Findings;
+use crate::finding::lifecycle::{FindingCounts, Findings};
 use crate::finding::telling::Pace;
 use crate::profile::Profile;
 use crate::proto::target::Target;
@@ -44,6 +45,7 @@ use associations::Associations;
 use beacon::{Beacons, Known};
 use destinations::{Destinations, Inside};
 use fan_out::{FanOutLimits, FanOuts};
+use forgotten::Forgotten;
 use initiative::Initiatives;
 use names::Names;
 use new_relay::{NewRelays, Watch};
@@ -351,11 +353,9 @@ impl Ordered {
         self.findings.missed(from, to);
     }
 
-    /// Findings that had to make room since this was last asked, and those that are to be told by now.
-    pub fn due(&mut self, now: Timestamp) -> Vec<Finding> {
-        let mut due = self.take_displaced();
-        due.extend(self.findings.due(now));
-        due
+    /// The findings that are to be told by now, at most so many.
+    pub fn due(&mut self, now: Timestamp, most: usize) -> Vec<Finding> {
+        self.findings.due(now, most)
     }
 
     /// Takes a session that spoke and is over as a beat of whoever opened it.
@@ -385,6 +385,27 @@ impl Ordered {
         std::mem::take(&mut self.displaced)
     }
 
+    /// What was given out early, let go and delayed so far.
+    pub fn finding_counts(&self) -> FindingCounts {
+        self.findings.counts()
+    }
+
+    /// What correlators forgot so far to stay inside their caps.
+    pub fn forgotten(&self) -> Forgotten {
+        let mut forgotten = Forgotten {
+            endpoints: self.associations.forgotten()
+                + self.proxies.forgotten()
+                + self.initiatives.forgotten()
+                + self.fan_outs.forgotten(),
+            names: self.names.forgotten(),
+            destinations: self.destinations.forgotten(),
+            pairs: self.beacons.as_ref().map_or(0, Beacons::forgotten),
+            ..Forgotten::default()
+        };
+        forgotten += self.relays.forgotten();
+        forgotten
+    }
+
     /// How often a host came that is not watched because too many are.
     pub fn hosts_unwatched(&self) -> u64 {
         self.new_relays.hosts_unwatched() + self.payloads.refused()
@@ -393,11 +414,16 @@ impl Ordered {
     /// Gives all findings, in the order they were raised (where they are told as it goes, those with news), and what was
     /// learned of hosts.
     pub fn finish(mut self) -> (Vec<Finding>, Option<Profile>) {
+        self.conclude();
+        (self.findings.finish(), self.new_relays.into_profile())
+    }
+
+    /// Takes that nothing more comes: what waited for more is told. Findings may have to make room for it.
+    pub fn conclude(&mut self) {
         let ways = self.relays.ways(None);
         self.add_all(&ways, self.now);
         let moved = self.payloads.close();
         self.add_all(&moved, self.now);
-        (self.findings.finish(), self.new_relays.into_profile())
     }
 
     /// An upper bound of the bytes of memory it holds.

@@ -167,6 +167,11 @@ impl Hops {
         (relays >= self.relays).then(|| way(&hops, relays))?
     }
 
+    /// How many hops gave way.
+    pub fn forgotten(&self) -> u64 {
+        self.into.displaced()
+    }
+
     /// Bytes of memory for one hop, an upper bound.
     pub const ENTRY_BYTES: usize = 4 * size_of::<(FlowId, Hop)>()
         + 4 * size_of::<Session>()

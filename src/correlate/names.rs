@@ -162,6 +162,11 @@ impl Names {
         .collect()
     }
 
+    /// How many addresses gave way.
+    pub fn forgotten(&self) -> u64 {
+        self.known.displaced()
+    }
+
     /// Bytes of memory for one address, an upper bound.
     pub const ENTRY_BYTES: usize = 4 * (size_of::<(Address, Vec<Known>)>() + size_of::<Known>())
         + NAMES_EACH * LONGEST_NAME

@@ -19,6 +19,8 @@ pub struct Nonces {
     newest: HashTable<u64>,
     /// How many sightings were forgotten: the number of the oldest in the ring.
     forgotten: u64,
+    /// How many of them had to make room.
+    displaced: u64,
     cap: usize,
 }
 
@@ -99,6 +101,7 @@ impl Nonces {
             ring: VecDeque::new(),
             newest: HashTable::new(),
             forgotten: 0,
+            displaced: 0,
             cap: cap.max(1),
         }
     }
@@ -165,6 +168,7 @@ impl Nonces {
 
     fn remember(&mut self, seen: Seen) {
         if self.ring.len() >= self.cap {
+            self.displaced += 1;
             self.forget_oldest();
         }
         let number = self.forgotten + self.ring.len() as u64;
@@ -192,6 +196,11 @@ impl Nonces {
             self.ring.reserve_exact(self.ring.len() / 8 + 16);
         }
         self.ring.push_back(seen);
+    }
+
+    /// How many sightings had to make room before their time was over.
+    pub fn displaced(&self) -> u64 {
+        self.displaced
     }
 
     /// How long a nonce is remembered: relays pass on within seconds.

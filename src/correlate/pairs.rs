@@ -17,6 +17,7 @@ pub struct Pairs {
     newcomers: Newcomers,
     /// Where the next pair that may give way is looked for.
     hand: usize,
+    displaced: u64,
     cap: usize,
 }
 
@@ -137,6 +138,7 @@ impl Pairs {
             pairs: Vec::new(),
             newcomers: Newcomers::new(cap * NEWCOMERS),
             hand: 0,
+            displaced: 0,
             cap: cap.max(1),
         }
     }
@@ -202,10 +204,16 @@ impl Pairs {
         let place = looked_at.min_by_key(use_of).unwrap_or(0);
         self.hand = (self.hand + LOOKED_AT) % self.pairs.len();
         if let Some(old) = self.pairs.get_mut(place) {
+            self.displaced += 1;
             self.places.remove(&old.key);
             *old = pair;
         }
         place
+    }
+
+    /// How many pairs gave way.
+    pub fn forgotten(&self) -> u64 {
+        self.displaced
     }
 
     /// How many pairs are remembered.

@@ -95,6 +95,11 @@ impl Proxies {
         }
     }
 
+    /// How many endpoints gave way.
+    pub fn forgotten(&self) -> u64 {
+        self.proven.displaced() + self.waiting.displaced()
+    }
+
     /// Bytes of memory for one endpoint of either kind, an upper bound.
     pub const ENTRY_BYTES: usize =
         8 * size_of::<Endpoint>() + HINTS_EACH * (size_of::<Weighed>() + 1024);

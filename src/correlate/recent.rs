@@ -12,6 +12,7 @@ pub struct Recent<K, V> {
     /// are gone or were inserted anew.
     order: VecDeque<(u64, K)>,
     inserted: u64,
+    displaced: u64,
     cap: usize,
 }
 
@@ -22,6 +23,7 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
             entries: HashMap::default(),
             order: VecDeque::new(),
             inserted: 0,
+            displaced: 0,
             cap,
         }
     }
@@ -35,7 +37,13 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
         if self.entries.len() <= self.cap {
             return None;
         }
+        self.displaced += 1;
         self.pop_oldest()
+    }
+
+    /// How many entries were displaced so far.
+    pub fn displaced(&self) -> u64 {
+        self.displaced
     }
 
     /// Takes out what was inserted first.
@@ -131,7 +139,9 @@ mod tests {
         assert_eq!(recent.insert('a', 1), None);
         assert_eq!(recent.insert('b', 2), None);
         assert_eq!(recent.insert('a', 3), None);
+        assert_eq!(recent.displaced(), 0);
         assert_eq!(recent.insert('c', 4), Some(('b', 2)));
+        assert_eq!(recent.displaced(), 1);
         assert_eq!(recent.remove(&'a'), Some(3));
         assert_eq!(recent.drain().collect::<Vec<_>>(), [('c', 4)]);
         assert!(recent.is_empty());

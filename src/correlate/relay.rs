@@ -40,6 +40,7 @@
 //! A relay whose legs were both opened by itself is not measured.
 
 use super::echoes::{Echo, Echoes};
+use super::forgotten::Forgotten;
 use super::legs::{Leg, Legs};
 use super::measured::{MeasuredJoin, Measures};
 use super::multi_hop::{Hop, Hops};
@@ -69,7 +70,8 @@ pub struct Relays {
     joined: Recent<(FlowId, FlowId), ()>,
     /// Flows of which content or a target proved where they lead, on a relay.
     proven: Recent<(FlowId, Address), ()>,
-    counts: RelayCounts,
+    /// Legs that gave way.
+    displaced: u64,
 }
 
 /// The caps of [`Relays`].
@@ -83,13 +85,6 @@ pub struct RelayLimits {
     pub joins: usize,
     /// Intermediate hosts that make a way worth telling.
     pub relays: usize,
-}
-
-/// What [`Relays`] counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RelayCounts {
-    /// Flows that were alive and had to be forgotten.
-    pub legs_forgotten: u64,
 }
 
 /// Two legs, or three with a connection between two relays, as one relayed session.
@@ -119,13 +114,13 @@ impl Relays {
             hops: Hops::new(limits.joins, limits.relays),
             joined: Recent::new(limits.joins),
             proven: Recent::new(limits.joins),
-            counts: RelayCounts::default(),
+            displaced: 0,
         }
     }
 
     /// Takes a flow that speaks. It may be the leg that somebody asked for.
     pub fn spoke(&mut self, spoke: &Spoke, names: &Names, now: Timestamp) -> Vec<Evidence> {
-        self.counts.legs_forgotten += self.legs.insert(spoke);
+        self.displaced += self.legs.insert(spoke);
         let Some(leg) = self.legs.get(spoke.id) else {
             return Vec::new();
         };
@@ -338,9 +333,14 @@ impl Relays {
         self.measures.end_of(flow)
     }
 
-    /// What was counted so far.
-    pub fn counts(&self) -> RelayCounts {
-        self.counts
+    /// What gave way so far.
+    pub fn forgotten(&self) -> Forgotten {
+        Forgotten {
+            legs: self.displaced + self.measures.untracked(),
+            nonces: self.echoes.forgotten(),
+            joins: self.requests.forgotten() + self.measures.forgotten() + self.hops.forgotten(),
+            ..Forgotten::default()
+        }
     }
 
     /// An upper bound of the bytes of memory it holds.

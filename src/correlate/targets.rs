@@ -118,6 +118,11 @@ impl Requests {
         Some(waiting.remove(place))
     }
 
+    /// How many targets that were waited for gave way.
+    pub fn forgotten(&self) -> u64 {
+        self.waiting.displaced()
+    }
+
     /// Bytes of memory for one target, an upper bound.
     pub const ENTRY_BYTES: usize = 4 * size_of::<((Address, u16), Vec<Request>)>()
         + WAITING_EACH * (size_of::<Request>() + 256)

@@ -174,6 +174,7 @@ mod tests {
         loss: false,
         copies: false,
         rewritten: false,
+        forgotten: false,
     };
     const ONE_SIDED: Quality = Quality {
         one_sided: true,

@@ -168,6 +168,7 @@ pub const KEYS: &[&str] = &[
     "quality.loss",
     "quality.copies",
     "quality.rewritten",
+    "quality.forgotten",
 ];
 
 /// The key whose value is a table by address, so that what stands behind it has dots of its own.

@@ -1,11 +1,13 @@
 //! From evidence to findings: sessions of the same client, server and detector become one.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 
 use sha2::{Digest, Sha256};
 
 use super::missed::Losses;
 use super::names::Names;
+use super::order::{Order, Rank};
 use super::summary::Summary;
 use super::telling::{Pace, State, Telling, Told};
 use super::{Finding, FlowLine, Party, Severity, Status, Verdict};
@@ -19,9 +21,10 @@ use crate::time::Timestamp;
 /// The findings of a run, up to a cap; what must make room is given out first.
 #[derive(Debug)]
 pub struct Findings {
-    drafts: HashMap<Subject, Draft>,
-    /// Subjects in the order they were raised.
-    raised: VecDeque<Subject>,
+    drafts: HashMap<Subject, Draft, foldhash::fast::RandomState>,
+    /// Which of them gives way.
+    order: Order<Subject>,
+    counts: FindingCounts,
     /// Reported flows that are not over.
     open: HashMap<FlowId, Vec<Subject>, foldhash::fast::RandomState>,
     /// These flows in the order they were reported, and flows that are over until their turn comes.
@@ -32,6 +35,23 @@ pub struct Findings {
     losses: Losses,
     /// Which are told while they are added to; none where all wait for the end.
     telling: Option<Telling<Subject>>,
+}
+
+/// What findings had to do without, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FindingCounts {
+    /// Findings that were raised; the same one again where it was given out before.
+    pub raised: u64,
+    /// Findings given out early, because another one needed their place.
+    pub early: u64,
+    /// Sessions of findings whose end was waited for no longer.
+    pub let_go: u64,
+    /// Lines that came later than they should, to stay below the limit of lines a minute.
+    pub delayed: u64,
+    /// Findings with news that were given out early while the limit was reached, and are not told.
+    pub over_rate: u64,
+    /// Findings given out early for which there was no memory until the end of a replay, and that are not told.
+    pub over_budget: u64,
 }
 
 /// What a finding is about.
@@ -149,14 +169,17 @@ struct Draft {
     evidence: Summary,
     quality: Quality,
     told: Told,
+    number: u64,
+    rank: Option<Rank>,
 }
 
 impl Findings {
     /// No findings; at most `cap` (at least one) are held, and the ends of `open_cap` sessions waited for.
     pub fn new(cap: usize, open_cap: usize) -> Self {
         Self {
-            drafts: HashMap::new(),
-            raised: VecDeque::new(),
+            drafts: HashMap::default(),
+            order: Order::new(),
+            counts: FindingCounts::default(),
             open: HashMap::default(),
             opened: VecDeque::new(),
             cap: cap.max(1),
@@ -182,14 +205,19 @@ impl Findings {
         self.losses.add(from, to);
     }
 
-    /// Adds evidence found at `now`. Gives the oldest finding where a new one needs its place.
+    /// What was given out early, let go and delayed so far.
+    pub fn counts(&self) -> FindingCounts {
+        self.counts
+    }
+
+    /// Adds evidence found at `now`. Gives the finding that can best be spared where a new one needs its place.
     pub fn add(&mut self, evidence: &Evidence, now: Timestamp) -> Option<Finding> {
         let subject = Subject::of(evidence);
         let displaced = self.make_room(&subject);
-        let raised = &mut self.raised;
+        let raised = &mut self.counts.raised;
         let draft = self.drafts.entry(subject).or_insert_with(|| {
-            raised.push_back(subject);
-            Draft::new(evidence, now)
+            *raised += 1;
+            Draft::new(evidence, now, *raised)
         });
         draft.add(evidence);
         for session in evidence.sessions() {
@@ -207,30 +235,61 @@ impl Findings {
         displaced
     }
 
-    /// The findings that are to be told by now.
-    pub fn due(&mut self, now: Timestamp) -> Vec<Finding> {
+    /// The findings that are to be told by now, at most so many: the surest first. The others are told later.
+    pub fn due(&mut self, now: Timestamp, most: usize) -> Vec<Finding> {
         let mut due = Vec::new();
-        let Some(telling) = &mut self.telling else {
+        if most == 0 {
             return due;
-        };
-        while let Some(subject) = telling.next(now) {
-            let Some(draft) = self.drafts.get_mut(&subject) else {
-                continue;
-            };
-            let state = draft.state();
-            if let Some(status) = telling.tell(subject, &mut draft.told, state, now) {
-                due.push(draft.clone().finding(&subject, status, &self.losses));
+        }
+        for subject in self.most_urgent(now) {
+            if due.len() < most {
+                due.extend(self.tell(subject, now));
+            } else {
+                self.delay(subject, now);
             }
         }
         due
     }
 
+    /// What may have to be told by now, the surest first, then what has waited for longest.
+    fn most_urgent(&mut self, now: Timestamp) -> Vec<Subject> {
+        let Some(telling) = &mut self.telling else {
+            return Vec::new();
+        };
+        let mut urgent: Vec<Subject> = std::iter::from_fn(|| telling.next(now)).collect();
+        let certainty = |subject: &Subject| self.drafts.get(subject).map(|draft| draft.certainty);
+        urgent.sort_by_key(|subject| Reverse(certainty(subject)));
+        urgent
+    }
+
+    fn tell(&mut self, subject: Subject, now: Timestamp) -> Option<Finding> {
+        let (telling, draft) = (self.telling.as_mut()?, self.drafts.get_mut(&subject)?);
+        let state = draft.state();
+        let status = telling.tell(subject, &mut draft.told, state, now)?;
+        let rank = draft.rank(true);
+        self.order.put(subject, draft.rank.replace(rank), rank);
+        Some(draft.clone().finding(&subject, status, &self.losses))
+    }
+
+    /// A finding is told later, because too many are told now.
+    fn delay(&mut self, subject: Subject, now: Timestamp) {
+        if let (Some(telling), Some(draft)) = (&mut self.telling, self.drafts.get_mut(&subject)) {
+            let state = draft.state();
+            self.counts.delayed += u64::from(telling.delay(subject, &mut draft.told, state, now));
+        }
+    }
+
     /// Notes that a finding has news.
     fn note(&mut self, subject: Subject) {
-        if let (Some(telling), Some(draft)) = (&mut self.telling, self.drafts.get_mut(&subject)) {
+        let Some(draft) = self.drafts.get_mut(&subject) else {
+            return;
+        };
+        if let Some(telling) = &mut self.telling {
             let state = draft.state();
             telling.changed(subject, &mut draft.told, state, self.now);
         }
+        let rank = draft.rank(self.telling.is_some());
+        self.order.put(subject, draft.rank.replace(rank), rank);
     }
 
     /// The session that was reported longest ago gives way: its finding waits for its end no longer.
@@ -239,7 +298,7 @@ impl Findings {
             let Some(oldest) = self.opened.pop_front() else {
                 return;
             };
-            self.over(oldest);
+            self.let_go(oldest);
         }
     }
 
@@ -247,12 +306,32 @@ impl Findings {
         if self.drafts.len() < self.cap || self.drafts.contains_key(subject) {
             return None;
         }
-        let oldest = self.raised.pop_front()?;
-        let draft = self.drafts.remove(&oldest)?;
+        let least = self.order.least()?;
+        let mut draft = self.drafts.remove(&least)?;
+        self.order.remove(least, draft.rank);
         if let Some(telling) = &mut self.telling {
-            telling.forget(oldest, &draft.told);
+            telling.forget(least, &draft.told);
         }
-        draft.last(&oldest, &self.losses)
+        if draft.open_sessions > 0 {
+            draft.quality.forgotten = true;
+            draft.told.has_news = true;
+        }
+        let last = draft.last(&least, &self.losses);
+        self.counts.early += u64::from(last.is_some());
+        last
+    }
+
+    /// The end of a session is waited for no longer.
+    fn let_go(&mut self, session: FlowId) {
+        let subjects = self.open.remove(&session).unwrap_or_default();
+        self.counts.let_go += u64::from(!subjects.is_empty());
+        for subject in subjects {
+            if let Some(draft) = self.drafts.get_mut(&subject) {
+                draft.open_sessions = draft.open_sessions.saturating_sub(1);
+                draft.quality.forgotten = true;
+            }
+            self.note(subject);
+        }
     }
 
     /// Adds a session that belongs to the finding of another one, such as the datagrams of a UDP association.
@@ -305,9 +384,9 @@ impl Findings {
 
     /// Gives all findings, in the order they were raised; where they are told as it goes, those with news.
     pub fn finish(mut self) -> Vec<Finding> {
-        self.raised
-            .iter()
-            .filter_map(|subject| self.drafts.remove(subject)?.last(subject, &self.losses))
+        let raised = self.order.raised().into_iter();
+        raised
+            .filter_map(|subject| self.drafts.remove(&subject)?.last(&subject, &self.losses))
             .collect()
     }
 
@@ -319,7 +398,7 @@ impl Findings {
 }
 
 impl Draft {
-    fn new(evidence: &Evidence, now: Timestamp) -> Self {
+    fn new(evidence: &Evidence, now: Timestamp, number: u64) -> Self {
         Self {
             certainty: evidence.certainty,
             first: evidence.session,
@@ -335,6 +414,8 @@ impl Draft {
             evidence: Summary::of(&evidence.says),
             quality: Quality::default(),
             told: Told::nothing(now),
+            number,
+            rank: None,
         }
     }
 
@@ -428,6 +509,16 @@ impl Draft {
         State {
             certainty: self.certainty,
             is_open: self.open_sessions > 0,
+        }
+    }
+
+    /// What it stands for among the others. In a replay nothing is told, and what is over can be spared.
+    fn rank(&self, is_told_as_it_goes: bool) -> Rank {
+        let has_news = is_told_as_it_goes && self.told.last(self.state()).is_some();
+        Rank {
+            matters: self.open_sessions > 0 || has_news,
+            certainty: self.certainty,
+            number: self.number,
         }
     }
 
@@ -593,6 +684,7 @@ mod tests {
     use crate::evidence::samples::evidence;
     use crate::facts::Traffic;
     use crate::facts::samples::{end, endpoint, flow};
+    use crate::time::Span;
     use Certainty::{Possible, Probable, Proven};
 
     const NOW: Timestamp = Timestamp::from_parts(150, 0);
@@ -703,6 +795,73 @@ mod tests {
             .map(|f| f.client.ip.to_string())
             .collect();
         assert_eq!(left, ["10.0.0.3", "10.0.0.1"]);
+    }
+
+    fn of_host(host: u8, certainty: Certainty) -> Evidence {
+        evidence(host.into(), certainty).by(&format!("10.0.0.{host}:9"))
+    }
+
+    fn hosts(findings: &[Finding]) -> Vec<String> {
+        let ip = |finding: &Finding| finding.client.ip.to_string();
+        findings.iter().map(ip).collect()
+    }
+
+    #[test]
+    fn where_few_may_be_told_the_surest_are_and_the_others_later() {
+        let pace = Pace {
+            update: Span::from_seconds(60),
+            close: Span::from_seconds(300),
+        };
+        let mut findings = Findings::new(9, 64);
+        findings.tell_as_it_goes(pace);
+        findings.advance(NOW);
+        for (host, certainty) in [(1, Possible), (2, Proven), (3, Probable), (4, Proven)] {
+            findings.add(&of_host(host, certainty), NOW);
+        }
+        let at = |second| NOW + Span::from_seconds(second);
+        assert!(findings.due(at(0), 9).is_empty());
+        assert!(findings.due(at(1), 0).is_empty());
+        assert_eq!(hosts(&findings.due(at(1), 1)), ["10.0.0.2"]);
+        assert_eq!(findings.counts().delayed, 3);
+        assert_eq!(hosts(&findings.due(at(2), 2)), ["10.0.0.4", "10.0.0.3"]);
+        assert_eq!(hosts(&findings.due(at(3), 9)), ["10.0.0.1"]);
+        assert!(findings.due(at(4), 9).is_empty());
+        assert_eq!(findings.counts().delayed, 3, "each is counted once");
+    }
+
+    #[test]
+    fn what_is_over_makes_room_first_then_what_is_least_sure() {
+        let mut findings = Findings::new(3, 64);
+        for (host, certainty) in [(1, Proven), (2, Possible), (3, Proven)] {
+            findings.add(&of_host(host, certainty), NOW);
+        }
+        findings.end(&end(FlowId(3)));
+        let mut given = Vec::new();
+        for host in 4..=6 {
+            given.extend(findings.add(&of_host(host, Probable), NOW));
+        }
+        assert_eq!(hosts(&given), ["10.0.0.3", "10.0.0.2", "10.0.0.4"]);
+        let forgotten: Vec<bool> = given.iter().map(|f| f.quality.forgotten).collect();
+        assert_eq!(forgotten, [false, true, true], "their sessions went on");
+        assert_eq!(findings.counts().early, 3);
+        assert_eq!(
+            hosts(&findings.finish()),
+            ["10.0.0.1", "10.0.0.5", "10.0.0.6"]
+        );
+    }
+
+    #[test]
+    fn a_session_that_is_waited_for_no_longer_is_counted_and_told() {
+        let mut findings = Findings::new(3, 1);
+        findings.add(&of_host(1, Proven), NOW);
+        findings.add(&of_host(2, Proven), NOW);
+        assert_eq!(findings.counts().let_go, 1);
+        let told: Vec<_> = findings
+            .finish()
+            .into_iter()
+            .map(|f| (f.status, f.quality.forgotten))
+            .collect();
+        assert_eq!(told, [(Status::Closed, true), (Status::New, false)]);
     }
 
     #[test]

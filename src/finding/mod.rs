@@ -5,12 +5,16 @@ pub mod keys;
 pub mod lifecycle;
 mod missed;
 pub mod names;
+mod order;
+pub mod rate;
 pub mod story;
 pub mod summary;
 pub mod telling;
 mod title;
+pub mod waiting;
 
 use std::fmt;
+use std::io;
 use std::net::IpAddr;
 
 use serde::Serialize;
@@ -88,6 +92,30 @@ pub struct Finding {
     /// How well the sessions were seen.
     #[serde(skip_serializing_if = "Quality::is_whole")]
     pub quality: Quality,
+}
+
+impl Finding {
+    /// The bytes of memory that it needs, about: names take twice their length at most, and its JSON has them all.
+    pub fn memory_bytes(&self) -> usize {
+        let mut length = Length(0);
+        // Nothing fails that only counts.
+        let _ = serde_json::to_writer(&mut length, self);
+        size_of::<Self>() + 2 * length.0
+    }
+}
+
+/// Counts what is written.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Where a finding stands in its life.

@@ -30,11 +30,14 @@ pub(super) struct Telling<K> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Told {
     line: Option<Line>,
-    has_news: bool,
+    /// Whether there is something that was not told.
+    pub(super) has_news: bool,
     /// When it changed last.
     changed: Timestamp,
     /// When it is looked at next; no later than it is to be told.
     wakes: Option<Timestamp>,
+    /// Whether its next line is late already.
+    is_delayed: bool,
 }
 
 /// The newest line about a finding.
@@ -91,6 +94,14 @@ impl<K: Copy + Ord> Telling<K> {
         status
     }
 
+    /// Looks later at a finding that cannot be told now. Says whether it should be, and was not delayed before.
+    pub(super) fn delay(&mut self, key: K, told: &mut Told, state: State, now: Timestamp) -> bool {
+        told.wakes = None;
+        let is_due = self.due(told, state).is_some_and(|due| due <= now);
+        self.plan(key, told, state);
+        is_due && !std::mem::replace(&mut told.is_delayed, true)
+    }
+
     /// A finding that is no longer held.
     pub(super) fn forget(&mut self, key: K, told: &Told) {
         if let Some(wakes) = told.wakes {
@@ -130,6 +141,7 @@ impl Told {
             has_news: true,
             changed: now,
             wakes: None,
+            is_delayed: false,
         }
     }
 
@@ -157,6 +169,7 @@ impl Told {
             patience,
         });
         self.has_news = false;
+        self.is_delayed = false;
         status
     }
 }

@@ -149,6 +149,11 @@ impl Head {
         self.differs
     }
 
+    /// Whether segments were too scattered to keep.
+    pub fn is_scattered(&self) -> bool {
+        self.overflowed
+    }
+
     /// Whether bytes are missing: cut off, never captured, or too scattered to keep.
     pub fn has_holes(&self) -> bool {
         self.overflowed || !self.cut.is_empty() || self.known.len() > 1
@@ -216,7 +221,7 @@ mod tests {
                 head.write(from as u64, &text[from..to], (to - from) as u32);
             }
             assert_eq!(known(&head), (&text[..], End::Open));
-            assert!(!head.differs() && !head.has_holes());
+            assert!(!head.differs() && !head.has_holes() && !head.is_scattered());
         }
     }
 
@@ -277,7 +282,7 @@ mod tests {
             head.write(offset, b"x", 1);
         }
         assert!(head.allocated() <= 2 * Head::CAPACITY);
-        assert!(head.has_holes());
+        assert!(head.has_holes() && head.is_scattered());
         head.write(1, b"y", 1);
         assert_eq!(known(&head).0, b"xyx");
     }

@@ -66,7 +66,7 @@ const FOREVER: Span = Span::from_seconds(i64::MAX);
 
 /// A flow that was silent at its mark is looked at again after as long a silence, within these bounds.
 const SOON: Span = Span::from_seconds(1);
-const LATER: Span = Span::from_seconds(60);
+const LATER: Span = Span::from_seconds(300);
 
 #[cfg(test)]
 mod tests {
@@ -112,7 +112,7 @@ mod tests {
         for (told, now, next) in [
             (0, 3, Some(10)),
             (0, 10, Some(20)),
-            (0, 500, Some(560)),
+            (0, 500, Some(800)),
             (1, 10, Some(600)),
             (2, 600, None),
         ] {

@@ -97,6 +97,10 @@ pub struct Defects {
     pub head_lost: bool,
     /// A retransmission brought other bytes than the first transmission.
     pub rewritten: bool,
+    /// Segments were too scattered for a head to keep.
+    pub scattered: bool,
+    /// It was forgotten to stay inside the cap of flows.
+    pub forgotten: bool,
 }
 
 /// What a segment meant to its flow.

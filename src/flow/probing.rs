@@ -92,6 +92,11 @@ impl Probe {
         matches!(self, Self::Asking(probing) if probing.differs())
     }
 
+    /// Whether segments were too scattered for a head to keep.
+    pub fn is_scattered(&self) -> bool {
+        matches!(self, Self::Asking(probing) if probing.is_scattered())
+    }
+
     /// Bytes of memory held.
     pub fn allocated(&self) -> usize {
         match self {
@@ -171,6 +176,10 @@ impl Probing {
     /// Whether a retransmission brought other bytes than the first transmission.
     pub fn differs(&self) -> bool {
         self.client.differs() || self.server.differs()
+    }
+
+    fn is_scattered(&self) -> bool {
+        self.client.is_scattered() || self.server.is_scattered()
     }
 
     /// Bytes of memory held.

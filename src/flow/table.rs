@@ -91,7 +91,7 @@ impl FlowTable {
 
     /// Adds a flow whose key is not in the table. The caller has made room with [`FlowTable::victim`].
     pub fn insert(&mut self, flow: Flow) -> Place {
-        let (key, deadline) = (flow.key, self.deadline(&flow));
+        let (key, deadline, now) = (flow.key, self.deadline(&flow), flow.last_seen);
         let place = self.vacant_place();
         if let Some(slot) = self.flows.get_mut(place as usize) {
             *slot = Some(flow);
@@ -109,7 +109,7 @@ impl FlowTable {
                 .map_or(0, |flow| hash(hasher, &flow.key))
         });
         self.order.push(HALF_OPEN, place);
-        self.wheel.schedule(place, deadline);
+        self.wheel.schedule(place, deadline, now);
         place
     }
 
@@ -147,8 +147,9 @@ impl FlowTable {
 
     /// Tells the table that a flow's deadline has come nearer.
     pub fn hasten(&mut self, place: Place) {
-        if let Some(deadline) = self.flow(place).map(|flow| self.deadline(flow)) {
-            self.wheel.reschedule(place, deadline);
+        let seen = |flow: &Flow| (self.deadline(flow), flow.last_seen);
+        if let Some((deadline, now)) = self.flow(place).map(seen) {
+            self.wheel.schedule(place, deadline, now);
         }
     }
 
@@ -164,29 +165,22 @@ impl FlowTable {
     #[cold]
     fn pop_overdue(&mut self, now: Timestamp) -> Option<(Place, Timestamp, Due)> {
         while let Some(due) = self.wheel.pop_due(now) {
-            let (place, moment) = (due.node, due.moment);
+            let (place, moment, schedule) = (due.node, due.moment, self.schedule);
             let deadline = self.flow(place).map(|flow| self.deadline(flow))?;
             if deadline <= moment {
-                self.wheel.schedule(place, deadline);
                 return Some((place, moment, Due::Over));
             }
-            let lasted = self.lasts(place);
-            let looked_at = self.flow(place);
-            let next = looked_at.and_then(|flow| self.schedule.looks_at(flow, moment));
+            let flow = self.flow_mut(place)?;
+            let established = flow.is_established();
+            let lasted = established.then(|| schedule.advance(flow)).flatten();
+            let next = schedule.looks_at(flow, moment);
             let next = next.map_or(deadline, |next| next.min(deadline));
-            self.wheel.schedule(place, next);
+            self.wheel.schedule(place, next, moment);
             if let Some(again) = lasted {
                 return Some((place, moment, Due::Lasted { again }));
             }
         }
         None
-    }
-
-    /// Whether an established flow that comes to an age was told of before; `None` where it comes to none.
-    fn lasts(&mut self, place: Place) -> Option<bool> {
-        let schedule = self.schedule;
-        let flow = self.flow_mut(place).filter(|flow| flow.is_established())?;
-        schedule.advance(flow)
     }
 
     /// The flow that can best be spared, if the table is full: the oldest half-open flow, else the established flow

@@ -6,7 +6,9 @@ use arrayvec::ArrayVec;
 
 use super::{Account, Audit, Progress};
 use crate::config::Config;
+use crate::correlate::forgotten::Forgotten;
 use crate::decode::{Datagram, Decoder, FrameCounts, Outcome, Segment, straight};
+use crate::finding::lifecycle::FindingCounts;
 use crate::shard::{Moment, Route, ShardCounts};
 use crate::source::{Arrival, Missed, Source, SourceError};
 use crate::time::Timestamp;
@@ -182,6 +184,8 @@ impl<'a, S: Source> Front<'a, S> {
             waiting_datagrams: self.decoder.waiting_datagrams() as u64,
             shards,
             late_frames: self.late_frames,
+            findings: FindingCounts::default(),
+            forgotten: Forgotten::default(),
             hosts_unwatched: 0,
             interrupted: self.interrupted,
         }

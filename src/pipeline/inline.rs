@@ -27,7 +27,7 @@ pub(super) fn run<S: Source>(
         if step == Step::Over {
             let counts = shards.finish(round.now);
             stage.take(&mut shards.events, round);
-            return Ok((stage.finish(), counts));
+            return Ok((stage.finish(round.now), counts));
         }
     }
 }

@@ -13,9 +13,13 @@ use std::sync::atomic::AtomicBool;
 
 use crate::config::Config;
 use crate::correlate::Ordered;
+use crate::correlate::forgotten::Forgotten;
 use crate::decode::{FragmentCounts, FrameCounts};
 use crate::facts::FlowPortrait;
 use crate::finding::Finding;
+use crate::finding::lifecycle::FindingCounts;
+use crate::finding::rate::Rate;
+use crate::finding::waiting::Waiting;
 use crate::policy::Policy;
 use crate::profile::Profile;
 use crate::shard::{Event, Report, ShardCounts, Watch};
@@ -117,6 +121,10 @@ pub struct Account {
     pub shards: ShardCounts,
     /// Frames that were older than a frame before them, and taken at the newer time.
     pub late_frames: u64,
+    /// What findings had to do without.
+    pub findings: FindingCounts,
+    /// What correlators forgot.
+    pub forgotten: Forgotten,
     /// How often a host came that was not watched because too many were.
     pub hosts_unwatched: u64,
     /// The run was ended from outside before its captures were read.
@@ -166,7 +174,7 @@ pub fn run<S: Source>(source: &mut S, mut run: Run<'_>) -> Result<Outcome, RunEr
         workers::run(&mut front, stage, run)?
     };
     let mut account = front.account(shards);
-    account.hosts_unwatched = found.hosts_unwatched;
+    found.ordered.enter(&mut account);
     let read = source.account().frames;
     if !account.frames.holds() || account.frames.frames != read {
         return Err(RunError::Unbalanced {
@@ -188,7 +196,23 @@ struct Found {
     findings: Vec<Finding>,
     portraits: Portraits,
     profile: Option<Profile>,
+    ordered: OrderedCounts,
+}
+
+/// What the ordered stage counted.
+#[derive(Clone, Copy, Debug, Default)]
+struct OrderedCounts {
+    findings: FindingCounts,
+    forgotten: Forgotten,
     hosts_unwatched: u64,
+}
+
+impl OrderedCounts {
+    fn enter(self, account: &mut Account) {
+        account.findings = self.findings;
+        account.forgotten = self.forgotten;
+        account.hosts_unwatched = self.hosts_unwatched;
+    }
 }
 
 /// The ordered stage and what left it.
@@ -201,6 +225,12 @@ struct Stage<'a> {
 struct Outlet<'a> {
     policy: Policy,
     follow: Option<&'a mut dyn Follow>,
+    /// How many may be told while the run goes on.
+    rate: Rate,
+    /// Those that had to make room while nobody follows.
+    waiting: Waiting,
+    /// Those that had to make room and were too many to tell.
+    over_rate: u64,
     found: Found,
 }
 
@@ -214,6 +244,27 @@ impl Outlet<'_> {
                 None => self.found.findings.push(finding),
             }
         }
+    }
+
+    /// Lets findings go that had to make room: it is now, at the end of a replay, or never.
+    fn displace(&mut self, findings: Vec<Finding>, now: Timestamp) {
+        for mut finding in findings {
+            self.policy.judge(&mut finding);
+            match &mut self.follow {
+                None => self.waiting.add(finding),
+                Some(_) if self.rate.allows(now) == 0 => self.over_rate += 1,
+                Some(follow) => {
+                    self.rate.spend(now);
+                    follow.finding(&finding);
+                }
+            }
+        }
+    }
+
+    /// Tells findings that are due.
+    fn tell(&mut self, findings: Vec<Finding>, now: Timestamp) {
+        findings.iter().for_each(|_| self.rate.spend(now));
+        self.give(findings);
     }
 
     fn round(&mut self, now: Timestamp) {
@@ -237,13 +288,15 @@ impl<'a> Stage<'a> {
             ordered.tell_as_it_goes(config.pace());
         }
         let policy = config.policy();
-        let found = Found::default();
         Self {
             ordered,
             outlet: Outlet {
                 policy,
                 follow,
-                found,
+                rate: config.rate(),
+                waiting: Waiting::new(config.waiting_bytes()),
+                over_rate: 0,
+                found: Found::default(),
             },
         }
     }
@@ -275,15 +328,28 @@ impl<'a> Stage<'a> {
                 Report::Portrait(portrait) => self.outlet.found.portraits.add(*portrait),
             }
         }
+        let displaced = self.ordered.take_displaced();
+        self.outlet.displace(displaced, round.now);
         // In a replay nothing may depend on where a round ends.
-        let due = if self.outlet.follow.is_some() {
+        if self.outlet.follow.is_some() {
             self.ordered.advance(round.now);
-            self.ordered.due(round.now)
-        } else {
-            self.ordered.take_displaced()
-        };
-        self.outlet.give(due);
+            let most = self.outlet.rate.allows(round.now);
+            let due = self.ordered.due(round.now, most);
+            self.outlet.tell(due, round.now);
+        }
         self.outlet.round(round.now);
+    }
+
+    fn counts(&self) -> OrderedCounts {
+        OrderedCounts {
+            findings: FindingCounts {
+                over_rate: self.outlet.over_rate,
+                over_budget: self.outlet.waiting.refused(),
+                ..self.ordered.finding_counts()
+            },
+            forgotten: self.ordered.forgotten(),
+            hosts_unwatched: self.ordered.hosts_unwatched(),
+        }
     }
 
     /// Tells the present account.
@@ -292,15 +358,20 @@ impl<'a> Stage<'a> {
             source,
             mut account,
         } = audit;
-        account.hosts_unwatched = self.ordered.hosts_unwatched();
+        self.counts().enter(&mut account);
         if let Some(follow) = &mut self.outlet.follow {
             follow.account(&source, &account);
         }
     }
 
-    fn finish(self) -> Found {
+    fn finish(mut self, now: Timestamp) -> Found {
+        self.ordered.conclude();
+        let displaced = self.ordered.take_displaced();
+        self.outlet.displace(displaced, now);
+        let counts = self.counts();
         let mut outlet = self.outlet;
-        outlet.found.hosts_unwatched = self.ordered.hosts_unwatched();
+        outlet.found.ordered = counts;
+        outlet.found.findings = outlet.waiting.take();
         let (findings, profile) = self.ordered.finish();
         outlet.give(findings);
         outlet.found.profile = profile;

@@ -299,7 +299,7 @@ fn merge(
             stage.audit(audit);
         }
         if last {
-            return Ok((stage.finish(), counts));
+            return Ok((stage.finish(end.now), counts));
         }
     }
 }

@@ -24,18 +24,19 @@ pub fn is_message(datagram: &[u8]) -> bool {
     Header::read(&mut Cursor::new(datagram)).is_some()
 }
 
-/// The addresses that a response gives, at most [`MOST_RECORDS`]. Nothing of queries, refusals and other datagrams;
-/// of a response that was cut, what is whole. Addresses that stand for "none" or "here" are left out.
-pub fn answers(datagram: &[u8]) -> Vec<Named> {
-    let mut message = Message(Cursor::new(datagram));
-    message.answers().unwrap_or_default()
+/// What a response without or with an error tells; of one that was cut, what is whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Response {
+    /// The addresses that it gives, at most [`MOST_RECORDS`]. Those that stand for "none" or "here" are left out.
+    pub named: Vec<Named>,
+    /// What was asked for, whatever it answers, if that is a name far below its domain: most are hosts, and say nothing of
+    /// themselves.
+    pub question: Option<Question>,
 }
 
-/// What a response was asked for, whatever it answers, if that is a name far below its domain: most are hosts, and say
-/// nothing of themselves.
-pub fn question(datagram: &[u8]) -> Option<Question> {
-    let mut message = Message(Cursor::new(datagram));
-    message.asked()
+/// Reads a response. Queries and other datagrams tell nothing.
+pub fn response(datagram: &[u8]) -> Option<Response> {
+    Message(Cursor::new(datagram)).response()
 }
 
 /// A name far below its domain.
@@ -49,8 +50,9 @@ pub struct Question {
 
 impl Question {
     /// A name, if it is one.
-    pub fn of(name: String) -> Option<Self> {
-        let domain = domain_in(&name)?;
+    pub fn of(name: &str) -> Option<Self> {
+        let domain = domain_in(name)?;
+        let name = name.to_owned();
         Some(Self { name, domain })
     }
 
@@ -68,12 +70,26 @@ impl Question {
 /// The last two labels, or three where they are as short as those of `co.uk`; nothing of names that hold an address, as
 /// those of reverse zones and block lists do (RFC 5782).
 fn domain_in(name: &str) -> Option<usize> {
-    let mut dots = name.rmatch_indices('.').map(|(at, _)| at + 1);
-    let (top, second) = (dots.next()?, dots.next()?);
-    let is_reverse = name.get(top..) == Some("arpa") || name.split('.').take(4).all(is_octet);
+    let top = last_label(name, name.len())?;
+    let second = last_label(name, top)?;
     let is_country = name.len() - top == 2 && top - second <= LONGEST_UNDER_COUNTRY;
-    let domain = if is_country { dots.next()? } else { second };
-    (domain >= FAR_BELOW && !is_reverse).then_some(domain)
+    let domain = if is_country {
+        last_label(name, second)?
+    } else {
+        second
+    };
+    let is_reverse = || name.get(top..) == Some("arpa") || name.split('.').take(4).all(is_octet);
+    (domain >= FAR_BELOW && !is_reverse()).then_some(domain)
+}
+
+/// Where the label begins that ends at `end`, or before the dot there; nothing of the first one.
+fn last_label(name: &str, end: usize) -> Option<usize> {
+    let before = name.as_bytes().get(..end)?;
+    let before = before.strip_suffix(b".").unwrap_or(before);
+    before
+        .iter()
+        .rposition(|&byte| byte == b'.')
+        .map(|dot| dot + 1)
 }
 
 /// A number of an IPv4 address, or a digit of an IPv6 address.
@@ -103,9 +119,13 @@ impl Header {
         (few && some && header.flags & NEVER_SET == 0).then_some(header)
     }
 
-    /// Whether it is a response without an error, to one question or, by multicast, to none.
+    /// Whether it is a response to one question or, by multicast, to none.
     fn answers_one(&self) -> bool {
-        self.flags & RESPONSE != 0 && self.flags & ERROR == 0 && self.questions <= 1
+        self.flags & RESPONSE != 0 && self.questions <= 1
+    }
+
+    fn is_error(&self) -> bool {
+        self.flags & ERROR != 0
     }
 }
 
@@ -118,92 +138,114 @@ type Name = ArrayVec<u8, { LONGEST_NAME + 1 + LONGEST_LABEL as usize }>;
 /// What a resource record says.
 enum Record {
     Address(IpAddr, u32),
-    Alias,
+    /// The name that it is an alias of stands there.
+    Alias(usize),
     Other,
 }
 
 impl<'a> Message<'a> {
-    fn answers(&mut self) -> Option<Vec<Named>> {
+    fn response(&mut self) -> Option<Response> {
         let start = self.0;
         let header = Header::read(&mut self.0).filter(Header::answers_one)?;
-        let (mut asked, mut owner, mut alias) = (Name::new(), Name::new(), Name::new());
-        let asked_at = self.0.position();
+        let mut asked = Asked::default();
         if header.questions > 0 {
-            self.question(start, &mut asked)?;
+            asked.places.push(self.0.position());
+            name(start, &mut self.0, &mut asked.name)?;
+            self.0.take(KIND_AND_CLASS)?;
         }
-        let (mut aliases, mut named) = (Vec::new(), Vec::new());
-        for _ in 0..header.answers.min(MOST_RECORDS) {
-            // Most records refer to the question's name, which is then not read again.
-            let is_short = header.questions > 0 && self.pass_reference(asked_at);
-            if !is_short && name(start, &mut self.0, &mut owner).is_none() {
-                break;
+        let mut told = Response {
+            named: Vec::new(),
+            question: std::str::from_utf8(&asked.name).ok().and_then(Question::of),
+        };
+        if !header.is_error() {
+            self.records(start, header.answers, &mut asked, &mut told.named);
+        }
+        Some(told)
+    }
+
+    /// Reads records, up to the first that is not whole.
+    fn records(
+        &mut self,
+        start: Cursor<'a>,
+        count: u16,
+        asked: &mut Asked,
+        named: &mut Vec<Named>,
+    ) -> Option<()> {
+        let is_asked_nothing = asked.places.is_empty();
+        let mut owner = Name::new();
+        for _ in 0..count.min(MOST_RECORDS) {
+            // Most records refer to a name that was read, which is then not read again.
+            let is_short = self.pass_reference(&asked.places);
+            if !is_short {
+                name(start, &mut self.0, &mut owner)?;
             }
-            let Some(record) = self.record(start, &mut alias) else {
-                break;
-            };
-            let is_asked = is_short || header.questions == 0 || owner == asked;
-            let is_asked_for = is_asked || aliases.contains(&owner);
-            match record {
-                Record::Alias if is_asked_for => aliases.push(alias.clone()),
+            let is_asked_for = is_short || is_asked_nothing || asked.is(&owner, start);
+            match self.record()? {
+                Record::Alias(place) if is_asked_for && !is_asked_nothing => {
+                    asked.places.push(place)
+                }
                 Record::Address(ip, ttl) if is_asked_for && is_somewhere(ip) => {
-                    let name = if header.questions == 0 {
+                    let name = if is_asked_nothing {
                         &owner
                     } else {
-                        &asked
+                        &asked.name
                     };
                     named.extend(Named::new(name, ip, ttl));
                 }
                 _ => {}
             }
         }
-        Some(named)
-    }
-
-    fn asked(&mut self) -> Option<Question> {
-        let start = self.0;
-        let header = Header::read(&mut self.0)?;
-        if header.flags & RESPONSE == 0 || header.questions != 1 {
-            return None;
-        }
-        let mut asked = Name::new();
-        self.question(start, &mut asked)?;
-        let name = std::str::from_utf8(&asked).ok()?;
-        domain_in(name)?;
-        Question::of(name.to_owned())
-    }
-
-    fn question(&mut self, start: Cursor<'a>, asked: &mut Name) -> Option<()> {
-        name(start, &mut self.0, asked)?;
-        self.0.take(KIND_AND_CLASS)?;
         Some(())
     }
 
-    /// Takes a name off that is nothing but a reference to another place, if it is.
-    fn pass_reference(&mut self, place: usize) -> bool {
+    /// Takes a name off that is nothing but a reference to one of some places, if it is.
+    fn pass_reference(&mut self, places: &[usize]) -> bool {
         let mut behind = self.0;
         let reference = behind.u16().map(usize::from);
-        let refers = reference == Some(usize::from(REFERENCE) << 8 | place);
+        let refers_to = |place: &usize| reference == Some(usize::from(REFERENCE) << 8 | place);
+        let refers = places.iter().any(refers_to);
         if refers {
             self.0 = behind;
         }
         refers
     }
 
-    /// What follows the name in RFC 1035, section 4.1.3. Reads into `alias` what an alias stands for.
-    fn record(&mut self, start: Cursor<'a>, alias: &mut Name) -> Option<Record> {
+    /// What follows the name in RFC 1035, section 4.1.3.
+    fn record(&mut self) -> Option<Record> {
         let (kind, class, ttl) = (self.0.u16()?, self.0.u16()?, self.0.u32()?);
         let length = self.0.u16()?;
-        let mut inside = self.0;
+        let place = self.0.position();
         let bytes = self.0.take(length.into())?;
         Some(match (kind, class & !CACHE_FLUSH) {
             (1, INTERNET) => Record::Address(<[u8; 4]>::try_from(bytes).ok()?.into(), ttl),
             (28, INTERNET) => Record::Address(<[u8; 16]>::try_from(bytes).ok()?.into(), ttl),
-            (5, INTERNET) => {
-                name(start, &mut inside, alias)?;
-                Record::Alias
-            }
+            (5, INTERNET) => Record::Alias(place),
             _ => Record::Other,
         })
+    }
+}
+
+/// The name that was asked for, and where in the message it stands, and its aliases.
+#[derive(Default)]
+struct Asked {
+    name: Name,
+    places: ArrayVec<usize, { MOST_RECORDS as usize + 1 }>,
+}
+
+impl Asked {
+    /// Whether a name is that, or an alias.
+    fn is(&self, other: &Name, start: Cursor<'_>) -> bool {
+        let Some((_, aliases)) = self.places.split_first() else {
+            return false;
+        };
+        let mut alias = Name::new();
+        let mut is_alias = |place: usize| {
+            let mut at = start;
+            at.take(place)?;
+            name(start, &mut at, &mut alias)?;
+            Some(alias == *other)
+        };
+        self.name == *other || aliases.iter().any(|&place| is_alias(place) == Some(true))
     }
 }
 
@@ -308,6 +350,14 @@ mod tests {
         \xc0\x2e\0\x01\0\x01\0\0\0\x1e\0\x04\xc0\0\x02\x50\
         \xc0\x2e\0\x1c\x80\x01\0\0\0\x1f\0\x10\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x80";
 
+    fn answers(datagram: &[u8]) -> Vec<Named> {
+        response(datagram).unwrap_or_default().named
+    }
+
+    fn question(datagram: &[u8]) -> Option<Question> {
+        response(datagram)?.question
+    }
+
     fn named(name: &str, ip: &str, ttl: u32) -> Named {
         let (name, ip) = (name.to_owned(), ip.parse().unwrap());
         Named { name, ip, ttl }
@@ -399,7 +449,7 @@ mod tests {
             ("", None),
         ];
         for (name, domain) in cases {
-            let question = Question::of(name.to_owned());
+            let question = Question::of(name);
             let told = question.as_ref().map(Question::domain);
             assert_eq!(told, domain, "{name}");
             let whole = question.map(|question| [question.below(), question.domain()].concat());

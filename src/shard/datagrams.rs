@@ -33,11 +33,13 @@ impl Shard {
         let Some(flow) = self.table.flow(place).filter(answers_names) else {
             return;
         };
-        if let Some(question) = dns::question(segment.payload) {
+        let Some(dns::Response { named, question }) = dns::response(segment.payload) else {
+            return;
+        };
+        if let Some(question) = question {
             let flow = spoke(flow);
             events.push(Report::LookUp(Box::new(LookUp { flow, question })));
         }
-        let named = dns::answers(segment.payload);
         if !named.is_empty() {
             self.watching.note_names(flow, &named);
             let asker = segment.destination;

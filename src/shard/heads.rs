@@ -72,6 +72,7 @@ impl Shard {
         let Some(flow) = self.table.flow_mut(place) else {
             return;
         };
+        self.counts.heads_scattered += u64::from(flow.probe.is_scattered());
         let freed = flow.probe.allocated();
         self.head_bytes = self.head_bytes.saturating_sub(freed);
         let had_reader = flow.ssh.is_some();

@@ -27,8 +27,7 @@ impl Shard {
         events: &mut Outbox<'_>,
     ) -> Place {
         if let Some(victim) = self.table.victim() {
-            self.counts.flows_evicted += 1;
-            self.close(victim, events);
+            self.evict(victim, events);
         }
         self.counts.flows += 1;
         let mut flow = Flow::open(
@@ -41,6 +40,16 @@ impl Shard {
         flow.watched = self.watching.holds(&flow);
         flow.measured = self.measuring.begin(flow.id);
         self.table.insert(flow)
+    }
+
+    /// Forgets a flow that is not over, because another one needs its place.
+    fn evict(&mut self, victim: Place, events: &mut Outbox<'_>) {
+        if let Some(flow) = self.table.flow_mut(victim) {
+            flow.defects.forgotten = true;
+            self.counts.flows_evicted += 1;
+            self.counts.answered_evicted += u64::from(flow.is_answered());
+        }
+        self.close(victim, events);
     }
 
     /// Closes a connection that is over without waiting for its time to pass; brings the end of any other nearer.
@@ -108,6 +117,7 @@ impl Shard {
         let Some(flow) = self.table.flow_mut(place) else {
             return;
         };
+        self.counts.heads_scattered += u64::from(flow.probe.is_scattered());
         let held = flow.probe.allocated();
         if held > 0 {
             self.asking.remove(place);

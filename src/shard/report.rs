@@ -21,6 +21,7 @@ pub(super) fn report(
     events: &mut Outbox<'_>,
 ) {
     flow.defects.rewritten |= flow.probe.differs();
+    flow.defects.scattered |= flow.probe.is_scattered();
     let layers = flow.probe.settle().unwrap_or_default();
     if layers.is_empty() {
         return;
@@ -106,7 +107,7 @@ pub(super) fn traffic_of(flow: &Flow) -> Traffic {
 
 pub(super) fn quality_of(flow: &Flow) -> Quality {
     Quality {
-        gaps: flow.defects.gap_bytes > 0,
+        gaps: flow.defects.gap_bytes > 0 || flow.defects.scattered,
         one_sided: !flow.is_answered(),
         midstream: flow.is_midstream(),
         truncated: flow.defects.truncated,
@@ -114,5 +115,6 @@ pub(super) fn quality_of(flow: &Flow) -> Quality {
         loss: flow.defects.head_lost,
         copies: flow.defects.copies,
         rewritten: flow.defects.rewritten,
+        forgotten: flow.defects.forgotten,
     }
 }

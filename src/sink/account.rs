@@ -66,6 +66,15 @@ pub fn trouble(out: &mut impl Write, source: &SourceAccount, account: &Account) 
             writeln!(out, "hopscope: {} {fate}", plural(count, what))?;
         }
     }
+    for (key, count) in account.forgotten.by_key() {
+        if count > 0 {
+            let times = plural(count, "time");
+            writeln!(
+                out,
+                "hopscope: {times} what was remembered of other flows gave way; raise {key}"
+            )?;
+        }
+    }
     if account.interrupted {
         writeln!(out, "hopscope: interrupted; this is what was found so far")?;
     }
@@ -145,14 +154,24 @@ fn losses(
             "later than the end of its connection, passed over",
         ),
         (
-            shards.flows_evicted,
+            shards.flows_evicted - shards.answered_evicted,
             "flow",
-            "forgotten because the flow table was full; raise flows.max",
+            "that nobody had answered forgotten because the flow table was full; raise flows.max",
+        ),
+        (
+            shards.answered_evicted,
+            "flow",
+            "that went on forgotten because the flow table was full; raise flows.max",
         ),
         (
             shards.heads_given_up,
             "stream head",
             "given up to stay inside the budget; raise heads.budget_mebibytes",
+        ),
+        (
+            shards.heads_scattered,
+            "stream",
+            "too scattered to be read to its end",
         ),
         (
             shards.ssh_unread,
@@ -175,7 +194,39 @@ fn losses(
             "still waiting for a fragment at the end",
         ),
     ];
-    blocks.into_iter().chain(rest)
+    blocks.into_iter().chain(rest).chain(of_findings(account))
+}
+
+/// What findings had to do without.
+fn of_findings(account: &Account) -> [(u64, &'static str, &'static str); 5] {
+    let findings = &account.findings;
+    [
+        (
+            findings.early,
+            "finding",
+            "given out early because too many were held; raise findings.max",
+        ),
+        (
+            findings.let_go,
+            "session",
+            "of findings whose end was waited for no longer; raise findings.sessions",
+        ),
+        (
+            findings.delayed,
+            "line",
+            "about findings delayed because too many came; raise findings.per_minute",
+        ),
+        (
+            findings.over_rate,
+            "finding",
+            "with news not told, because too many were held and too many came; raise findings.max",
+        ),
+        (
+            findings.over_budget,
+            "finding",
+            "not told, because too many were given out early; raise findings.max",
+        ),
+    ]
 }
 
 fn lost(loss: Loss) -> (&'static str, &'static str) {
@@ -209,6 +260,8 @@ fn reasons(counts: impl Iterator<Item = (&'static str, u64)>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::correlate::forgotten::Forgotten;
+    use crate::finding::lifecycle::FindingCounts;
     use crate::shard::ShardCounts;
 
     fn told(source: &SourceAccount, account: &Account) -> String {
@@ -228,9 +281,19 @@ mod tests {
             late_frames: 1,
             shards: ShardCounts {
                 copies: 2,
-                flows_evicted: 1,
+                flows_evicted: 3,
+                answered_evicted: 1,
                 heads_given_up: 3,
                 ..ShardCounts::default()
+            },
+            findings: FindingCounts {
+                early: 2,
+                over_budget: 1,
+                ..FindingCounts::default()
+            },
+            forgotten: Forgotten {
+                legs: 7,
+                ..Forgotten::default()
             },
             interrupted: true,
             ..Account::default()
@@ -245,8 +308,12 @@ hopscope: 2 malformed pcapng blocks passed over
 hopscope: 1 pcapng block of a section whose version is not known, passed over
 hopscope: 1 frame older than a frame before, taken at the newer time
 hopscope: 2 segments delivered twice by a mirror, counted once
-hopscope: 1 flow forgotten because the flow table was full; raise flows.max
+hopscope: 2 flows that nobody had answered forgotten because the flow table was full; raise flows.max
+hopscope: 1 flow that went on forgotten because the flow table was full; raise flows.max
 hopscope: 3 stream heads given up to stay inside the budget; raise heads.budget_mebibytes
+hopscope: 2 findings given out early because too many were held; raise findings.max
+hopscope: 1 finding not told, because too many were given out early; raise findings.max
+hopscope: 7 times what was remembered of other flows gave way; raise relays.legs
 hopscope: interrupted; this is what was found so far
 ";
         assert_eq!(told(&source, &account), expected);

@@ -6,6 +6,7 @@ use std::fmt::{self, Write};
 
 use crate::finding::{Severity, Status};
 use crate::pipeline::Account;
+use crate::shard::ShardCounts;
 use crate::source::SourceAccount;
 use crate::time::Timestamp;
 
@@ -51,6 +52,8 @@ pub fn write(
     frames(&mut page, account)?;
     interfaces(&mut page, source)?;
     shards(&mut page, account)?;
+    evicted(&mut page, &account.shards)?;
+    findings(&mut page, account)?;
     page.metric("findings_told_total", "counter", "Lines about findings.")?;
     for (severity, counts) in Severity::ALL.into_iter().zip(told.0) {
         for ((_, status), count) in STATUSES.iter().zip(counts) {
@@ -124,11 +127,6 @@ fn shards(page: &mut Page, account: &Account) -> fmt::Result {
     for (name, help, count) in [
         ("flows_total", "Flows opened.", shards.flows),
         (
-            "flows_evicted_total",
-            "Flows forgotten because the table was full.",
-            shards.flows_evicted,
-        ),
-        (
             "heads_given_up_total",
             "Stream heads given up to stay inside the budget.",
             shards.heads_given_up,
@@ -142,6 +140,11 @@ fn shards(page: &mut Page, account: &Account) -> fmt::Result {
             "segments_late_total",
             "Segments later than the end of their connection.",
             shards.late_segments,
+        ),
+        (
+            "heads_scattered_total",
+            "Streams too scattered to be read to their end.",
+            shards.heads_scattered,
         ),
         (
             "ssh_unread_total",
@@ -160,6 +163,61 @@ fn shards(page: &mut Page, account: &Account) -> fmt::Result {
         ),
     ] {
         page.counter(name, help, count)?;
+    }
+    Ok(())
+}
+
+fn evicted(page: &mut Page, shards: &ShardCounts) -> fmt::Result {
+    page.metric(
+        "flows_evicted_total",
+        "counter",
+        "Flows forgotten because the table was full.",
+    )?;
+    let half_open = shards.flows_evicted - shards.answered_evicted;
+    page.value(&label("state", "half-open"), half_open)?;
+    page.value(&label("state", "answered"), shards.answered_evicted)
+}
+
+fn findings(page: &mut Page, account: &Account) -> fmt::Result {
+    let findings = &account.findings;
+    for (name, help, count) in [
+        (
+            "findings_raised_total",
+            "Findings that were raised.",
+            findings.raised,
+        ),
+        (
+            "findings_early_total",
+            "Findings given out early because too many were held.",
+            findings.early,
+        ),
+        (
+            "findings_delayed_total",
+            "Lines about findings that came late because too many came.",
+            findings.delayed,
+        ),
+        (
+            "sessions_let_go_total",
+            "Sessions of findings whose end was waited for no longer.",
+            findings.let_go,
+        ),
+    ] {
+        page.counter(name, help, count)?;
+    }
+    page.metric(
+        "findings_untold_total",
+        "counter",
+        "Findings with news that were not told.",
+    )?;
+    page.value(&label("cause", "rate"), findings.over_rate)?;
+    page.value(&label("cause", "memory"), findings.over_budget)?;
+    page.metric(
+        "forgotten_total",
+        "counter",
+        "What correlators remembered and had to forget, by the key of the cap.",
+    )?;
+    for (key, count) in account.forgotten.by_key() {
+        page.value(&label("key", key), count)?;
     }
     Ok(())
 }

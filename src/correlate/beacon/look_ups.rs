@@ -75,6 +75,11 @@ impl LookUps {
         before
     }
 
+    /// How many pairs of a client and a domain gave way.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.domains.forgotten()
+    }
+
     /// An upper bound of the bytes of memory it holds.
     pub(super) const fn memory_bound(cap: usize) -> usize {
         cap * (Pairs::PAIR_BYTES + NAMES * Newcomers::ENTRY_BYTES)
@@ -167,7 +172,7 @@ mod tests {
                 flight: None,
                 nonce: None,
             },
-            question: Question::of(name).unwrap(),
+            question: Question::of(&name).unwrap(),
         }
     }
 

@@ -20,7 +20,7 @@
 
 use super::cover::Cover;
 use super::log::{Beat, Log, Way};
-use super::rounds::{Conservation, SLACK};
+use super::rounds::Conservation;
 use crate::facts::FlowId;
 use crate::time::{Span, Timestamp};
 
@@ -352,24 +352,13 @@ impl Fit {
     }
 
     /// Whether both time and size fit to some degree: much of what comes leaves, most of its bytes are kept (detection
-    /// 6.4 asks for three in five) or more are than chance explains by far, and framing stands on one leg.
+    /// 6.4 asks for three in five) or more are than chance explains by far. Bytes of what is like no tunnel weigh nothing.
     pub fn is_relay_like(&self) -> bool {
         let most_kept = 5 * self.conserved >= 3 * self.rounds || self.bytes >= BEYOND_CHANCE;
         self.timing >= LEAST_EACH
             && self.bytes >= LEAST_EACH
             && 5 * self.matched >= 2 * self.trials
-            && 5 * self.conserved >= 2 * self.rounds
             && most_kept
-            && self.is_framed_once()
-    }
-
-    /// Whether both directions are longer on the same leg, as far as they differ: a tunnel wraps what goes through it both
-    /// ways, an application asks longer questions for shorter answers.
-    fn is_framed_once(&self) -> bool {
-        let slack = i64::try_from(SLACK).unwrap_or(i64::MAX);
-        let (onward, back) = self.framing;
-        let differ = onward.abs() > slack && back.abs() > slack;
-        !differ || (onward > 0) == (back > 0)
     }
 
     /// Whether every round is as long on one leg as on the other.

@@ -31,6 +31,7 @@ pub struct Measures {
     over: Recent<FlowId, Over>,
     /// Pairs of sides that were measured, so that the chance can be corrected for them.
     tried: u64,
+    untracked: u64,
     /// Flows that may be tracked.
     cap: usize,
 }
@@ -76,6 +77,7 @@ impl Measures {
             tracked: HashMap::default(),
             over: Recent::new(hubs * OVER_EACH),
             tried: 0,
+            untracked: 0,
             cap: legs,
         }
     }
@@ -112,6 +114,7 @@ impl Measures {
     fn track(&mut self, leg: &Leg, side: Side) {
         let session = leg.session;
         if self.tracked.len() >= self.cap {
+            self.untracked += 1;
             return;
         }
         self.tracked.entry(session.id).or_insert(Tracked {
@@ -272,6 +275,16 @@ impl Measures {
         if let Some(tracked) = self.tracked.get_mut(&flow) {
             tracked.is_opaque = true;
         }
+    }
+
+    /// How many hosts gave way.
+    pub fn forgotten(&self) -> u64 {
+        self.hubs.displaced()
+    }
+
+    /// How many flows of those hosts were not tracked, because too many were.
+    pub fn untracked(&self) -> u64 {
+        self.untracked
     }
 
     /// An upper bound of the bytes of memory it holds.

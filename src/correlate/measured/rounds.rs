@@ -9,7 +9,7 @@ pub(super) struct Conservation {
     pub(super) conserved: usize,
     /// What rounds differ by in the middle of all: onward and back.
     pub(super) framing: (i64, i64),
-    /// Negative logarithm of the bound of its chance.
+    /// Negative logarithm of the bound of its chance; zero where it is like no tunnel.
     pub(super) score: f64,
 }
 
@@ -19,19 +19,32 @@ impl Conservation {
         let rounds: Vec<Round> = matched.windows(2).filter_map(Round::between).collect();
         let framing = framing(&rounds);
         let scales = Scales::new(&rounds, framing);
-        let conserved = scales.conserved(0);
-        let m = rounds.len() as f64;
-        let chance = scales.exchanged().max(LEAST_CHANCE);
-        let score = match rounds.is_empty() {
-            true => 0.0,
-            false => m * divergence(conserved as f64 / m, chance),
-        };
-        Self {
+        let mut conservation = Self {
             rounds: rounds.len(),
-            conserved,
+            conserved: scales.conserved(0),
             framing,
-            score,
+            score: 0.0,
+        };
+        // Most sides end here: the other orders are not looked at where they would make no difference.
+        if conservation.is_tunnel_like() {
+            conservation.score = conservation.score_against(scales.exchanged());
         }
+        conservation
+    }
+
+    /// Whether enough was conserved, and both directions are longer on the same leg, as far as they differ: a tunnel wraps
+    /// what goes through it both ways, an application asks longer questions for shorter answers.
+    pub(super) fn is_tunnel_like(&self) -> bool {
+        let slack = i64::try_from(SLACK).unwrap_or(i64::MAX);
+        let (onward, back) = self.framing;
+        let differ = onward.abs() > slack && back.abs() > slack;
+        let framed_once = !differ || (onward > 0) == (back > 0);
+        self.rounds > 0 && 5 * self.conserved >= 2 * self.rounds && framed_once
+    }
+
+    fn score_against(&self, chance: f64) -> f64 {
+        let m = self.rounds as f64;
+        m * divergence(self.conserved as f64 / m, chance.max(LEAST_CHANCE))
     }
 }
 
@@ -156,6 +169,6 @@ fn median(values: impl Iterator<Item = i64>) -> i64 {
 
 /// Bytes of framing by which rounds may differ from the median, beside a twelfth of the round for records and headers and
 /// a 24th of the other direction for its acknowledgements.
-pub(super) const SLACK: u64 = 48;
+const SLACK: u64 = 48;
 /// In how many other orders rounds are looked at.
 const EXCHANGED: usize = 8;

@@ -35,7 +35,7 @@ impl<'a> Offer<'a> {
     pub fn parse(body: &'a [u8]) -> Option<Self> {
         let (rest, hello) = parse_tls_handshake_client_hello(body).ok()?;
         let block = hello.ext.unwrap_or_default();
-        let extensions: Vec<_> = extensions(block).collect();
+        let extensions = extensions(block);
         let well_formed = rest.is_empty() && encoded_length(&extensions) == block.len();
         (well_formed && is_tls(hello.version.0)).then_some(Self {
             version: hello.version.0,
@@ -56,7 +56,7 @@ impl<'a> Offer<'a> {
         let (ciphers, extensions) = match parse_tls_handshake_client_hello(body) {
             Ok((cut_block, hello)) => (
                 hello.ciphers.iter().map(|cipher| cipher.0).collect(),
-                extensions(hello.ext.or(cut_block.get(2..)).unwrap_or_default()).collect(),
+                extensions(hello.ext.or(cut_block.get(2..)).unwrap_or_default()),
             ),
             Err(_) => (Vec::new(), Vec::new()),
         };
@@ -139,7 +139,7 @@ impl ServerHello {
                 }
                 _ => return None,
             };
-        let extensions: Vec<_> = extensions(block.unwrap_or_default()).collect();
+        let extensions = extensions(block.unwrap_or_default());
         let selected =
             find(&extensions, SUPPORTED_VERSIONS).and_then(|body| Cursor::new(body).u16());
         let alpn = find(&extensions, ALPN).and_then(|body| protocols(body).next());
@@ -190,14 +190,16 @@ fn is_tls(version: u16) -> bool {
 }
 
 /// The whole extensions of a block.
-fn extensions(block: &[u8]) -> impl Iterator<Item = Extension<'_>> {
+fn extensions(block: &[u8]) -> Vec<Extension<'_>> {
     let mut cursor = Cursor::new(block);
-    std::iter::from_fn(move || {
+    let mut extensions = Vec::with_capacity(block.len().min(MOST_SEND));
+    extensions.extend(std::iter::from_fn(|| {
         let kind = cursor.u16()?;
         let length = cursor.u16()?;
         let body = cursor.take(length.into())?;
         Some(Extension { kind, body })
-    })
+    }));
+    extensions
 }
 
 fn encoded_length(extensions: &[Extension<'_>]) -> usize {
@@ -243,6 +245,8 @@ pub const SERVER_NAME: u16 = 0;
 pub const ALPN: u16 = 16;
 /// `encrypted_client_hello` (RFC 9849).
 pub const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
+/// As many extensions as most clients send, or fewer.
+const MOST_SEND: usize = 16;
 const SUPPORTED_GROUPS: u16 = 10;
 const EC_POINT_FORMATS: u16 = 11;
 const SIGNATURE_ALGORITHMS: u16 = 13;

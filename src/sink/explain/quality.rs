@@ -37,6 +37,10 @@ pub(super) fn words(quality: Quality) -> Vec<String> {
             quality.rewritten,
             "rewritten: a retransmission brought other bytes than the first transmission; the first were believed, the receiver may have taken the others",
         ),
+        (
+            quality.forgotten,
+            "forgotten: a session was forgotten to stay inside a cap; its end is not known and its totals are too low; raise flows.max, findings.max or findings.sessions",
+        ),
     ];
     let words: Vec<String> = all
         .into_iter()
@@ -64,6 +68,7 @@ mod tests {
             loss: true,
             copies: true,
             rewritten: true,
+            forgotten: true,
         };
         let words = words(quality);
         let fields = serde_json::to_value(quality).unwrap();
