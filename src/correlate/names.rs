@@ -76,11 +76,11 @@ struct Known {
 }
 
 impl Names {
-    /// No name known; at most `cap` addresses are remembered.
+    /// No name known; at most `cap` addresses are remembered, and where half as many names are.
     pub fn new(cap: usize) -> Self {
         Self {
             known: Recent::new(cap),
-            places: Recent::new(cap),
+            places: Recent::new(cap / 2),
         }
     }
 
@@ -170,7 +170,7 @@ impl Names {
     /// Bytes of memory for one address, an upper bound.
     pub const ENTRY_BYTES: usize = 4 * (size_of::<(Address, Vec<Known>)>() + size_of::<Known>())
         + NAMES_EACH * LONGEST_NAME
-        + 4 * size_of::<(NonZeroU32, (u64, Places))>();
+        + 2 * size_of::<(NonZeroU32, (u64, Places))>();
 }
 
 /// The addresses that evidence mentions apart from its session's ends and its relay.

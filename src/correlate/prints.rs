@@ -37,7 +37,9 @@ impl Prints {
 
     /// Learns what a fingerprint is of.
     pub fn shown(&mut self, print: Print) {
-        if let Some(known) = self.known.get_or_default(print.digest) {
+        if print.hello.bytes() <= MOST_BYTES
+            && let Some(known) = self.known.get_or_default(print.digest)
+        {
             known.hello = Some(Box::new(print.hello));
         }
     }
@@ -69,12 +71,15 @@ impl Prints {
 
     /// Bytes of memory for one fingerprint and one host, an upper bound.
     pub const ENTRY_BYTES: usize = 2 * size_of::<(NonZeroU32, (u64, Known))>()
-        + ClientHello::MOST_BYTES
+        + MOST_BYTES
         + JA4_BYTES
         + 2 * size_of::<(Address, u64)>()
         + 4 * size_of::<(u64, Address)>()
         + 4 * size_of::<(u64, NonZeroU32)>();
 }
+
+/// No hello that takes more is kept. With a key of ML-KEM-768 in it one takes 1,800.
+const MOST_BYTES: usize = 2_560;
 
 /// `t13d1516h2_8daaf6152771_e5627efa2ab1`, and what the allocator adds.
 const JA4_BYTES: usize = 64;

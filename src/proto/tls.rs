@@ -132,9 +132,6 @@ impl ClientHello {
         }
     }
 
-    /// An upper bound of the bytes of memory that one needs.
-    pub const MOST_BYTES: usize = size_of::<Self>() + records::HEAD + LONGEST_NAME;
-
     /// All that it offers; what was captured of it where the capture cut it.
     pub fn offer(&self) -> Option<Offer<'_>> {
         if self.is_whole() {
@@ -157,6 +154,12 @@ impl ClientHello {
     pub fn names_a_host(&self) -> bool {
         let name = self.sni.as_deref();
         name.is_some_and(|name| name.parse::<std::net::IpAddr>().is_err())
+    }
+
+    /// How many bytes of memory it takes.
+    pub fn bytes(&self) -> usize {
+        let name = self.sni.as_ref().map_or(0, String::capacity);
+        size_of::<Self>() + self.body.len() + name
     }
 
     /// Its fingerprint; `None` where the capture cut it.
