@@ -64,7 +64,7 @@ use crate::facts::lasting::ASKED;
 use crate::facts::legs::Flight;
 use crate::facts::{FlowEnd, LookUp};
 use crate::proto::stack::Kind;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crowds::Crowds;
 use look_ups::LookUps;
 pub use scene::Known;
@@ -151,18 +151,20 @@ impl Beacons {
             client_bytes: end.traffic.client_bytes,
             server_bytes: end.traffic.server_bytes,
         };
-        let alone = self.pairs.come(scene.key(), &visit);
-        let (told, before) = match alone {
-            Some((pair, before)) => (scene.tell(pair), Some((pair.rhythm.gaps(), before))),
-            None => (None, None),
-        };
-        if told.is_some() || !scene.goes_out() {
-            return told;
+        let key = scene.key();
+        let mut seldom = None;
+        if let Some((pair, before)) = self.pairs.come(key, &visit) {
+            let told = scene.tell(pair);
+            if told.is_some() {
+                return told;
+            }
+            let is_gap = session.opened - before >= LEAST_GAP;
+            seldom = (is_gap && pair.rhythm.gaps() < FEW_GAPS).then_some(before);
         }
-        let together = match before {
-            Some((gaps, before)) if gaps < FEW_GAPS => self.crowds.come(scene, &visit, before),
-            _ => None,
-        };
+        if !(seldom.is_some() || end.greeting.is_some()) || !scene.goes_out() {
+            return None;
+        }
+        let together = seldom.and_then(|before| self.crowds.come(scene, key, &visit, before));
         together.or_else(|| self.turns.come(scene, &visit))
     }
 
@@ -276,6 +278,8 @@ const CROWD_SHARE: usize = 16;
 
 /// So many gaps tell enough of a client alone.
 const FEW_GAPS: u32 = 8;
+/// Who comes back sooner was not away.
+const LEAST_GAP: Span = Span::from_millis(20);
 
 /// In seconds.
 const SHORTEST_CONNECTIONS: f64 = 0.2;
@@ -284,6 +288,7 @@ const SHORTEST_TALK: f64 = 1.5;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::correlate::destinations::samples::spoke;
     use crate::correlate::destinations::{self, Destinations};
     use crate::correlate::names::Names;
     use crate::correlate::prints::Prints;
@@ -295,7 +300,6 @@ mod tests {
     use crate::proto::Side;
     use crate::proto::dns::Named;
     use crate::proto::tls::greeting::{Greeting, digest_of_name};
-    use crate::time::Span;
     use std::num::NonZeroU32;
 
     /// What is known beside sessions.
@@ -445,7 +449,7 @@ mod tests {
 
     /// What is told when clients call servers that turn, each client a minute after its last call, so many times each.
     fn told_of(clients: u64, servers: u64, times: u64, greets: bool) -> Option<Beacon> {
-        let house = House::default();
+        let mut house = House::default();
         let mut beacons = Beacons::new(256);
         let mut last = None;
         for number in 0..clients * times {
@@ -453,6 +457,7 @@ mod tests {
             let mut session = samples::evidence(number, Certainty::Proven).session;
             session.client = endpoint(&format!("10.0.0.{}:4000", 1 + client));
             session.server = endpoint(&format!("192.0.2.{}:4466", 1 + number % servers));
+            house.seen.spoke(&spoke(session.client, session.server));
             let second = 60 * time + 7 * client + time * time % 5;
             session.opened = Timestamp::from_parts(second.cast_signed(), 0);
             let mut over = end(FlowId(number));

@@ -191,6 +191,22 @@ const LEAST_RARITY: f64 = -1.0;
 pub(super) mod samples {
     use super::*;
     use crate::facts::samples::endpoint;
+    use crate::facts::{FlowId, Quality};
+
+    /// A client that speaks to a server.
+    pub(crate) fn spoke(client: Endpoint, server: Endpoint) -> Spoke {
+        Spoke {
+            id: FlowId(1),
+            client,
+            server,
+            transport: Transport::TCP,
+            opened: Timestamp::from_parts(0, 0),
+            vlan: None,
+            quality: Quality::default(),
+            flight: None,
+            nonce: None,
+        }
+    }
 
     /// Nobody in 10.0.0.0/8 went anywhere.
     pub(crate) fn of_ten(cap: usize) -> Destinations {
@@ -204,21 +220,9 @@ pub(super) mod samples {
 mod tests {
     use super::*;
     use crate::facts::samples::endpoint;
-    use crate::facts::{FlowId, Quality};
-    use crate::time::Timestamp;
 
     fn spoke(client: &str, server: &str) -> Spoke {
-        Spoke {
-            id: FlowId(1),
-            client: endpoint(client),
-            server: endpoint(server),
-            transport: Transport::TCP,
-            opened: Timestamp::from_parts(0, 0),
-            vlan: None,
-            quality: Quality::default(),
-            flight: None,
-            nonce: None,
-        }
+        samples::spoke(endpoint(client), endpoint(server))
     }
 
     #[test]

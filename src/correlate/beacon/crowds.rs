@@ -2,7 +2,7 @@
 
 use super::Beats;
 use super::scene::Scene;
-use crate::correlate::pairs::{Pairs, Visit};
+use crate::correlate::pairs::{Key, Pairs, Visit};
 use crate::decode::Address;
 use crate::evidence::Evidence;
 use crate::time::Timestamp;
@@ -22,14 +22,19 @@ impl Crowds {
     pub(super) fn come(
         &mut self,
         scene: Scene<'_>,
+        key: Key,
         visit: &Visit,
         before: Timestamp,
     ) -> Option<Evidence> {
+        let seen = scene.known.seen;
+        if seen.clients_of(visit.server.address) < LEAST_CLIENTS as usize {
+            return None;
+        }
         let visit = Visit {
             partner: scene.session.client.address,
             ..*visit
         };
-        let pair = self.0.join(scene.key().of(EVERYBODY), &visit, before)?;
+        let pair = self.0.join(key.of(EVERYBODY), &visit, before)?;
         let clients = pair.partners();
         if clients < LEAST_CLIENTS {
             return None;
