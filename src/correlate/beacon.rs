@@ -12,7 +12,7 @@
 //! periods as a night, if there are few. The spread of the gaps is held against what a Poisson
 //! process does once in ten thousand or once in a million series (Greenwood's statistic, with critical values for small
 //! numbers); the newest sixteen gaps also against whole numbers of one period, so that half of the beats may be missing. The
-//! same is done inside each session that is over, with the moments at which its client speaks, from behind the handshake on,
+//! same is done inside each session, at the ages of `long-lived-session` and when it is over, with the moments at which its client speaks, from behind the handshake on,
 //! and with the moments at which a client looks up names below one domain (`evidence.within`).
 //!
 //! ## Means
@@ -21,10 +21,10 @@
 //! (`evidence.weights`), and where they come to zero or more it is *probable*: how regular it is; jitter within hard edges,
 //! which schedulers have no use for; requests alike, answers of few sizes (tasks among idle answers); more sent out
 //! than taken in; the way out of the house; how few of the hosts seen go there, and whether any went there when they were
-//! learned (`baseline.profile`) or, without a profile, in the first part of a run (`baseline.warm_up_seconds`); an address for
+//! learned (`baseline.profile`) or, without a profile, as long as the client was watched before (`baseline.warm_up_seconds`); an address for
 //! which nobody was told a name; a TLS hello that names a server which DNS has elsewhere, or none; how few of the hosts seen
 //! greet like it (JA4); where clients are taken together, that five hosts and more beat alike, as agents do; an odd port, no protocol that is known; a host that serves others itself; inside a session, a heartbeat that is not
-//! the protocol's own; of names, that none is asked for twice, and that they have room for a message. Below zero and not
+//! the protocol's own, and exchanges of other sizes that the server begins (tasks, `evidence.tasks`); of names, that none is asked for twice, and that they have room for a message. Below zero and not
 //! far, it is *possible* and `low`. MITRE ATT&CK calls it Application Layer Protocol.
 //!
 //! ## Quiet when
@@ -42,7 +42,8 @@
 //! calls within the house, where monitoring does the same; implants that change the address with each beat, look up
 //! no name and speak no TLS, or ride on a service that the whole house uses; names that a server asks for on behalf of many; beats that
 //! the server begins (a bot in a chat room that is asked whether it is alive), and beats inside a session that come faster
-//! than every second and a half. A rhythm inside a session is told when the session is over. A capture that begins cold
+//! than every second and a half. A rhythm inside a session is told when
+//! the session comes to an age of `long-lived-session`, or is over. A capture that begins cold
 //! has no history by which a destination is rare: update checks with answers of few sizes and jitter look like an implant.
 
 mod crowds;
@@ -60,7 +61,7 @@ use crate::decode::{Endpoint, Transport};
 use crate::evidence::beacon::Beacon;
 use crate::evidence::weighed::Weights;
 use crate::evidence::{Evidence, Session};
-use crate::facts::lasting::ASKED;
+use crate::facts::lasting::{ASKED, Lasted};
 use crate::facts::legs::Flight;
 use crate::facts::{FlowEnd, LookUp};
 use crate::proto::stack::Kind;
@@ -95,6 +96,10 @@ struct Beats<'a> {
     /// Servers that take turns, and clients that beat together.
     servers: u32,
     clients: u32,
+    /// Exchanges that the server began.
+    tasks: u32,
+    /// It was told before, of the same session.
+    again: bool,
 }
 
 impl Beacons {
@@ -127,7 +132,9 @@ impl Beacons {
     /// Takes a session that is over. Tells of the rhythm in it, and of that in which its client came back, if they are
     /// worth telling.
     pub fn ended(&mut self, session: &Session, end: &FlowEnd, known: Known<'_>) -> Vec<Evidence> {
-        let talk = self.talks.ended(end.id, end.last_seen - session.opened);
+        let carried = (end.traffic.client_bytes, end.traffic.server_bytes);
+        let lasted = end.last_seen - session.opened;
+        let talk = self.talks.ended(end.id, lasted, carried);
         let scene = Scene {
             session,
             end,
@@ -136,9 +143,26 @@ impl Beacons {
         if is_asked_by_the_clock(session, end) {
             return Vec::new();
         }
-        let inside = talk.and_then(|talk| scene.weigh(Beats::from(&*talk), false));
+        let inside = talk.and_then(|talk| scene.weigh(Beats::from(&*talk), talk.told));
         let across = self.comes_back(scene);
         inside.into_iter().chain(across).collect()
+    }
+
+    /// Takes a session that has come to an age and goes on. Tells of the rhythm in it so far, if it is worth telling.
+    pub fn lasted(&mut self, lasted: &Lasted, known: Known<'_>) -> Option<Evidence> {
+        let talk = self.talks.so_far(lasted.flow.id)?;
+        let (session, end) = (Session::from(lasted), so_far(lasted));
+        if is_asked_by_the_clock(&session, &end) {
+            return None;
+        }
+        let scene = Scene {
+            session: &session,
+            end: &end,
+            known,
+        };
+        let evidence = scene.weigh(Beats::from(&*talk), talk.told)?;
+        talk.told = true;
+        Some(evidence)
     }
 
     fn comes_back(&mut self, scene: Scene<'_>) -> Option<Evidence> {
@@ -196,6 +220,8 @@ impl Beats<'_> {
             domain: None,
             servers: self.servers,
             clients: self.clients,
+            tasks: self.tasks,
+            again: self.again,
             beats: self.rhythm.gaps() + 1,
             missing: reading.missing,
             period: reading.period,
@@ -231,6 +257,8 @@ impl<'a> From<&'a Pair> for Beats<'a> {
             home: Some(pair.home),
             servers: pair.partners(),
             clients: 1,
+            tasks: 0,
+            again: false,
         }
     }
 }
@@ -246,6 +274,8 @@ impl<'a> From<&'a Talk> for Beats<'a> {
             home: None,
             servers: 1,
             clients: 1,
+            tasks: talk.tasks(),
+            again: talk.told,
         }
     }
 }
@@ -258,6 +288,19 @@ fn is_asked_by_the_clock(session: &Session, end: &FlowEnd) -> bool {
         Transport::TCP => is_dns,
         Transport::UDP => is_dns || end.quality.one_sided || ASKED.contains(&session.server.port),
         _ => true,
+    }
+}
+
+/// A session as if it were over.
+fn so_far(lasted: &Lasted) -> FlowEnd {
+    FlowEnd {
+        id: lasted.flow.id,
+        last_seen: lasted.last_seen,
+        traffic: lasted.traffic,
+        ending: None,
+        protocol: lasted.protocol,
+        greeting: lasted.greeting,
+        quality: lasted.flow.quality,
     }
 }
 
@@ -617,6 +660,51 @@ mod tests {
         over.protocol = protocol;
         over.traffic.client_bytes = sent;
         beacons.ended(&session, &over, house.known()).pop()
+    }
+
+    #[test]
+    fn a_session_that_goes_on_is_told_and_counted_once() {
+        let house = House::default();
+        let mut beacons = Beacons::new(8);
+        let mut session = samples::evidence(1, Certainty::Proven).session;
+        session.server = endpoint("192.0.2.66:4455");
+        let mut sent = 500;
+        for number in 0..14 {
+            let flight = Flight {
+                flow: FlowId(1),
+                opened: Timestamp::from_parts(0, 0),
+                from: Side::Client,
+                client_bytes: sent,
+                server_bytes: sent,
+            };
+            beacons.flight(&flight, Timestamp::from_parts(60 * number, 0));
+            sent += 60;
+        }
+        let lasted = Lasted {
+            flow: spoke(session.client, session.server),
+            last_seen: Timestamp::from_parts(780, 0),
+            age: Span::from_seconds(600),
+            again: false,
+            protocol: None,
+            greeting: None,
+            traffic: Traffic::default(),
+        };
+        let again = |evidence: Evidence| match evidence.says {
+            Says::Beacon(beacon) => beacon.again,
+            _ => panic!("no beacon"),
+        };
+        assert_eq!(
+            beacons.lasted(&lasted, house.known()).map(again),
+            Some(false)
+        );
+        assert_eq!(
+            beacons.lasted(&lasted, house.known()).map(again),
+            Some(true)
+        );
+        let over = beacons
+            .ended(&session, &end(FlowId(1)), house.known())
+            .pop();
+        assert_eq!(over.map(again), Some(true));
     }
 
     #[test]

@@ -13,11 +13,8 @@ pub struct Destinations {
     inside: Inside,
     before: Before,
     clients: Recent<Address, Visitors>,
-    hosts: Recent<Address, ()>,
-    /// When somebody went somewhere for the first time.
-    began: Option<Timestamp>,
-    /// Whether an address had to give way, so that one which seems new may be none.
-    forgot: bool,
+    /// Since when each is watched.
+    hosts: Recent<Address, Timestamp>,
 }
 
 /// What tells whether hosts went somewhere before.
@@ -25,7 +22,7 @@ pub struct Destinations {
 pub enum Before {
     /// What was learned of them.
     Learned(Went),
-    /// This run, once it is as long as this.
+    /// This run, of hosts that were watched for so long.
     Run(Span),
 }
 
@@ -90,8 +87,6 @@ impl Destinations {
             before,
             clients: Recent::new(cap),
             hosts: Recent::new(cap),
-            began: None,
-            forgot: false,
         }
     }
 
@@ -102,36 +97,36 @@ impl Destinations {
         if !is_asked || !self.inside.has(client) {
             return;
         }
-        self.began.get_or_insert(spoke.opened);
-        self.hosts.get_or_default(client);
+        if !self.hosts.contains(&client) {
+            self.hosts.insert(client, spoke.opened);
+        }
         if !self.clients.contains(&server) {
             let visitors = Visitors {
                 since: spoke.opened,
                 hosts: Few::default(),
             };
-            self.forgot |= self.clients.insert(server, visitors).is_some();
+            self.clients.insert(server, visitors);
         }
         if let Some(visitors) = self.clients.get_mut(&server) {
             visitors.hosts.add(client);
         }
     }
 
-    /// Whether any host inside went to a service before: when they were learned, or in the first part of the run. `None`
-    /// where that cannot be told.
+    /// Whether any host inside went to a service before: when they were learned, or as long as this client was watched.
+    /// `None` where that cannot be told.
     pub fn was_gone_to(
         &self,
         client: Address,
         server: Endpoint,
         transport: Transport,
-        now: Timestamp,
     ) -> Option<bool> {
         match &self.before {
             Before::Learned(went) => went.to(client.ip(), Destination::new(server, transport)),
             Before::Run(warm_up) => {
-                let since = self.clients.get(&server.address)?.since;
-                let began = self.began?;
-                let is_warm = now - began >= *warm_up && !self.forgot;
-                is_warm.then(|| since - began < *warm_up)
+                let watched = *self.hosts.get(&client)?;
+                let is_new = self.clients.get(&server.address)?.since - watched >= *warm_up;
+                // Who calls home since before anybody watched seems to go where hosts always went.
+                (is_new && self.clients.displaced() == 0).then_some(false)
             }
         }
     }
@@ -160,7 +155,7 @@ impl Destinations {
 
     /// Bytes of memory for one address, an upper bound.
     pub const ENTRY_BYTES: usize = 2 * size_of::<(Address, (u64, Visitors))>()
-        + 2 * size_of::<(Address, u64)>()
+        + 2 * size_of::<(Address, (u64, Timestamp))>()
         + 8 * size_of::<(u64, Address)>();
 }
 
@@ -242,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn where_hosts_never_went_is_new_once_the_run_is_warm() {
+    fn where_no_host_went_is_new_once_the_client_is_known() {
         let (home, fresh) = ("192.0.2.80:443", "192.0.2.66:443");
         let hour = |hours: i64| Timestamp::from_parts(hours * 3_600, 0);
         let mut seen = samples::of_ten(2);
@@ -254,19 +249,15 @@ mod tests {
         };
         go(&mut seen, home, 0);
         go(&mut seen, fresh, 30);
-        let told = |seen: &Destinations, server, hours| {
+        let told = |seen: &Destinations, server| {
             let client = endpoint("10.0.0.1:5").address;
-            seen.was_gone_to(client, endpoint(server), Transport::TCP, hour(hours))
+            seen.was_gone_to(client, endpoint(server), Transport::TCP)
         };
-        for (server, hours, expected) in [
-            (home, 23, None),
-            (home, 24, Some(true)),
-            (fresh, 31, Some(false)),
-            ("192.0.2.99:443", 31, None),
-        ] {
-            assert_eq!(told(&seen, server, hours), expected, "{server} {hours}");
+        let cases = [(home, None), (fresh, Some(false)), ("192.0.2.99:443", None)];
+        for (server, expected) in cases {
+            assert_eq!(told(&seen, server), expected, "{server}");
         }
         go(&mut seen, "192.0.2.98:443", 32);
-        assert_eq!(told(&seen, fresh, 33), None, "an address had to give way");
+        assert_eq!(told(&seen, fresh), None, "an address had to give way");
     }
 }

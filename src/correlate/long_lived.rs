@@ -74,8 +74,10 @@ fn weights(lasted: &Lasted, seen: &Destinations, names: &Names) -> Weights {
     weights.add_if(stays, "stays in the house", -1.0);
     weigh_rarity(&mut weights, seen.rarity(server));
     let flow = &lasted.flow;
-    let before = seen.was_gone_to(client, flow.server, flow.transport, lasted.last_seen);
-    weigh_history(&mut weights, before);
+    if goes_out {
+        let before = seen.was_gone_to(client, flow.server, flow.transport);
+        weigh_history(&mut weights, before);
+    }
     weights.add_if(
         was_read && lasted.protocol.is_none() && lasted.traffic != Traffic::default(),
         "speaks nothing that is known",

@@ -303,6 +303,15 @@ impl Ordered {
     pub fn lasted(&mut self, lasted: &Lasted, now: Timestamp) {
         let evidence = long_lived::weigh(lasted, &self.destinations, &self.names);
         self.add(&evidence, now);
+        let known = Known {
+            seen: &self.destinations,
+            names: &self.names,
+            prints: &self.prints,
+        };
+        let beacons = self.beacons.as_mut();
+        if let Some(beacon) = beacons.and_then(|beacons| beacons.lasted(lasted, known)) {
+            self.add(&beacon, now);
+        }
     }
 
     /// Takes a DNS response.

@@ -16,6 +16,10 @@ pub struct Beacon {
     pub servers: u32,
     /// How many clients beat together, or more.
     pub clients: u32,
+    /// Exchanges that the server began, in a session.
+    pub tasks: u32,
+    /// Whether it was told before of the same session.
+    pub again: bool,
     /// How often it came back.
     pub beats: u32,
     /// Beats that are missing among the newest.

@@ -94,6 +94,7 @@ pub const KEYS: &[&str] = &[
     "evidence.spoken.count",
     "evidence.servers_in_turn",
     "evidence.clients_together",
+    "evidence.tasks",
     "evidence.ja4.value",
     "evidence.ja4.count",
     "evidence.through.value",

@@ -2,6 +2,7 @@
 
 use super::weighing::{
     self, certainty, weigh_crowd, weigh_history, weigh_rarity, weigh_rhythm, weigh_sizes,
+    weigh_tasks,
 };
 use super::{Beats, CONNECTIONS, NAME};
 use crate::correlate::destinations::Destinations;
@@ -115,6 +116,7 @@ impl Scene<'_> {
         weigh_sizes(&mut weights, beats);
         if beats.within != CONNECTIONS {
             self.weigh_heartbeat(&mut weights, beats);
+            weigh_tasks(&mut weights, beats);
         }
         self.weigh_place(&mut weights);
         self.weigh_names(&mut weights, beats);
@@ -145,13 +147,15 @@ impl Scene<'_> {
         let (end, seen) = (self.end, self.known.seen);
         let (client, server) = (self.session.client.address, self.session.server.address);
         match (seen.is_inside(client), seen.is_inside(server)) {
-            (true, false) => weights.add("goes out of the house", 1.0),
+            (true, false) => {
+                weights.add("goes out of the house", 1.0);
+                weigh_history(weights, self.was_gone_to());
+            }
             (false, false) => {}
             (_, true) => weights.add("what is called is in the house", -3.5),
         }
         if seen.is_inside(client) {
             weigh_rarity(weights, seen.rarity(server));
-            weigh_history(weights, self.was_gone_to());
         }
         let was_read = !end.quality.midstream && !end.quality.loss;
         weights.add_if(
@@ -197,7 +201,7 @@ impl Scene<'_> {
             ..
         } = *self.session;
         let seen = self.known.seen;
-        seen.was_gone_to(client.address, server, transport, self.end.last_seen)
+        seen.was_gone_to(client.address, server, transport)
     }
 
     /// What its TLS hello says: whom it looks for, and what made it.

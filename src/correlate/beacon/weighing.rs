@@ -63,6 +63,15 @@ pub(super) fn certainty(weights: &Weights, again: bool) -> Option<Certainty> {
     }
 }
 
+/// Who is called begins: a command channel has tasks for its client.
+pub(super) fn weigh_tasks(weights: &mut Weights, beats: Beats<'_>) {
+    weights.add_if(
+        beats.tasks > 0,
+        "the server begins exchanges of other sizes (tasks)",
+        2.0,
+    );
+}
+
 /// Agents that somebody rolled out beat alike on many hosts.
 pub(super) fn weigh_crowd(weights: &mut Weights, beats: Beats<'_>) {
     weights.add_if(beats.clients >= ROLLED_OUT, "many hosts beat alike", -2.0);

@@ -22,6 +22,9 @@ pub struct BeaconSummary {
     /// How many clients beat together, at least.
     #[serde(skip_serializing_if = "is_one")]
     pub clients_together: u32,
+    /// Exchanges of other sizes that the server began, in a session.
+    #[serde(skip_serializing_if = "is_none")]
+    pub tasks: u32,
     /// How often it came back.
     pub beats: u32,
     /// Beats that are missing among the newest.
@@ -85,6 +88,7 @@ impl BeaconSummary {
         self.domain.clone_from(&beacon.domain);
         self.servers_in_turn = beacon.servers;
         self.clients_together = beacon.clients;
+        self.tasks = beacon.tasks;
         self.beats = beacon.beats;
         self.missing = beacon.missing;
         self.period_s = rounded(beacon.period);
@@ -170,6 +174,11 @@ impl From<Bin> for SizeBin {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
 fn is_one(count: &u32) -> bool {
     *count <= 1
 }
@@ -201,6 +210,8 @@ mod tests {
                 domain: None,
                 servers: 1,
                 clients: 1,
+                tasks: 0,
+                again: false,
                 home: crate::facts::samples::endpoint("192.0.2.80:443"),
                 beats,
                 missing: 1,

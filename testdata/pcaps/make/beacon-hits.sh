@@ -78,4 +78,20 @@ hit_session_tls() { # one TLS session to an address that nobody looked up, a lin
     record; looks_up_only; lines 12 2 | on cli timeout 40 openssl s_client -quiet -connect $OUT:8443 >/dev/null 2>&1 || true; save; stretch 30
 }
 
+hit_session_tasks() { # one TLS session by the clock to a name that was looked up; three times the server asks for something
+    NAMES=(--host-record=sync.example.test,$OUT); net_up; web_up; server_up
+    cat >"$W/tasks" <<'END'
+(sleep 7.1; echo "run: ls -la /etc/ssl, and the name of this host, and send it here"; sleep 8; echo "run: df, and whatever else there is to tell of disks"
+ sleep 6; echo "run: id") &
+while read -r line; do case $line in alive*) echo "ok, noted";; esac; done
+END
+    cat >"$W/client" <<'END'
+(for n in $(seq 14); do sleep 2; printf 'alive %04d from workstation-17\n' "$n"; done; kill 0) &
+while read -r line; do case $line in *ls*) ls -la /etc/ssl;; *df*) df;; *id*) id; hostname; uname -a;; esac; done
+END
+    spawn out socat OPENSSL-LISTEN:8443,fork,reuseaddr,cert="$W/out.crt",key="$W/out.key",verify=0 EXEC:"bash $W/tasks"; up out 8443
+    record; on cli getent hosts sync.example.test >/dev/null
+    on cli timeout 40 socat OPENSSL:sync.example.test:8443,verify=0 EXEC:"bash $W/client",setsid >/dev/null 2>&1 || true; save; stretch 30
+}
+
 scenarios "$@"

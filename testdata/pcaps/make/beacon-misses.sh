@@ -55,6 +55,13 @@ miss_mqtt_keepalive() { # a thing that waits for messages of a broker outside: P
     record; on cli timeout 56 mosquitto_sub -h $OUT -t room/7 -k 5 >/dev/null || true; save
 }
 
+miss_mqtt_pushes() { # the same, and now and then a message comes, which is acknowledged
+    net_up; printf 'listener 1883 %s\nallow_anonymous true\n' $OUT >"$W/mosquitto.conf"
+    spawn out mosquitto -c "$W/mosquitto.conf"; up out 1883
+    record; on cli timeout 56 mosquitto_sub -h $OUT -q 1 -t room/7 -k 5 >/dev/null & sleep 13
+    for n in 1 2 3; do on out mosquitto_pub -h $OUT -q 1 -t room/7 -m "$(seq -s ' ' $((n * 40)))"; sleep 12; done; sleep 9; save
+}
+
 miss_names_again() { # the names of five hosts, looked up by the clock
     net_up; web_up
     record; again 24 0.5 asks; save; stretch 100 0.05
