@@ -132,7 +132,7 @@ const SSH_FIGURES: &str = "
 
 Each capture in `testdata/pcaps/ssh-tunnel` was made by running an implementation with a cipher for a use, which give it its
 name; the README there tells how. `gcm` is AES-GCM, `etm` AES-CTR with HMAC-SHA2-256 over what is encrypted, `ctr` the same
-over what is not, `umac` AES-CTR with UMAC-64.
+over what is not, `umac` AES-CTR with UMAC-64. `stunnel`, `socat`, `ncat` and `websocket` have put the session into TLS.
 
 | implementation, cipher, use | found | seconds |
 |---|---|---|

@@ -9,13 +9,19 @@
 //! session, for a connection, to listen, and the answers to them have sizes of their own. No session is compared with
 //! another. The side whose message comes first behind the offers is the SSH client, whoever opened the connection.
 //!
+//! Inside TLS whose hello does not say what will be spoken (RFC 7301), and in a WebSocket there, the same by the lengths of
+//! records: programs that put a stream into TLS put each write into a record, and what TLS adds is fixed. Two lines, two
+//! offers, a key exchange of whole blocks, sixteen bytes that take the keys into use, a request for a service that is as
+//! long as its acceptance, and the acceptance of the client: then it is SSH, and the rest is read as above.
+//!
 //! ## Means
 //!
 //! *proven* (high): the side that opened the connection is the SSH server. *probable* (medium): connections were opened
-//! in the session for its client, one of them and no more (a jump), or the packets of a network device go through it.
-//! *probable* (high): the client asked the server to listen for connections and to pass them back, or the server passed
-//! one on. Beside a shell or a command, and where the beginning was not seen, it takes two connections whose whole life
-//! was seen: request, confirmation, data, and the end from both sides. An unusual port is a mark, and no more.
+//! in the session for its client, one of them and no more (a jump), or the packets of a network device go through it; or
+//! the session, whatever it is for, is hidden in TLS. *probable* (high): the client asked the server to listen for
+//! connections and to pass them back, or the server passed one on; swapped roles inside TLS. Beside a shell or a command,
+//! and where the beginning was not seen, it takes two connections whose whole life was seen: request, confirmation, data,
+//! and the end from both sides. An unusual port is a mark, and no more.
 //!
 //! ## Quiet when
 //!
@@ -25,13 +31,15 @@
 //! ## Misses
 //!
 //! Sessions that are compressed, or padded beyond what the RFC asks for. Forwarding beside a shell with fewer than two
-//! connections of which one is over. Whom connections are for. SSH inside TLS, WebSocket or HTTP/2. A session picked up
-//! in its middle at a port other than 22, or with another cipher than chacha20-poly1305. NETCONF that calls home (RFC
-//! 8071) has swapped roles by design, and is found.
+//! connections of which one is over. Whom connections are for. SSH in HTTP/2, inside TLS that speaks ALPN, with a block
+//! cipher, behind a record that is lost, or whose client is not accepted. A session picked up in its middle at a port other
+//! than 22, or with another cipher than chacha20-poly1305. NETCONF that calls home (RFC 8071) has swapped roles by design,
+//! and is found.
 
 use crate::evidence::ssh::{SshKind, SshUse};
 use crate::evidence::{Certainty, Evidence, Says, Session};
 use crate::facts::FlowFacts;
+use crate::facts::ssh::SshCounts;
 
 /// The detector's name.
 pub const NAME: &str = "ssh-tunnel";
@@ -53,7 +61,7 @@ pub fn inspect(facts: &FlowFacts) -> Option<Evidence> {
     };
     Some(Evidence {
         detector: NAME,
-        certainty: certainty(worst),
+        certainty: certainty(worst, conduct.counts),
         session,
         further: Vec::new(),
         relay,
@@ -61,15 +69,15 @@ pub fn inspect(facts: &FlowFacts) -> Option<Evidence> {
             kinds,
             conduct: conduct.clone(),
             reverse,
-            odd_port: session.server.port != SSH_PORT,
+            odd_port: session.server.port != SSH_PORT && conduct.counts.wrapping.is_none(),
         })),
     })
 }
 
-/// Who is the client can be read; the rest follows from sizes.
-fn certainty(kind: SshKind) -> Certainty {
+/// Who is the client can be read in the clear; the rest follows from sizes.
+fn certainty(kind: SshKind, counts: SshCounts) -> Certainty {
     match kind {
-        SshKind::SwappedRoles => Certainty::Proven,
+        SshKind::SwappedRoles if counts.wrapping.is_none() => Certainty::Proven,
         _ => Certainty::Probable,
     }
 }

@@ -21,6 +21,7 @@ impl SshUse {
         let has_direct = counts.direct > 0 && !counts.jump;
         let is_dynamic = counts.direct_sizes > 1;
         let kinds = [
+            (SshKind::InsideTls, counts.wrapping.is_some()),
             (SshKind::LocalForward, has_direct && !is_dynamic),
             (SshKind::DynamicForward, has_direct && is_dynamic),
             (SshKind::Jump, counts.jump),
@@ -38,6 +39,8 @@ impl SshUse {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SshKind {
+    /// The session itself, hidden in TLS.
+    InsideTls,
     /// Connections that the client has the server open, all with requests of the same size: `ssh -L`.
     LocalForward,
     /// Such connections with requests of different sizes: `ssh -D`, or several `-L`.
@@ -58,6 +61,7 @@ impl SshKind {
     /// Its name, as in the JSON.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::InsideTls => "inside-tls",
             Self::LocalForward => "local-forward",
             Self::DynamicForward => "dynamic-forward",
             Self::Jump => "jump",

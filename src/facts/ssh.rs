@@ -35,6 +35,8 @@ pub struct SshCounts {
     pub swapped: bool,
     /// The session was picked up in its middle.
     pub midstream: bool,
+    /// What it stands in, where nothing of it is in the clear and the client was accepted.
+    pub wrapping: Option<Wrapping>,
     /// The client barred itself from sessions: nothing but forwarding can follow.
     pub bars_sessions: bool,
     /// Session channels: shells, commands, file transfers.
@@ -74,6 +76,20 @@ impl SshCounts {
             || self.bars_sessions
             || self.midstream
     }
+}
+
+/// What an SSH session stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrapping {
+    /// TLS.
+    Tls,
+    /// A WebSocket inside TLS.
+    WebSocket,
+}
+
+impl Wrapping {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Tls, Self::WebSocket];
 }
 
 /// How a client proved who it is.

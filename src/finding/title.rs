@@ -66,6 +66,7 @@ fn ssh(first: &Session, summary: &SshSummary, names: &Names) -> String {
             format!("{server} opens connections to several targets for {client} in SSH")
         }
         Some(SshKind::Jump) => format!("{client} goes through {server} by SSH to a host behind it"),
+        Some(SshKind::InsideTls) => format!("{client} hides SSH in TLS with {server}"),
         Some(SshKind::LocalForward) | None => {
             format!("{server} opens connections for {client} in SSH")
         }

@@ -46,6 +46,14 @@ pub struct Piece<'a> {
     pub sent: u32,
 }
 
+impl Piece<'_> {
+    /// The byte at an offset of its direction, where it was captured.
+    pub fn byte_at(&self, offset: u64) -> Option<u8> {
+        let place = usize::try_from(offset.checked_sub(self.offset)?).ok()?;
+        self.captured.get(place).copied()
+    }
+}
+
 impl Probe {
     /// What to ask of a new flow: streams are probed, datagrams are not.
     pub fn new(transport: Transport) -> Self {

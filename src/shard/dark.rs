@@ -13,6 +13,8 @@ use crate::flow::tcp::Payload;
 use crate::proto::Side;
 use crate::proto::ssh::Ssh;
 use crate::proto::stack::{Layer, Protocol};
+use crate::proto::tls::ClientHello;
+use crate::proto::tls::hello::ServerHello;
 use crate::time::Timestamp;
 
 impl Shard {
@@ -56,7 +58,6 @@ fn meet(flow: &mut Flow) {
 /// Gives a flow a reader where SSH was read in it, or where it may be SSH that was picked up in its middle. Its heads
 /// must not be freed yet.
 pub(super) fn begin(flow: &mut Flow) {
-    let now = flow.last_seen;
     if flow.key.transport() != Transport::TCP {
         return;
     }
@@ -77,8 +78,35 @@ pub(super) fn begin(flow: &mut Flow) {
         reader.learn(&ssh);
         return;
     }
-    let mut reader = Reader::behind(&ssh, last.ends);
-    for (side, from) in [(Side::Server, last.ends.1), (Side::Client, last.ends.0)] {
+    let reader = Reader::behind(&ssh, last.ends);
+    flow.ssh = read_behind(flow, reader, last.ends);
+}
+
+/// Gives a flow a reader where SSH may stand inside TLS: the hello does not say what will be spoken, as it does in nearly all
+/// of TLS. Its heads must not be freed yet.
+pub(super) fn suspect(flow: &mut Flow) {
+    let Some((last, before)) = flow.probe.layers().split_last() else {
+        return;
+    };
+    let Protocol::Tls(tls) = &last.protocol else {
+        return;
+    };
+    let hello = tls.client_hello.as_ref();
+    let is_mute = hello.and_then(ClientHello::is_mute).unwrap_or_default();
+    let growth = tls
+        .server_hello
+        .as_ref()
+        .and_then(ServerHello::record_growth);
+    let Some(growth) = growth.filter(|_| is_mute && are_passed(before)) else {
+        return;
+    };
+    let reader = Reader::suspecting(last.ends, growth);
+    flow.ssh = read_behind(flow, reader, last.ends);
+}
+
+/// Shows a reader what is kept of a flow behind what was read in it.
+fn read_behind(flow: &Flow, mut reader: Reader, ends: (usize, usize)) -> Option<Box<Reader>> {
+    for (side, from) in [(Side::Server, ends.1), (Side::Client, ends.0)] {
         let captured = flow.probe.behind(side, from);
         let bytes = u32::try_from(captured.len()).unwrap_or(u32::MAX);
         if bytes == 0 {
@@ -93,10 +121,10 @@ pub(super) fn begin(flow: &mut Flow) {
             },
             new_bytes: bytes,
             gap: false,
-            time: now,
+            time: flow.last_seen,
         });
     }
-    flow.ssh = Some(Box::new(reader));
+    (!reader.is_foreign()).then(|| Box::new(reader))
 }
 
 /// SSH that stands in the stream itself, as its opener's client sees it.
@@ -105,14 +133,7 @@ fn spoken(last: &Layer, before: &[Layer]) -> Option<Ssh> {
         return None;
     };
     let is_known = ssh.client_banner.is_some() || ssh.server_banner.is_some();
-    let in_stream = before.iter().all(|layer| {
-        let protocol = &layer.protocol;
-        matches!(
-            protocol,
-            Protocol::Socks5(_) | Protocol::Socks4(_) | Protocol::Proxy(_)
-        ) || matches!(protocol, Protocol::Http(http) if http.is_connect())
-    });
-    if !is_known || !in_stream {
+    if !is_known || !are_passed(before) {
         return None;
     }
     let ssh = Ssh::clone(ssh);
@@ -124,6 +145,15 @@ fn spoken(last: &Layer, before: &[Layer]) -> Option<Ssh> {
             client_offer: ssh.server_offer,
             server_offer: ssh.client_offer,
         },
+    })
+}
+
+/// Whether layers hand on what follows them as it is.
+fn are_passed(layers: &[Layer]) -> bool {
+    layers.iter().all(|layer| match &layer.protocol {
+        Protocol::Socks5(_) | Protocol::Socks4(_) | Protocol::Proxy(_) => true,
+        Protocol::Http(http) => http.is_connect(),
+        _ => false,
     })
 }
 

@@ -79,6 +79,9 @@ impl Shard {
         if had_reader || self.readers < most_readers(self.limits) {
             dark::begin(flow);
         }
+        if flow.ssh.is_none() && self.readers < most_readers(self.limits).div_ceil(2) {
+            dark::suspect(flow);
+        }
         self.readers = dark::count_reader(self.readers, had_reader, flow.ssh.is_some());
         report(
             flow,

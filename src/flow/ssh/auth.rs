@@ -11,6 +11,8 @@ use crate::proto::ssh::message;
 #[derive(Debug)]
 pub(super) struct Auth {
     framing: Option<BothWays<Framing>>,
+    /// Nothing of the framing was read.
+    is_guessed: bool,
     /// Writes of the client, and the size of its last one.
     asked: u16,
     last_asked: u32,
@@ -30,14 +32,24 @@ pub(super) enum Accepted {
 }
 
 impl Auth {
+    /// Where the offers were read, they say the framing.
     pub(super) fn new(framing: Option<BothWays<Framing>>) -> Self {
         Self {
             framing,
+            is_guessed: false,
             asked: 0,
             last_asked: 0,
             answered: 0,
             last_answer: 0,
             refusal: None,
+        }
+    }
+
+    /// A guess of the framing, by what both sides are to write first.
+    pub(super) fn guessed(framing: BothWays<Framing>) -> Self {
+        Self {
+            is_guessed: true,
+            ..Self::new(Some(framing))
         }
     }
 
@@ -51,6 +63,13 @@ impl Auth {
             Side::Client => self.request(write.bytes),
             Side::Server if self.asked == 0 => None,
             Side::Server => self.answer(write.bytes, counts),
+        }
+    }
+
+    /// The server turns out to pad more than it must.
+    fn pad_answers(&mut self) {
+        if let Some(framing) = &mut self.framing {
+            framing.to_client = framing.to_client.roomy();
         }
     }
 
@@ -87,6 +106,10 @@ impl Auth {
         if bytes == framing.packet(message::BARE) {
             return Some(Accepted::Now);
         }
+        if self.is_guessed && bytes == framing.roomy().packet(message::BARE) {
+            self.pad_answers();
+            return Some(Accepted::Now);
+        }
         match self.refusal {
             None => self.refusal = Some(bytes),
             Some(refusal) if refusal == bytes => {
@@ -98,11 +121,13 @@ impl Auth {
     }
 }
 
-/// The framing in which a request for a service and its acceptance have these sizes.
+/// The framing in which a request for a service and its acceptance have these sizes. Lengths are not to be read where the
+/// offers were not.
 fn guess(request: u32, acceptance: u32) -> Option<BothWays<Framing>> {
     let of = |size: u32| {
         let mut known = Framing::COMMON.into_iter();
-        known.find(|framing| framing.packet(message::SERVICE) == size)
+        let framing = known.find(|framing| framing.packet(message::SERVICE) == size)?;
+        Some(framing.hidden())
     };
     Some(BothWays {
         to_server: of(request)?,

@@ -209,7 +209,9 @@ impl Channels {
         }
         let framing = self.framing.to_server;
         let is_large = write.bytes >= framing.packet(LEAST_OF_TUN);
-        let is_packet_of_device = is_large && !framing.is_clear();
+        let is_told_apart =
+            framing.packet(message::TUN) != framing.packet(message::NO_MORE_SESSIONS);
+        let is_packet_of_device = is_large && is_told_apart && !framing.is_clear();
         let mut requests = 0_u16;
         for waiting in std::mem::take(&mut self.asked) {
             match waiting.asked.channel {

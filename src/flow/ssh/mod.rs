@@ -9,13 +9,14 @@ mod channels;
 mod cycles;
 mod opening;
 mod requests;
+mod sealed;
 mod stream;
 #[cfg(test)]
 mod tests;
 
 use arrayvec::ArrayVec;
 
-use crate::facts::ssh::{Authentication, SshConduct, SshCounts, SshGreeting};
+use crate::facts::ssh::{Authentication, SshConduct, SshCounts, SshGreeting, Wrapping};
 use crate::proto::Side;
 use crate::proto::ssh::Ssh;
 use crate::proto::ssh::framing::Framing;
@@ -25,6 +26,7 @@ use crate::time::Timestamp;
 use auth::Auth;
 use channels::Channels;
 pub use requests::Request;
+use sealed::{Found, Suspicion, Verdict};
 pub use stream::NewPayload;
 use stream::{Seen, Stream, Wrote};
 
@@ -39,6 +41,10 @@ pub struct Reader {
     told: Option<SshCounts>,
     /// The side of the flow that acts as the SSH client.
     client: Side,
+    /// Both sides put an empty `SSH_MSG_IGNORE` before what they write.
+    ignores: bool,
+    /// What the session stands in.
+    wrapping: Option<Wrapping>,
     streams: [Stream; 2],
     stage: Stage,
 }
@@ -66,6 +72,10 @@ enum Stage {
     Open(Box<Channels>),
     /// Sizes tell nothing: what is said is compressed, or framed in a way that is not known.
     Dark,
+    /// There may be SSH inside TLS.
+    Suspected(Box<Suspicion>),
+    /// It was taken for SSH, and is none.
+    Foreign,
 }
 
 /// What two offers come to.
@@ -99,11 +109,22 @@ impl Reader {
             last: [false; TELLING],
             told: None,
             client: Side::Client,
+            ignores: false,
+            wrapping: None,
             streams,
             stage: Stage::Clear {
                 agreed: Agreed::Unseen,
                 if_swapped: Agreed::Unseen,
             },
+        }
+    }
+
+    /// What may be a session inside TLS, whose records add so many bytes and are encrypted from these offsets on.
+    pub fn suspecting(ends: (usize, usize), added: u32) -> Self {
+        let (client, server) = (Stream::sealed(ends.0, added), Stream::sealed(ends.1, added));
+        Self {
+            stage: Stage::Suspected(Box::default()),
+            ..Self::clear([client, server])
         }
     }
 
@@ -141,6 +162,8 @@ impl Reader {
             last: [false; TELLING],
             told: None,
             client: Side::Client,
+            ignores: false,
+            wrapping: None,
             streams: [Stream::dark(), Stream::dark()],
             stage: Stage::Open(Box::new(Channels::midstream(framing))),
         }
@@ -224,9 +247,9 @@ impl Reader {
         self.told = Some(self.counts);
     }
 
-    /// Whether it was picked up in its middle and turned out to be none.
+    /// Whether it was taken for a session and turned out to be none.
     pub fn is_foreign(&self) -> bool {
-        self.counts.midstream && matches!(self.stage, Stage::Dark)
+        matches!(self.stage, Stage::Foreign)
     }
 
     /// The client speaks first behind the offers (RFC 4253, section 8; RFC 4419, section 3).
@@ -279,7 +302,10 @@ impl Reader {
     }
 
     fn wrote(&mut self, from: Side, wrote: Wrote) {
-        let Wrote { bytes, time } = wrote;
+        let time = wrote.time;
+        let Some(bytes) = self.content(from, wrote.bytes) else {
+            return;
+        };
         let by = if from == self.client {
             Side::Client
         } else {
@@ -290,7 +316,12 @@ impl Reader {
             return;
         }
         match &mut self.stage {
-            Stage::Clear { .. } | Stage::Dark => {}
+            Stage::Clear { .. } | Stage::Dark | Stage::Foreign => {}
+            Stage::Suspected(suspicion) => match suspicion.take(from, bytes) {
+                Verdict::Open => {}
+                Verdict::Foreign => self.stage = Stage::Foreign,
+                Verdict::Ssh(found) => self.recognise(found, time),
+            },
             Stage::Auth(_) => {
                 let server = self.client.other();
                 if by == Side::Client && self.stream(server).is_clear() {
@@ -301,26 +332,59 @@ impl Reader {
             Stage::Open(channels) => {
                 count(&mut self.counts, write);
                 if !channels.take(write, &mut self.counts) {
-                    self.stage = Stage::Dark;
+                    self.stage = Stage::Foreign;
                 }
             }
         }
     }
 
+    /// What a side wrote, without what it stands in.
+    fn content(&self, from: Side, bytes: u32) -> Option<u32> {
+        match self.wrapping {
+            Some(wrapping) => sealed::content(wrapping, from, bytes),
+            None => Some(bytes),
+        }
+    }
+
+    /// Goes on with a session inside TLS, in which a client has asked to prove who it is and may do so.
+    fn recognise(&mut self, found: Found, time: Timestamp) {
+        let framing = BothWays {
+            to_server: found.framing,
+            to_client: found.framing,
+        };
+        self.client = found.client;
+        self.ignores = found.ignores;
+        self.wrapping = Some(found.wrapping);
+        let service = found.framing.packet(message::SERVICE);
+        let mut auth = Auth::guessed(framing);
+        let said = [
+            (Side::Client, Some(service)),
+            (Side::Server, Some(service)),
+            (Side::Client, found.asked),
+        ];
+        for (by, bytes) in said {
+            let write = bytes.map(|bytes| Write { by, bytes, time });
+            write.map(|write| auth.take(write, &mut self.counts));
+        }
+        self.stage = Stage::Auth(auth);
+    }
+
     /// AsyncSSH puts an empty `SSH_MSG_IGNORE` before what it writes.
     fn is_padding(&self, by: Side, bytes: u32) -> bool {
-        let software = match by {
-            Side::Client => &self.greeting.client,
-            Side::Server => &self.greeting.server,
-        };
-        let is_async = software
-            .as_ref()
-            .is_some_and(|name| name.contains("AsyncSSH"));
-        is_async
+        self.ignores(by)
             && self
                 .stage
                 .framing(by)
                 .is_some_and(|framing| framing.packet(message::NUMBERED) == bytes)
+    }
+
+    fn ignores(&self, by: Side) -> bool {
+        let software = match by {
+            Side::Client => &self.greeting.client,
+            Side::Server => &self.greeting.server,
+        };
+        let is_async = |name: &String| name.contains("AsyncSSH");
+        self.ignores || software.as_ref().is_some_and(is_async)
     }
 
     fn authenticate(&mut self, write: Write) {
@@ -332,6 +396,8 @@ impl Reader {
             return;
         };
         self.counts.authentication = Authentication::Accepted;
+        self.counts.wrapping = self.wrapping;
+        self.counts.swapped |= self.wrapping.is_some() && self.client == Side::Server;
         let mut channels = Channels::new(framing, write.time);
         if accepted == auth::Accepted::Before {
             count(&mut self.counts, write);
@@ -343,7 +409,8 @@ impl Reader {
     fn miss(&mut self) {
         match &mut self.stage {
             Stage::Open(channels) => channels.miss(),
-            Stage::Clear { .. } | Stage::Auth(_) | Stage::Dark => {}
+            Stage::Suspected(_) => self.stage = Stage::Foreign,
+            Stage::Clear { .. } | Stage::Auth(_) | Stage::Dark | Stage::Foreign => {}
         }
     }
 
@@ -364,7 +431,11 @@ impl Stage {
     fn framing(&self, by: Side) -> Option<Framing> {
         match self {
             Self::Open(channels) => Some(channels.framing(by)),
-            Self::Clear { .. } | Self::Auth(_) | Self::Dark => None,
+            Self::Clear { .. }
+            | Self::Auth(_)
+            | Self::Dark
+            | Self::Suspected(_)
+            | Self::Foreign => None,
         }
     }
 }
@@ -395,6 +466,7 @@ fn count(counts: &mut SshCounts, write: Write) {
 /// What of the counts says how the session is used.
 fn tells(counts: &SshCounts) -> [bool; TELLING] {
     [
+        counts.wrapping.is_some(),
         counts.swapped,
         counts.direct > 0,
         counts.direct_sizes > 1,
@@ -420,4 +492,4 @@ fn greeting_of(ssh: &Ssh) -> SshGreeting {
     }
 }
 
-const TELLING: usize = 8;
+const TELLING: usize = 9;

@@ -1,5 +1,6 @@
 //! One direction of an SSH session: packets in the clear, then what is written at once.
 
+use super::sealed::Records;
 use crate::flow::probing::Piece;
 use crate::proto::ssh::framing::Framing;
 use crate::proto::ssh::message;
@@ -68,6 +69,10 @@ enum Mode {
     Adrift,
     /// Sizes of payloads, behind this offset of the stream.
     Sizes { from: u64 },
+    /// Records of TLS around it.
+    Records(Records),
+    /// Records whose beginning is not known any more.
+    Lost,
 }
 
 /// Following packets by their headers.
@@ -95,6 +100,14 @@ impl Stream {
         Self {
             mode: Mode::Line,
             ..Self::clear(0)
+        }
+    }
+
+    /// One inside TLS, whose next record begins at an offset and is so many bytes longer than what it holds.
+    pub(super) fn sealed(at: usize, added: u32) -> Self {
+        Self {
+            mode: Mode::Records(Records::new(at, added)),
+            ..Self::clear(at)
         }
     }
 
@@ -129,7 +142,7 @@ impl Stream {
         match &self.mode {
             Mode::Packets(walk) => !walk.encrypted,
             Mode::Line | Mode::Adrift => true,
-            Mode::Sizes { .. } => false,
+            Mode::Sizes { .. } | Mode::Records(_) | Mode::Lost => false,
         }
     }
 
@@ -176,7 +189,19 @@ impl Stream {
                 self.mode = Mode::Sizes { from: end };
                 Some(Seen::NewKeys)
             }
-            Mode::Adrift => None,
+            Mode::Adrift | Mode::Lost => None,
+            Mode::Records(records) => match records.next(payload.piece, end) {
+                Step::Nothing => None,
+                Step::Packet { kind: Some(_), .. } => Some(Seen::Nothing),
+                Step::Packet { kind: None, bytes } => Some(Seen::Wrote(Wrote {
+                    bytes,
+                    time: payload.time,
+                })),
+                Step::Lost => {
+                    self.mode = Mode::Lost;
+                    Some(Seen::Gap)
+                }
+            },
             Mode::Sizes { from } => {
                 let behind = end.saturating_sub(*from);
                 *from = end.max(*from);
@@ -261,7 +286,7 @@ fn line_end(piece: Piece<'_>) -> Option<Option<u64>> {
 }
 
 /// What a walk finds.
-enum Step {
+pub(super) enum Step {
     /// Nothing in this payload, or nothing more.
     Nothing,
     /// The header of the next packet was not seen, or is none.
@@ -286,7 +311,7 @@ impl Walk {
             if self.at >= end {
                 return Step::Nothing;
             }
-            let Some(byte) = self.byte_of(piece) else {
+            let Some(byte) = piece.byte_at(self.at) else {
                 return Step::Lost;
             };
             if let Some(place) = self.header.get_mut(self.have) {
@@ -312,11 +337,6 @@ impl Walk {
         self.at = self.at.saturating_add(behind);
         let kind = (!self.encrypted).then_some(kind);
         Step::Packet { kind, bytes }
-    }
-
-    fn byte_of(&self, piece: Piece<'_>) -> Option<u8> {
-        let place = usize::try_from(self.at.checked_sub(piece.offset)?).ok()?;
-        piece.captured.get(place).copied()
     }
 }
 

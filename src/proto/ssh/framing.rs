@@ -65,6 +65,15 @@ impl Framing {
         Self { least: 16, ..self }
     }
 
+    /// The same where nobody can read lengths, because all is encrypted once more.
+    #[must_use]
+    pub const fn hidden(self) -> Self {
+        Self {
+            clear: false,
+            ..self
+        }
+    }
+
     /// That of a cipher, and of the MAC where the cipher does not authenticate by itself. `None` where one is not known.
     pub fn of(cipher: &str, mac: Option<&str>) -> Option<Self> {
         if cipher.starts_with("chacha20-poly1305") {

@@ -10,6 +10,10 @@ pub const BARE: u32 = 1;
 pub const NUMBERED: u32 = 5;
 /// `SSH_MSG_SERVICE_REQUEST` and its acceptance, for `ssh-userauth`.
 pub const SERVICE: u32 = 17;
+/// `SSH_MSG_EXT_INFO` of OpenSSH's client, with `ext-info-in-auth@openssh.com` (RFC 8308).
+pub const EXTENSIONS_OF_CLIENT: u32 = 42;
+/// `SSH_MSG_USERAUTH_REQUEST` with the method `none`, for a user whose name has one to 32 characters.
+pub const METHODS: RangeInclusive<u32> = 32..=63;
 /// `SSH_MSG_CHANNEL_OPEN_CONFIRMATION`.
 pub const CONFIRMATION: u32 = 17;
 /// `SSH_MSG_CHANNEL_OPEN` of a session.
@@ -67,6 +71,14 @@ mod tests {
                 message(5, 0, &["direct-tcpip", "a", local]),
             ),
             (DATA, message(1, 0, &[""])),
+            (
+                EXTENSIONS_OF_CLIENT,
+                message(1, 0, &["ext-info-in-auth@openssh.com", "0"]),
+            ),
+            (
+                *METHODS.start(),
+                message(0, 0, &["u", "ssh-connection", "none"]),
+            ),
         ];
         for (size, fields) in cases {
             assert_eq!(size, fields);

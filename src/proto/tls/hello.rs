@@ -157,6 +157,26 @@ impl ServerHello {
         TlsCipherSuite::from_id(self.cipher).map(|suite| suite.name)
     }
 
+    /// How many bytes a record is longer than what it holds, behind the header. `None` where that depends on what it holds:
+    /// block ciphers pad.
+    pub fn record_growth(&self) -> Option<u32> {
+        match (self.version, self.cipher) {
+            // A byte for the kind, and the tag (RFC 8446, section 5.2); one suite has a short one.
+            (TLS_1_3, 0x1305) => Some(1 + SHORT_TAG),
+            (TLS_1_3, 0x1301..=0x1304) => Some(1 + TAG),
+            // Eight bytes of a nonce, and the tag: GCM (RFC 5288, RFC 5289, RFC 5487).
+            (TLS_1_2, 0x009c..=0x00ad | 0xc02b..=0xc032) => Some(NONCE + TAG),
+            // CCM (RFC 6655, RFC 7251).
+            (TLS_1_2, 0xc09c..=0xc09f | 0xc0a4..=0xc0a7 | 0xc0ac | 0xc0ad) => Some(NONCE + TAG),
+            (TLS_1_2, 0xc0a0..=0xc0a3 | 0xc0a8..=0xc0ab | 0xc0ae | 0xc0af) => {
+                Some(NONCE + SHORT_TAG)
+            }
+            // ChaCha20 derives its nonce (RFC 7905).
+            (TLS_1_2, 0xcca8..=0xccae) => Some(TAG),
+            _ => None,
+        }
+    }
+
     /// Whether what follows the hello is encrypted: TLS 1.3 and its drafts.
     pub fn hides_certificate(&self) -> bool {
         self.version > TLS_1_2
@@ -252,6 +272,10 @@ const EC_POINT_FORMATS: u16 = 11;
 const SIGNATURE_ALGORITHMS: u16 = 13;
 const SUPPORTED_VERSIONS: u16 = 43;
 const TLS_1_2: u16 = 0x0303;
+const TLS_1_3: u16 = 0x0304;
+const NONCE: u32 = 8;
+const TAG: u32 = 16;
+const SHORT_TAG: u32 = 8;
 /// SHA-256 of "HelloRetryRequest" (RFC 8446 section 4.1.3).
 const RETRY_RANDOM: [u8; 32] = [
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
@@ -377,5 +401,30 @@ mod tests {
         let grease = (0..=u16::MAX).filter(|&number| is_grease(number));
         let expected = (0..16).map(|step| 0x0a0a + 0x1010 * step);
         assert!(grease.eq(expected));
+    }
+
+    #[test]
+    fn what_a_record_grows_by_follows_from_version_and_cipher() {
+        for (version, cipher, growth) in [
+            (0x0304, 0x1301, Some(17)),
+            (0x0304, 0x1303, Some(17)),
+            (0x0304, 0x1305, Some(9)),
+            (0x0303, 0xc02f, Some(24)),
+            (0x0303, 0xc0ac, Some(24)),
+            (0x0303, 0xc0ae, Some(16)),
+            (0x0303, 0xcca8, Some(16)),
+            (0x0303, 0xc013, None),
+            (0x0303, 0x1301, None),
+            (0x0301, 0xc02f, None),
+        ] {
+            let hello = ServerHello {
+                version,
+                cipher,
+                alpn: None,
+                random: [0; 32],
+                retry: false,
+            };
+            assert_eq!(hello.record_growth(), growth, "{version:x} {cipher:x}");
+        }
     }
 }

@@ -158,6 +158,29 @@ hit_paramiko_local() {
     save; has "$(hex SSH-2.0-paramiko)"
 }
 
+libssh() { ssh_net_up; record; "libssh_$2" $(names_of "$1"); save; has "$(hex SSH-2.0-libssh_)"; }
+libssh_local() { spawn cli $LIBSSH local "$W/id" $RLY 4443 $WEB 443 "$@"; up cli 4443; sleep 0.5; https_through cli; }
+libssh_remote() { spawn rly $LIBSSH remote "$W/id" $OUT 4443 $WEB 443 "$@"; up out 4443; sleep 0.5; https_through out; }
+hit_libssh_chacha20_local() { libssh chacha20 local; }
+hit_libssh_chacha20_remote() { libssh chacha20 remote; }
+hit_libssh_gcm_local() { libssh gcm local; }
+hit_libssh_etm_local() { libssh etm local; }
+hit_libssh_ctr_local() { libssh ctr local; }
+hit_libssh_ctr_remote() { libssh ctr remote; }
+hit_libssh_server_dynamic() { # OpenSSH's client to its server
+    ssh_net_up; spawn rly $LIBSSH serve 2222 "$W/hostkey"; up rly 2222
+    record; spawn cli "${SSH[@]}" -N -p 2222 -D 1080 root@$RLY; up cli 1080; sleep 0.5; names_through cli 1080; save
+    has "2222 [0-9]+ $(hex SSH-2.0-libssh_)"
+}
+
+libssh2() {
+    ssh_net_up; record; spawn cli $LIBSSH local2 "$W/id" $RLY 4443 $WEB 443 $(names_of "$1")
+    up cli 4443; sleep 0.5; https_through cli; save; has "$(hex SSH-2.0-libssh2)"
+}
+hit_libssh2_chacha20_local() { libssh2 chacha20; }
+hit_libssh2_gcm_local() { libssh2 gcm; }
+hit_libssh2_ctr_local() { libssh2 ctr; }
+
 putty() { ssh_net_up; putty_client; record; "$@"; save; has "$(hex SSH-2.0-PuTTY)"; }
 putty_local() { spawn cli "${PUTTY[@]}" -N -L 4443:$WEB:443 root@$RLY; up cli 4443; sleep 0.5; https_through cli; }
 putty_dynamic() { spawn cli "${PUTTY[@]}" -N -D 1080 root@$RLY; up cli 1080; sleep 0.5; names_through cli 1080; }

@@ -115,6 +115,19 @@ miss_asyncssh() {
 
 miss_paramiko() { ssh_net_up; record; on cli $PY paramiko_run "$W/id" $RLY; save; has "$(hex SSH-2.0-paramiko)"; }
 
+miss_libssh() {
+    local c; ssh_net_up; spawn rly $LIBSSH serve 2222 "$W/hostkey"; up rly 2222; record
+    for c in chacha20 gcm etm ctr; do on cli $LIBSSH run "$W/id" $RLY $(names_of $c); done
+    on cli "${SSH[@]}" -p 2222 root@$RLY 'id; ls -la /etc' >/dev/null
+    on cli "${SSH[@]}" -p 2222 root@$RLY df >/dev/null
+    save; has "$(hex SSH-2.0-libssh_)"
+}
+miss_libssh2() {
+    local c; ssh_net_up; record
+    for c in chacha20 gcm ctr; do on cli $LIBSSH run2 "$W/id" $RLY $(names_of $c); done
+    save; has "$(hex SSH-2.0-libssh2)"
+}
+
 miss_putty() {
     ssh_net_up; putty_client; record
     on cli "${PUTTY[@]}" root@$RLY 'id; ls -la /etc' >/dev/null

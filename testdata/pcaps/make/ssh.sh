@@ -2,6 +2,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/hops.sh"
 DETECTOR=ssh-tunnel
 PY="python3 -W ignore $TOOLS/ssh.py"
+LIBSSH="python3 -W ignore $TOOLS/libssh.py"
 
 # CIPHER : options of OpenSSH
 cipher() {

@@ -22,7 +22,8 @@ def session(key, address, algorithms):
     options = dict(username="root", client_keys=[key], known_hosts=None, encryption_algs=[ciphers], config=None)
     if macs:
         options["mac_algs"] = macs
-    return asyncssh.connect(address, **options)
+    host, _, port = address.partition(":")
+    return asyncssh.connect(host, port=int(port or 22), **options)
 
 
 def asyncssh_local(key, address, listen, target, port, *algorithms):
