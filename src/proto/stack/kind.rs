@@ -37,11 +37,15 @@ pub enum Kind {
     Stage,
     /// DNS in datagrams.
     Dns,
+    /// SIP in datagrams.
+    Sip,
+    /// STUN in datagrams.
+    Stun,
 }
 
 impl Kind {
     /// Every protocol.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Socks5,
         Self::Socks4a,
         Self::Socks4,
@@ -59,6 +63,8 @@ impl Kind {
         Self::Shell,
         Self::Stage,
         Self::Dns,
+        Self::Sip,
+        Self::Stun,
     ];
 
     /// Its name, as findings give it.
@@ -81,6 +87,8 @@ impl Kind {
             Self::Shell => "shell",
             Self::Stage => "stage",
             Self::Dns => "dns",
+            Self::Sip => "sip",
+            Self::Stun => "stun",
         }
     }
 }
