@@ -17,7 +17,7 @@ use crate::finding::rate::Rate;
 use crate::finding::telling::Pace;
 use crate::flow::lasting::Schedule;
 use crate::flow::table::Timeouts;
-use crate::pipeline::memory_bound;
+use crate::pipeline::{memory_bound, rings};
 use crate::policy::Policy;
 use crate::policy::approvals::Approval;
 use crate::policy::groups::{self, Group};
@@ -76,6 +76,8 @@ pub struct Config {
 pub struct Pipeline {
     /// Worker threads; 0 does everything in one thread. The findings are the same.
     pub workers: Number<0, 64>,
+    /// Rings of the kernel that a capture reads, each by a worker of its own, which then are all there are; with 1, `workers` counts.
+    pub rings: Number<1, 64>,
 }
 
 /// The flow table.
@@ -301,6 +303,7 @@ impl Default for Pipeline {
     fn default() -> Self {
         Self {
             workers: Number::new(0),
+            rings: Number::new(1),
         }
     }
 }
@@ -622,7 +625,11 @@ impl Config {
     pub fn memory_bounds(&self) -> [(&'static str, usize); 8] {
         let shard = self.shard_limits();
         let heads = shard.head_bytes * usize::from(SHARDS);
-        let workers = self.pipeline.workers.count();
+        let (rings, workers) = (self.pipeline.rings.count(), self.pipeline.workers.count());
+        let (workers, batches) = match rings {
+            ..=1 => (workers, memory_bound(workers)),
+            _ => (rings, rings::memory_bound(rings)),
+        };
         // With workers, events stand on both sides of the ordered stage's door.
         let events = Shard::events_bound(shard) * (1 + workers.min(1));
         [
@@ -636,7 +643,7 @@ impl Config {
             ("findings that wait", self.waiting_bytes()),
             ("profiles", self.profiles_bound()),
             ("events", events),
-            ("batches", memory_bound(workers)),
+            ("batches", batches),
         ]
     }
 }

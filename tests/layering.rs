@@ -26,7 +26,7 @@ const MAY_NAME: &str = "
     policy         time proto::target evidence::Certainty profile finding decode::Address toml_file
     pipeline       time source decode facts::FlowPortrait flow::nonces::NonceKey shard correlate profile finding policy config
     sink           time source proto facts evidence detect::Detector finding policy decode::Label shard::ShardCounts pipeline::Account
-    config         time decode::FragmentLimits flow::lasting::Schedule flow::table::Timeouts finding::rate::Rate finding::telling::Pace detect::Tuning shard correlate profile policy pipeline::memory_bound toml_file
+    config         time decode::FragmentLimits flow::lasting::Schedule flow::table::Timeouts finding::rate::Rate finding::telling::Pace detect::Tuning shard correlate profile policy pipeline::memory_bound pipeline::rings toml_file
     check          source detect finding pipeline config toml_file
     command        time source detect shard::Watch finding policy profile pipeline sink config check toml_file
     main           command
@@ -55,7 +55,7 @@ const ONLY_IN: &str = "
     anstream               command
     caps                   command
     landlock               command
-    libc                   command
+    libc                   source command
     nix                    command
     seccompiler            command
     anstyle                sink check

@@ -7,6 +7,7 @@
 
 mod front;
 mod inline;
+pub mod rings;
 mod workers;
 
 use std::sync::atomic::AtomicBool;
@@ -20,9 +21,10 @@ use crate::finding::Finding;
 use crate::finding::lifecycle::FindingCounts;
 use crate::finding::rate::Rate;
 use crate::finding::waiting::Waiting;
+use crate::flow::nonces::NonceKey;
 use crate::policy::Policy;
 use crate::profile::Profile;
-use crate::shard::{Event, Report, ShardCounts, Watch};
+use crate::shard::{Event, Report, Shard, ShardCounts, Watch};
 use crate::source::{Source, SourceAccount, SourceError};
 use crate::time::Timestamp;
 use front::{Front, Round};
@@ -131,6 +133,15 @@ pub struct Account {
     pub interrupted: bool,
 }
 
+impl Account {
+    /// Adds what another ring counted, where fragments never wait.
+    fn add(&mut self, ring: &Self) {
+        self.frames.add(&ring.frames);
+        self.shards.add(ring.shards);
+        self.late_frames += ring.late_frames;
+    }
+}
+
 /// Why a run came to no end.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -173,12 +184,20 @@ pub fn run<S: Source>(source: &mut S, mut run: Run<'_>) -> Result<Outcome, RunEr
     } else {
         workers::run(&mut front, stage, run)?
     };
-    let mut account = front.account(shards);
+    let account = front.account(shards);
+    outcome_of(found, source.account(), account)
+}
+
+/// What a run came to, once its books were looked through.
+fn outcome_of(
+    found: Found,
+    source: &SourceAccount,
+    mut account: Account,
+) -> Result<Outcome, RunError> {
     found.ordered.enter(&mut account);
-    let read = source.account().frames;
-    if !account.frames.holds() || account.frames.frames != read {
+    if !account.frames.holds() || account.frames.frames != source.frames {
         return Err(RunError::Unbalanced {
-            frames: read,
+            frames: source.frames,
             accounted: account.frames.accounted(),
         });
     }
@@ -188,6 +207,19 @@ pub fn run<S: Source>(source: &mut S, mut run: Run<'_>) -> Result<Outcome, RunEr
         profile: found.profile,
         account,
     })
+}
+
+/// Makes the shards of a run, by their numbers.
+fn shards_of(run: &Run<'_>) -> impl Fn(u16) -> Shard + use<> {
+    let (limits, tuning) = (run.config.shard_limits(), run.config.tuning());
+    let nonces = NonceKey::default();
+    let measures = run.learn || run.config.measures();
+    let watch = run.watch.clone();
+    move |number| {
+        Shard::new(number, limits, tuning, nonces.clone())
+            .watching(watch.clone())
+            .measuring(measures)
+    }
 }
 
 /// What left the ordered stage.
@@ -279,6 +311,15 @@ impl Outlet<'_> {
 struct Audit {
     source: SourceAccount,
     account: Account,
+}
+
+impl Audit {
+    /// The account of this and of another ring.
+    fn and(mut self, ring: &Self) -> Self {
+        self.source.add(&ring.source);
+        self.account.add(&ring.account);
+        self
+    }
 }
 
 impl<'a> Stage<'a> {
