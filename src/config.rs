@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::correlate::destinations::Before;
 use crate::correlate::fan_out::FanOutLimits;
 use crate::correlate::new_relay::{self, Watch};
 use crate::correlate::payloads::Payloads;
@@ -30,6 +31,7 @@ use crate::profile::Profile;
 use crate::profile::host::{Call, Host};
 use crate::profile::learner::{self, Detail, Learner};
 use crate::profile::usual::Usual;
+use crate::profile::went::Went;
 use crate::shard::{self, SHARDS, Shard};
 use crate::time::Span;
 use crate::toml_file::{self, Fault, FileError, TomlFile};
@@ -72,6 +74,9 @@ pub struct Config {
     /// What it says of payload sizes, where it is asked.
     #[serde(skip)]
     payloads: Option<Usual>,
+    /// What it says of where hosts go.
+    #[serde(skip)]
+    went: Option<Went>,
 }
 
 /// Threads.
@@ -494,6 +499,7 @@ impl Config {
             config.payloads = asked
                 .then(|| Usual::of(&known, groups::addresses_of_roles(&config.groups)))
                 .flatten();
+            config.went = Went::of(&known);
             config.known = Some(known.without_details());
         }
         Ok(config)
@@ -611,11 +617,16 @@ impl Config {
             Some(known) => new_relay::Baseline::Profile(known.clone()),
             None => new_relay::Baseline::Run(warm_up),
         };
+        let before = match &self.went {
+            Some(went) => Before::Learned(went.clone()),
+            None => Before::Run(warm_up),
+        };
         let speaks = self.detectors.new_relay.enabled;
         let inside = self.networks.inside.iter();
         Watch {
             baseline: speaks.then_some(baseline),
             payloads: self.payloads.clone(),
+            before,
             learns,
             inside: inside.map(Prefix::addresses).collect(),
             limits: self.profile_limits(),
@@ -674,7 +685,8 @@ impl Config {
     fn profiles_bound(&self) -> usize {
         let copies = 1 + usize::from(self.baseline.profile.is_some());
         let least = copies * Learner::memory_bound(self.profile_limits(), Detail::Least);
-        least + self.payloads_bound()
+        let went = self.went.iter().len() * 2 * self.baseline.hosts.count() * Went::HOST_BYTES;
+        least + went + self.payloads_bound()
     }
 
     /// The payload sizes of the profile, here and in the run, those of an hour, and those of the flows that are measured.

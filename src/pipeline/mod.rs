@@ -362,6 +362,7 @@ impl<'a> Stage<'a> {
                 Report::Flow(facts, evidence) => {
                     self.ordered.flow(&facts, evidence, event.order.time);
                 }
+                Report::Print(print) => self.ordered.print(*print),
                 Report::Spoke(spoke) => self.ordered.spoke(&spoke, event.order.time),
                 Report::Flight(flight) => self.ordered.flight(&flight, event.order.time),
                 Report::Asked(asked) => self.ordered.asked(&asked),
