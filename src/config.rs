@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::correlate::destinations::Before;
 use crate::correlate::fan_out::FanOutLimits;
 use crate::correlate::new_relay::{self, Watch};
 use crate::correlate::payloads::Payloads;
@@ -19,7 +20,7 @@ use crate::finding::rate::Rate;
 use crate::finding::telling::Pace;
 use crate::flow::lasting::Schedule;
 use crate::flow::table::Timeouts;
-use crate::pipeline::memory_bound;
+use crate::pipeline::{memory_bound, rings};
 use crate::policy::Policy;
 use crate::policy::approvals::Approval;
 use crate::policy::groups::{self, Group};
@@ -30,6 +31,7 @@ use crate::profile::Profile;
 use crate::profile::host::{Call, Host};
 use crate::profile::learner::{self, Detail, Learner};
 use crate::profile::usual::Usual;
+use crate::profile::went::Went;
 use crate::shard::{self, SHARDS, Shard};
 use crate::time::Span;
 use crate::toml_file::{self, Fault, FileError, TomlFile};
@@ -72,6 +74,9 @@ pub struct Config {
     /// What it says of payload sizes, where it is asked.
     #[serde(skip)]
     payloads: Option<Usual>,
+    /// What it says of where hosts go.
+    #[serde(skip)]
+    went: Option<Went>,
 }
 
 /// Threads.
@@ -80,6 +85,8 @@ pub struct Config {
 pub struct Pipeline {
     /// Worker threads; 0 does everything in one thread. The findings are the same.
     pub workers: Number<0, 64>,
+    /// Rings of the kernel that a capture reads, each by a worker of its own, which then are all there are; with 1, `workers` counts.
+    pub rings: Number<1, 64>,
 }
 
 /// The flow table.
@@ -334,6 +341,7 @@ impl Default for Pipeline {
     fn default() -> Self {
         Self {
             workers: Number::new(0),
+            rings: Number::new(1),
         }
     }
 }
@@ -491,6 +499,7 @@ impl Config {
             config.payloads = asked
                 .then(|| Usual::of(&known, groups::addresses_of_roles(&config.groups)))
                 .flatten();
+            config.went = Went::of(&known);
             config.known = Some(known.without_details());
         }
         Ok(config)
@@ -608,11 +617,16 @@ impl Config {
             Some(known) => new_relay::Baseline::Profile(known.clone()),
             None => new_relay::Baseline::Run(warm_up),
         };
+        let before = match &self.went {
+            Some(went) => Before::Learned(went.clone()),
+            None => Before::Run(warm_up),
+        };
         let speaks = self.detectors.new_relay.enabled;
         let inside = self.networks.inside.iter();
         Watch {
             baseline: speaks.then_some(baseline),
             payloads: self.payloads.clone(),
+            before,
             learns,
             inside: inside.map(Prefix::addresses).collect(),
             limits: self.profile_limits(),
@@ -671,7 +685,8 @@ impl Config {
     fn profiles_bound(&self) -> usize {
         let copies = 1 + usize::from(self.baseline.profile.is_some());
         let least = copies * Learner::memory_bound(self.profile_limits(), Detail::Least);
-        least + self.payloads_bound()
+        let went = self.went.iter().len() * 2 * self.baseline.hosts.count() * Went::HOST_BYTES;
+        least + went + self.payloads_bound()
     }
 
     /// The payload sizes of the profile, here and in the run, those of an hour, and those of the flows that are measured.
@@ -695,7 +710,11 @@ impl Config {
     pub fn memory_bounds(&self) -> [(&'static str, usize); 9] {
         let shard = self.shard_limits();
         let heads = shard.head_bytes * usize::from(SHARDS);
-        let workers = self.pipeline.workers.count();
+        let (rings, workers) = (self.pipeline.rings.count(), self.pipeline.workers.count());
+        let (workers, batches) = match rings {
+            ..=1 => (workers, memory_bound(workers)),
+            _ => (rings, rings::memory_bound(rings)),
+        };
         // With workers, events stand on both sides of the ordered stage's door.
         let events = Shard::events_bound(shard) * (1 + workers.min(1));
         [
@@ -710,7 +729,7 @@ impl Config {
             ("profiles", self.profiles_bound()),
             ("events", events),
             ("recent packets", self.packets_bound()),
-            ("batches", memory_bound(workers)),
+            ("batches", batches),
         ]
     }
 }

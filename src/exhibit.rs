@@ -149,7 +149,7 @@ impl Recent {
             .flat_map(|shelf| shelf.packets.iter())
             .filter(belongs);
         let mut packets: Vec<Packet> = packets.cloned().collect();
-        packets.sort_unstable_by_key(|packet| packet.number);
+        packets.sort_unstable_by_key(|packet| (packet.time, packet.number));
         packets
     }
 

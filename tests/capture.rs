@@ -42,9 +42,17 @@ fn what_is_captured_gives_the_findings_of_a_replay() {
     let Some(network) = Network::make("same") else {
         return;
     };
-    for (number, name) in CAPTURES.iter().enumerate() {
-        let workers = ["0", "3"][number % 2];
-        let sensor = Sensor::start(&network, &["-i", "hs1", "--workers", workers]);
+    let ways = [
+        ["--workers", "0"],
+        ["--workers", "3"],
+        ["--rings", "2"],
+        ["--rings", "5"],
+    ];
+    let pairs = CAPTURES.iter().zip(0..);
+    let runs =
+        pairs.flat_map(|(name, number)| [(name, ways[number % 2]), (name, ways[2 + number % 2])]);
+    for (name, way) in runs {
+        let sensor = Sensor::start(&network, &["-i", "hs1", way[0], way[1]]);
         let sent = network.send(&capture(name), |_| "hs0");
         let told = sensor.stop();
         assert_eq!(told.code, 0, "{name}: {}", told.messages);

@@ -27,7 +27,7 @@ const MAY_NAME: &str = "
     policy         time proto::target evidence::Certainty profile finding decode::Address toml_file
     pipeline       time source decode facts::FlowPortrait flow::nonces::NonceKey shard correlate profile finding exhibit policy config
     sink           time source proto facts evidence detect::Detector finding exhibit policy decode::Label shard::ShardCounts pipeline::Account
-    config         time decode::FragmentLimits flow::lasting::Schedule flow::table::Timeouts finding::Severity finding::rate::Rate finding::telling::Pace exhibit detect::Tuning shard correlate profile policy pipeline::memory_bound toml_file
+    config         time decode::FragmentLimits flow::lasting::Schedule flow::table::Timeouts finding::Severity finding::rate::Rate finding::telling::Pace exhibit detect::Tuning shard correlate profile policy pipeline::memory_bound pipeline::rings toml_file
     check          source detect finding pipeline config toml_file
     command        time source detect shard::Watch finding policy profile exhibit pipeline sink config check toml_file
     main           command
@@ -56,7 +56,7 @@ const ONLY_IN: &str = "
     anstream               command
     caps                   command
     landlock               command
-    libc                   command
+    libc                   source command
     nix                    command
     seccompiler            command
     anstyle                sink check

@@ -101,6 +101,28 @@ const VXLAN_PORT_LINUX: u16 = 8472;
 const GENEVE_PORT: u16 = 6081;
 const GTP_PORT: u16 = 2152;
 
+/// The UDP ports to which datagrams go that may carry other packets.
+pub const TUNNEL_PORTS: [u16; 5] = [
+    VXLAN_PORT,
+    VXLAN_PORT_LINUX,
+    VXLAN_GPE_PORT,
+    GENEVE_PORT,
+    GTP_PORT,
+];
+
 const ETHERIP_VERSION: u16 = 0x3000;
 /// The EtherType of transparent Ethernet bridging.
 const ETHERNET: u16 = 0x6558;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ports_of_tunnels_are_all_there_are() {
+        let mut ports = TUNNEL_PORTS;
+        ports.sort_unstable();
+        let tunnels = (0..=u16::MAX).filter(|port| Tunnel::of_port(*port).is_some());
+        assert_eq!(tunnels.collect::<Vec<_>>(), ports);
+    }
+}

@@ -35,6 +35,7 @@ pub(crate) mod samples;
 mod tests;
 
 pub use address::{Address, Endpoint};
+pub use encapsulation::TUNNEL_PORTS;
 pub use fragments::{FragmentCounts, FragmentLimits};
 pub use label::Label;
 pub use outcome::{Drop, FrameCounts, Outcome, Skip};
@@ -81,19 +82,14 @@ impl Decoder {
     /// With what the frame is instead. A datagram that it completed is for [`Decoder::open`] to look into.
     #[inline]
     pub fn look<'a>(&mut self, frame: &Frame<'a>) -> Result<Segment<'a>, Stop> {
-        let mut walk = Walk {
-            fragments: &mut self.fragments,
-            now: frame.time,
-        };
-        let wire = usize::try_from(frame.wire_bytes).unwrap_or(usize::MAX);
-        walk.frame(frame.link, Part::new(frame.bytes, wire))
+        walk(frame, Some(&mut self.fragments))
     }
 
     /// Decodes what a datagram carries that a frame completed at `now`.
     #[cold]
     pub fn open(&mut self, datagram: Datagram, now: Timestamp) -> Outcome<'_> {
         let mut walk = Walk {
-            fragments: &mut self.fragments,
+            fragments: Some(&mut self.fragments),
             now,
         };
         walk.open(datagram, &mut self.whole)
@@ -113,4 +109,25 @@ impl Decoder {
     pub fn waiting_datagrams(&self) -> usize {
         self.fragments.waiting()
     }
+}
+
+/// What one frame carries that needs no other; nothing where it is a fragment.
+#[inline]
+pub fn alone<'a>(frame: &Frame<'a>) -> Option<Outcome<'a>> {
+    match walk(frame, None) {
+        Ok(segment) => Some(Outcome::Segment(segment)),
+        Err(Stop::Held | Stop::Whole(_)) => None,
+        Err(Stop::Skipped(reason)) => Some(Outcome::Skipped(reason)),
+        Err(Stop::Dropped(reason)) => Some(Outcome::Dropped(reason)),
+    }
+}
+
+#[inline]
+fn walk<'a>(frame: &Frame<'a>, fragments: Option<&mut Fragments>) -> Result<Segment<'a>, Stop> {
+    let mut walk = Walk {
+        fragments,
+        now: frame.time,
+    };
+    let wire = usize::try_from(frame.wire_bytes).unwrap_or(usize::MAX);
+    walk.frame(frame.link, Part::new(frame.bytes, wire))
 }

@@ -157,7 +157,10 @@ impl Walk<'_> {
 
     fn fragment<'p>(&mut self, mut network: Network, fragment: &Fragment<'p>) -> Walked<'p> {
         network.fragmented = true;
-        Err(match self.fragments.add(self.now, fragment)? {
+        let Some(fragments) = &mut self.fragments else {
+            return Err(Stop::Held);
+        };
+        Err(match fragments.add(self.now, fragment)? {
             Some(whole) => Stop::Whole(Box::new(Datagram(network, whole))),
             None => Stop::Held,
         })

@@ -86,11 +86,13 @@ pub enum Drop {
     FragmentTooLong,
     /// A fragment that contradicts the datagram's length as other fragments gave it.
     FragmentConflict,
+    /// It came by another ring than that of its flow, where too many such frames waited.
+    Stray,
 }
 
 impl Drop {
     /// Every reason, in the order of [`Drop::index`].
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Cut,
         Self::Short,
         Self::IpVersion,
@@ -100,6 +102,7 @@ impl Drop {
         Self::FragmentShape,
         Self::FragmentTooLong,
         Self::FragmentConflict,
+        Self::Stray,
     ];
 
     /// The reason's place in [`Drop::ALL`].
@@ -119,6 +122,7 @@ impl Drop {
             Self::FragmentShape => "fragment-shape",
             Self::FragmentTooLong => "fragment-too-long",
             Self::FragmentConflict => "fragment-conflict",
+            Self::Stray => "stray",
         }
     }
 }
@@ -219,12 +223,12 @@ mod tests {
         }
         counts.record(&Outcome::Held);
         assert!(counts.holds());
-        assert_eq!((counts.frames, counts.decoded), (17, 1));
+        assert_eq!((counts.frames, counts.decoded), (18, 1));
         assert_eq!(counts.skipped, [1; Skip::ALL.len()]);
         let mut twice = counts;
         twice.add(&counts);
         assert!(twice.holds());
-        assert_eq!((twice.frames, twice.dropped[3]), (34, 2));
+        assert_eq!((twice.frames, twice.dropped[3]), (36, 2));
         counts.frames += 1;
         assert!(!counts.holds());
     }

@@ -12,7 +12,8 @@ use crate::time::Timestamp;
 /// to it.
 #[derive(Debug)]
 pub(super) struct Walk<'d> {
-    pub(super) fragments: &'d mut Fragments,
+    /// Where fragments wait; where they do not, a walk ends at them.
+    pub(super) fragments: Option<&'d mut Fragments>,
     pub(super) now: Timestamp,
 }
 
@@ -22,7 +23,7 @@ pub(super) type Walked<'a> = Result<Segment<'a>, Stop>;
 /// Why a walk ends without a segment.
 #[derive(Debug)]
 pub enum Stop {
-    /// At a fragment, kept.
+    /// At a fragment, kept if there is a place for it.
     Held,
     /// At the fragment that completed a datagram: the walk goes on in there.
     Whole(Box<Datagram>),

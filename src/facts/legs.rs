@@ -1,5 +1,6 @@
 //! What correlators need of a flow that may be one leg of a relay: that it speaks, when, how much, and what it repeats.
 
+use super::ssh::Content;
 use super::{FlowId, Quality};
 use crate::decode::{Endpoint, Transport};
 use crate::proto::Side;
@@ -53,6 +54,23 @@ pub struct Asked {
     pub by: Side,
     /// When; the answer came later.
     pub time: Timestamp,
+}
+
+/// A connection inside a multiplexed tunnel is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lived {
+    /// The flow of the tunnel.
+    pub flow: FlowId,
+    /// Who asked for it.
+    pub by: Side,
+    /// When.
+    pub asked: Timestamp,
+    /// When the last of both sides had closed it.
+    pub ended: Timestamp,
+    /// What the side that asked wrote in it.
+    pub asker: Content,
+    /// What the other side wrote.
+    pub answerer: Content,
 }
 
 /// TCP ended a flow that spoke, but late segments may come before it is forgotten.

@@ -1,18 +1,17 @@
 //! The front of the pipeline: reading, decoding, and the packet clock.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use arrayvec::ArrayVec;
 
+use super::keep::Keep;
 use super::{Account, Audit, Progress};
 use crate::config::Config;
 use crate::correlate::forgotten::Forgotten;
-use crate::decode::{Datagram, Decoder, FrameCounts, Outcome, Segment, straight};
-use crate::exhibit::Recent;
+use crate::decode::{Decoder, FrameCounts, Outcome, Segment, straight};
 use crate::finding::lifecycle::FindingCounts;
 use crate::shard::{Moment, Route, ShardCounts};
-use crate::source::{Arrival, Missed, Source, SourceError};
+use crate::source::{Arrival, Frame, Missed, Source, SourceError};
 use crate::time::Timestamp;
 
 /// A segment, the flow that it belongs to and when it was seen.
@@ -23,14 +22,38 @@ pub(super) struct Sighting<'a> {
     pub(super) segment: Segment<'a>,
 }
 
-impl<'a> Sighting<'a> {
+/// Which shard owns the flow of a segment, and by which number its frame is known in the run.
+pub(super) trait Plan {
+    /// The route of a segment.
+    fn route(&self, segment: &Segment<'_>) -> Route;
+
+    /// The number in the run of a frame: that which was read as the `frame`th, at that time.
+    fn number(&mut self, time: Timestamp, frame: u64) -> u64;
+
     #[inline]
-    fn new(segment: Segment<'a>, time: Timestamp, frame: u64) -> Self {
-        Self {
+    fn sight<'s>(&mut self, segment: Segment<'s>, time: Timestamp, frame: u64) -> Sighting<'s> {
+        let frame = self.number(time, frame);
+        Sighting {
             moment: Moment { time, frame },
-            route: Route::of(&segment),
+            route: self.route(&segment),
             segment,
         }
+    }
+}
+
+/// One thread reads all frames, and shards are the same on every machine.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Steady;
+
+impl Plan for Steady {
+    #[inline]
+    fn route(&self, segment: &Segment<'_>) -> Route {
+        Route::of(segment)
+    }
+
+    #[inline]
+    fn number(&mut self, _: Timestamp, frame: u64) -> u64 {
+        frame
     }
 }
 
@@ -45,6 +68,20 @@ pub(super) struct Round {
     pub(super) audit: bool,
 }
 
+impl Round {
+    /// The same round, where frames were also lost at that time.
+    pub(super) fn and(self, missed: Option<Missed>) -> Self {
+        let both = match (self.missed, missed) {
+            (Some(one), Some(other)) => Some(one.and(other)),
+            (one, other) => one.or(other),
+        };
+        Self {
+            missed: both,
+            ..self
+        }
+    }
+}
+
 /// How far a step of the front went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -57,13 +94,14 @@ pub(super) enum Step {
 }
 
 /// Reads frames and decodes them, in one thread, so that fragments meet whatever shard their datagram belongs to.
-pub(super) struct Front<'a, S> {
+pub(super) struct Front<'a, S, P = Steady> {
     source: &'a mut S,
+    plan: P,
     stop: &'a AtomicBool,
     /// Set when the account is asked for.
     pub(super) audit: Option<&'a AtomicBool>,
     /// Where recent packets are kept.
-    pub(super) keep: Option<&'a Mutex<Recent>>,
+    pub(super) keep: Keep<'a>,
     decoder: Decoder,
     counts: FrameCounts,
     clock: Timestamp,
@@ -73,11 +111,24 @@ pub(super) struct Front<'a, S> {
 
 impl<'a, S: Source> Front<'a, S> {
     pub(super) fn new(source: &'a mut S, config: &Config, stop: &'a AtomicBool) -> Self {
+        Self::planned(source, Steady, config, stop)
+    }
+}
+
+impl<'a, S: Source, P: Plan> Front<'a, S, P> {
+    /// Reads a source for shards and numbers of another plan.
+    pub(super) fn planned(
+        source: &'a mut S,
+        plan: P,
+        config: &Config,
+        stop: &'a AtomicBool,
+    ) -> Self {
         Self {
             source,
+            plan,
             stop,
             audit: None,
-            keep: None,
+            keep: Keep::default(),
             decoder: Decoder::new(config.fragment_limits()),
             counts: FrameCounts::default(),
             clock: Timestamp::MIN,
@@ -113,8 +164,7 @@ impl<'a, S: Source> Front<'a, S> {
 
     fn decode(&mut self, mut deliver: impl FnMut(&[Sighting<'_>])) {
         let mut seen = ArrayVec::<Sighting<'_>, AT_ONCE>::new();
-        let keep = self.keep.map(Mutex::lock);
-        let mut keep = keep.map(|kept| kept.unwrap_or_else(PoisonError::into_inner));
+        let mut keep = self.keep.lock();
         for mut frame in self.source.frames() {
             if frame.time < self.clock {
                 self.late_frames += 1;
@@ -124,37 +174,49 @@ impl<'a, S: Source> Front<'a, S> {
             // Each arm pushes for itself: a segment that both gave would be written twice.
             if let Some(segment) = straight(&frame) {
                 self.counts.record_segment();
-                if let Some(keep) = &mut keep {
-                    keep.add(&frame, &segment);
-                }
-                seen.push(Sighting::new(segment, self.clock, self.counts.frames));
+                keep.add(&frame, &segment);
+                seen.push(self.plan.sight(segment, self.clock, self.counts.frames));
                 continue;
             }
             match self.decoder.look(&frame) {
                 Ok(segment) => {
                     self.counts.record_segment();
-                    if let Some(keep) = &mut keep {
-                        keep.add(&frame, &segment);
-                    }
-                    seen.push(Sighting::new(segment, self.clock, self.counts.frames));
+                    keep.add(&frame, &segment);
+                    seen.push(self.plan.sight(segment, self.clock, self.counts.frames));
                 }
                 Err(stop) => match stop.outcome() {
                     Ok(outcome) => self.counts.record(&outcome),
                     Err(datagram) => {
                         deliver(&seen);
                         seen.clear();
-                        open(
-                            &mut self.decoder,
-                            *datagram,
-                            self.clock,
-                            &mut self.counts,
-                            &mut deliver,
-                        );
+                        let outcome = self.decoder.open(*datagram, self.clock);
+                        self.counts.record(&outcome);
+                        if let Outcome::Segment(segment) = outcome {
+                            deliver(&[self.plan.sight(segment, self.clock, self.counts.frames)]);
+                        }
                     }
                 },
             }
         }
         deliver(&seen);
+    }
+
+    /// Takes a frame that another read, at the present time if it is older.
+    pub(super) fn take(&mut self, mut frame: Frame<'_>, deliver: impl FnOnce(&[Sighting<'_>])) {
+        self.late_frames += u64::from(frame.time < self.clock);
+        self.clock = self.clock.max(frame.time);
+        frame.time = self.clock;
+        let outcome = self.decoder.decode(&frame);
+        self.counts.record(&outcome);
+        if let Outcome::Segment(segment) = outcome {
+            self.keep.lock().add(&frame, &segment);
+            deliver(&[self.plan.sight(segment, self.clock, self.counts.frames)]);
+        }
+    }
+
+    /// The time of the newest frame, or how late it is where none comes.
+    pub(super) fn clock(&self) -> Timestamp {
+        self.clock
     }
 
     fn is_stopped(&mut self) -> bool {
@@ -202,22 +264,6 @@ impl<'a, S: Source> Front<'a, S> {
             hosts_unwatched: 0,
             interrupted: self.interrupted,
         }
-    }
-}
-
-/// Hands on what a datagram carries that the newest frame completed.
-#[cold]
-fn open(
-    decoder: &mut Decoder,
-    datagram: Datagram,
-    now: Timestamp,
-    counts: &mut FrameCounts,
-    deliver: &mut impl FnMut(&[Sighting<'_>]),
-) {
-    let outcome = decoder.open(datagram, now);
-    counts.record(&outcome);
-    if let Outcome::Segment(segment) = outcome {
-        deliver(&[Sighting::new(segment, now, counts.frames)]);
     }
 }
 

@@ -3,8 +3,7 @@
 use arrayvec::ArrayVec;
 
 use super::front::{AT_ONCE, Front, Sighting, Step};
-use super::{BATCH_FRAMES, Found, Run, RunError, Stage};
-use crate::flow::nonces::NonceKey;
+use super::{BATCH_FRAMES, Found, Run, RunError, Stage, shards_of};
 use crate::shard::{Event, SHARDS, Shard, ShardCounts};
 use crate::source::Source;
 use crate::time::Timestamp;
@@ -40,16 +39,8 @@ struct Shards {
 
 impl Shards {
     fn new(run: &Run<'_>) -> Self {
-        let (limits, tuning) = (run.config.shard_limits(), run.config.tuning());
-        let nonces = NonceKey::default();
-        let measures = run.learn || run.config.measures();
-        let new = |number| {
-            Shard::new(number, limits, tuning, nonces.clone())
-                .watching(run.watch.clone())
-                .measuring(measures)
-        };
         Self {
-            shards: (0..SHARDS).map(new).collect(),
+            shards: (0..SHARDS).map(shards_of(run)).collect(),
             events: Vec::new(),
         }
     }

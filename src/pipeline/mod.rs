@@ -8,6 +8,8 @@
 mod beside;
 mod front;
 mod inline;
+mod keep;
+pub mod rings;
 mod workers;
 
 use std::sync::Mutex;
@@ -23,12 +25,14 @@ use crate::finding::Finding;
 use crate::finding::lifecycle::FindingCounts;
 use crate::finding::rate::Rate;
 use crate::finding::waiting::Waiting;
+use crate::flow::nonces::NonceKey;
 use crate::policy::Policy;
 use crate::profile::Profile;
-use crate::shard::{Event, Report, ShardCounts, Watch};
+use crate::shard::{Event, Report, Shard, ShardCounts, Watch};
 use crate::source::{Source, SourceAccount, SourceError};
 use crate::time::Timestamp;
 use front::{Front, Round};
+use keep::Keep;
 
 /// What a run is given besides its captures.
 pub struct Run<'a> {
@@ -136,6 +140,15 @@ pub struct Account {
     pub interrupted: bool,
 }
 
+impl Account {
+    /// Adds what another ring counted, where fragments never wait.
+    fn add(&mut self, ring: &Self) {
+        self.frames.add(&ring.frames);
+        self.shards.add(ring.shards);
+        self.late_frames += ring.late_frames;
+    }
+}
+
 /// Why a run came to no end.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -169,7 +182,7 @@ pub fn run<S: Source>(source: &mut S, mut run: Run<'_>) -> Result<Outcome, RunEr
     let mut front = Front::new(source, run.config, run.stop);
     let follow = run.follow.take().map(|following| {
         front.audit = Some(following.audit);
-        front.keep = following.keep;
+        front.keep = Keep(following.keep);
         following.by
     });
     let stage = Stage::new(run.config, run.learn, follow);
@@ -178,12 +191,20 @@ pub fn run<S: Source>(source: &mut S, mut run: Run<'_>) -> Result<Outcome, RunEr
     } else {
         workers::run(&mut front, stage, run)?
     };
-    let mut account = front.account(shards);
+    let account = front.account(shards);
+    outcome_of(found, source.account(), account)
+}
+
+/// What a run came to, once its books were looked through.
+fn outcome_of(
+    found: Found,
+    source: &SourceAccount,
+    mut account: Account,
+) -> Result<Outcome, RunError> {
     found.ordered.enter(&mut account);
-    let read = source.account().frames;
-    if !account.frames.holds() || account.frames.frames != read {
+    if !account.frames.holds() || account.frames.frames != source.frames {
         return Err(RunError::Unbalanced {
-            frames: read,
+            frames: source.frames,
             accounted: account.frames.accounted(),
         });
     }
@@ -193,6 +214,19 @@ pub fn run<S: Source>(source: &mut S, mut run: Run<'_>) -> Result<Outcome, RunEr
         profile: found.profile,
         account,
     })
+}
+
+/// Makes the shards of a run, by their numbers.
+fn shards_of(run: &Run<'_>) -> impl Fn(u16) -> Shard + use<> {
+    let (limits, tuning) = (run.config.shard_limits(), run.config.tuning());
+    let nonces = NonceKey::default();
+    let measures = run.learn || run.config.measures();
+    let watch = run.watch.clone();
+    move |number| {
+        Shard::new(number, limits, tuning, nonces.clone())
+            .watching(watch.clone())
+            .measuring(measures)
+    }
 }
 
 /// What left the ordered stage.
@@ -286,6 +320,15 @@ struct Audit {
     account: Account,
 }
 
+impl Audit {
+    /// The account of this and of another ring.
+    fn and(mut self, ring: &Self) -> Self {
+        self.source.add(&ring.source);
+        self.account.add(&ring.account);
+        self
+    }
+}
+
 impl<'a> Stage<'a> {
     fn new(config: &Config, learn: bool, follow: Option<&'a mut dyn Follow>) -> Self {
         let mut ordered = Ordered::new(config.correlation_limits(), config.host_watch(learn));
@@ -319,9 +362,11 @@ impl<'a> Stage<'a> {
                 Report::Flow(facts, evidence) => {
                     self.ordered.flow(&facts, evidence, event.order.time);
                 }
+                Report::Print(print) => self.ordered.print(*print),
                 Report::Spoke(spoke) => self.ordered.spoke(&spoke, event.order.time),
                 Report::Flight(flight) => self.ordered.flight(&flight, event.order.time),
                 Report::Asked(asked) => self.ordered.asked(&asked),
+                Report::Lived(lived) => self.ordered.lived(&lived, event.order.time),
                 Report::Totals(totals) => self.ordered.totals(&totals),
                 Report::Nonce(sighting) => self.ordered.sighted(&sighting, event.order.time),
                 Report::Sizes(sizes) => self.ordered.sizes(&sizes, event.order.time),

@@ -9,9 +9,8 @@ use arrayvec::ArrayVec;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::front::{AT_ONCE, Front, Round, Sighting, Step};
-use super::{Audit, BATCH_FRAMES, Found, Run, RunError, Stage};
+use super::{Audit, BATCH_FRAMES, Found, Run, RunError, Stage, shards_of};
 use crate::decode::Segment;
-use crate::flow::nonces::NonceKey;
 use crate::shard::{Event, Moment, Place, Route, SHARDS, Shard, ShardCounts};
 use crate::source::Source;
 use crate::time::Timestamp;
@@ -21,15 +20,7 @@ pub(super) fn run<S: Source>(
     stage: Stage<'_>,
     mut run: Run<'_>,
 ) -> Result<(Found, ShardCounts), RunError> {
-    let (limits, tuning) = (run.config.shard_limits(), run.config.tuning());
-    let watch = run.watch.take();
-    let nonces = NonceKey::default();
-    let measures = run.learn || run.config.measures();
-    let lane = |number| {
-        Shard::new(number, limits, tuning, nonces.clone())
-            .watching(watch.clone())
-            .measuring(measures)
-    };
+    let lane = shards_of(&run);
     pump(front, stage, &mut run, lane)
 }
 
@@ -65,7 +56,7 @@ fn pump<S: Source, L: Lane>(
 }
 
 /// What a worker does with its shards' segments. A trait so that a test can put a worker in that dies.
-trait Lane: Send {
+pub(super) trait Lane: Send {
     fn segment(
         &mut self,
         moment: Moment,
@@ -110,7 +101,7 @@ impl Lane for Shard {
 }
 
 /// Deals the shards out to the workers in turn: worker `w` of `n` gets `w`, `w + n`, `w + 2n` …
-fn deal<L>(workers: usize, lane: impl Fn(u16) -> L) -> Vec<Vec<L>> {
+pub(super) fn deal<L>(workers: usize, lane: impl Fn(u16) -> L) -> Vec<Vec<L>> {
     let workers = workers.clamp(1, usize::from(SHARDS));
     (0..workers)
         .map(|worker| {
@@ -125,12 +116,12 @@ fn deal<L>(workers: usize, lane: impl Fn(u16) -> L) -> Vec<Vec<L>> {
 
 /// Segments of one round for one worker, with their payloads in one buffer.
 #[derive(Default)]
-struct Batch {
+pub(super) struct Batch {
     bytes: Vec<u8>,
     segments: Vec<Packed>,
-    end: Round,
+    pub(super) end: Round,
     /// The round ends the run.
-    last: bool,
+    pub(super) last: bool,
 }
 
 struct Packed {
@@ -144,7 +135,7 @@ struct Packed {
 }
 
 impl Batch {
-    fn push(&mut self, lane: usize, sighting: &Sighting<'_>) {
+    pub(super) fn push(&mut self, lane: usize, sighting: &Sighting<'_>) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(sighting.segment.payload);
         self.segments.push(Packed {
@@ -156,13 +147,30 @@ impl Batch {
         });
     }
 
-    fn is_full(&self) -> bool {
+    /// An upper bound of the bytes of memory that one with this many segments holds.
+    pub(super) const fn bound(segments: usize) -> usize {
+        2 * BATCH_BYTES + segments * size_of::<Packed>()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
         self.bytes.len() >= BATCH_BYTES
     }
 
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.segments.clear();
+    }
+
+    /// Its segments, in the order in which they were pushed.
+    pub(super) fn sightings(&self) -> impl Iterator<Item = Sighting<'_>> {
+        self.segments.iter().map(|packed| Sighting {
+            moment: packed.moment,
+            route: packed.route,
+            segment: Segment {
+                payload: self.bytes.get(packed.payload.clone()).unwrap_or_default(),
+                ..packed.segment
+            },
+        })
     }
 }
 
@@ -269,7 +277,7 @@ fn take<L: Lane>(lanes: &mut [L], segments: &[Packed], bytes: &[u8], events: &mu
     }
 }
 
-fn counts_of<L: Lane>(lanes: &[L]) -> ShardCounts {
+pub(super) fn counts_of<L: Lane>(lanes: &[L]) -> ShardCounts {
     let mut counts = ShardCounts::default();
     lanes.iter().for_each(|lane| counts.add(lane.counts()));
     counts
@@ -306,8 +314,7 @@ fn merge(
 
 /// An upper bound of the bytes of memory that the batches of this many workers hold.
 pub fn memory_bound(workers: usize) -> usize {
-    let fullest = 2 * BATCH_BYTES + BATCH_FRAMES * size_of::<Packed>();
-    workers * (QUEUED + 2) * fullest
+    workers * (QUEUED + 2) * Batch::bound(BATCH_FRAMES)
 }
 
 /// Batches that may wait for one worker.

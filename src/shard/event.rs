@@ -2,8 +2,8 @@
 
 use crate::evidence::Evidence;
 use crate::facts::lasting::Lasted;
-use crate::facts::legs::{Asked, Flight, Sighting, Spoke, Totals};
-use crate::facts::{Answers, FlowEnd, FlowFacts, FlowPortrait, LookUp, PayloadSizes};
+use crate::facts::legs::{Asked, Flight, Lived, Sighting, Spoke, Totals};
+use crate::facts::{Answers, FlowEnd, FlowFacts, FlowPortrait, LookUp, PayloadSizes, Print};
 use crate::time::Timestamp;
 
 /// When a frame was seen: its time and its number in the run.
@@ -48,12 +48,16 @@ pub(super) enum Cause {
 pub enum Report {
     /// A flow was read, and detectors or correlators want to know.
     Flow(Box<FlowFacts>, Vec<Evidence>),
+    /// A TLS client looks like this.
+    Print(Box<Print>),
     /// A flow carried its first payload.
     Spoke(Box<Spoke>),
     /// A side of a flow that spoke began a flight.
     Flight(Flight),
     /// A side of a multiplexed tunnel had the other one open a connection.
     Asked(Asked),
+    /// A connection inside a multiplexed tunnel is over.
+    Lived(Box<Lived>),
     /// TCP ended a flow that spoke and is kept for a while.
     Totals(Totals),
     /// A payload began with a nonce.

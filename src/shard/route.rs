@@ -18,6 +18,13 @@ pub struct Route {
 }
 
 impl Route {
+    /// The route of a segment to the shard of that number.
+    #[inline]
+    pub fn to(shard: u16, segment: &Segment<'_>) -> Self {
+        let (key, sender) = FlowKey::of(segment);
+        Self { key, sender, shard }
+    }
+
     /// The route of a segment.
     #[expect(clippy::cast_possible_truncation, reason = "a remainder of 64")]
     pub fn of(segment: &Segment<'_>) -> Self {

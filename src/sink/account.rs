@@ -93,6 +93,7 @@ fn loss(out: &mut impl Write, interface: &InterfaceAccount) -> io::Result<()> {
             "frame",
             "dropped because the buffer was full; raise --buffer-size, or look at less with --filter",
         ),
+        (interface.freezes, "time", "the buffer became full"),
         (
             interface.dropped_before,
             "frame",

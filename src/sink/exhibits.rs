@@ -92,7 +92,7 @@ impl Exhibits {
         let comment = format!("hopscope finding {}: {}", finding.id, finding.title);
         let there = fs::metadata(&path).map_or(0, |file| file.len());
         let fitting = fitting(packets, &comment, self.budget.file_bytes, there);
-        let Some(newest) = fitting.last().map(|packet| packet.number) else {
+        let Some(newest) = fitting.iter().map(|packet| packet.number).max() else {
             return Ok((there > 0).then_some(name));
         };
         let section = pcapng::section(fitting, &comment);

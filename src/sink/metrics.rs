@@ -112,10 +112,15 @@ fn frames(page: &mut Page, account: &Account) -> fmt::Result {
 
 fn interfaces(page: &mut Page, source: &SourceAccount) -> fmt::Result {
     type Count = fn(&crate::source::InterfaceAccount) -> u64;
-    let counts: [(&str, &str, Count); 5] = [
+    let counts: [(&str, &str, Count); 6] = [
         ("passed", "Frames that passed the filter.", |i| i.passed),
         ("read", "Frames that were read.", |i| i.read),
         ("dropped", "Frames that the kernel dropped.", |i| i.dropped),
+        (
+            "freezes",
+            "How often the kernel's buffer became full.",
+            |i| i.freezes,
+        ),
         (
             "dropped_before",
             "Frames that the interface dropped.",

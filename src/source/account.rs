@@ -37,6 +37,15 @@ impl SourceAccount {
         }
     }
 
+    /// Adds what another ring of the same interfaces had. What happened to an interface was told by this one already.
+    pub fn add(&mut self, ring: &Self) {
+        self.frames = self.frames.saturating_add(ring.frames);
+        self.bytes = self.bytes.saturating_add(ring.bytes);
+        for (interface, more) in self.interfaces.iter_mut().zip(&ring.interfaces) {
+            interface.add(more);
+        }
+    }
+
     /// Counts a frame that is handed out.
     #[inline]
     pub(super) fn hand_out(&mut self, bytes: usize) {
@@ -56,6 +65,8 @@ pub struct InterfaceAccount {
     pub read: u64,
     /// Frames that the kernel dropped because the buffer was full.
     pub dropped: u64,
+    /// How often the buffer became full, where the kernel says.
+    pub freezes: u64,
     /// Frames that the interface or its driver dropped, before the filter.
     pub dropped_before: u64,
     /// How often it was down or gone while it was listened to.
@@ -65,6 +76,13 @@ pub struct InterfaceAccount {
 }
 
 impl InterfaceAccount {
+    fn add(&mut self, ring: &Self) {
+        self.passed = self.passed.saturating_add(ring.passed);
+        self.read = self.read.saturating_add(ring.read);
+        self.dropped = self.dropped.saturating_add(ring.dropped);
+        self.freezes = self.freezes.saturating_add(ring.freezes);
+    }
+
     /// Frames that were in the buffer when the listening ended.
     pub fn unread(&self) -> u64 {
         let known = self.read.saturating_add(self.dropped);

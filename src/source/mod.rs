@@ -67,6 +67,22 @@ pub trait Source {
     fn account(&self) -> &SourceAccount;
 }
 
+/// One of several sources of a run, each of which has a part of its frames, in order of time.
+///
+/// The first leads: it goes on by itself ([`Source::proceed`]). The others follow it ([`Ring::proceed_until`]).
+pub trait Ring: Source + Send {
+    /// Gets the next frames ready that are no younger than `until`; [`Arrival::Idle`] once all of them were given, and whatever
+    /// comes later is most likely younger.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::proceed`].
+    fn proceed_until(&mut self, most: usize, until: Timestamp) -> Result<Arrival, SourceError>;
+
+    /// Brings the account up to date.
+    fn settle(&mut self) {}
+}
+
 /// What comes next from a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {

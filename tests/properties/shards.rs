@@ -77,9 +77,11 @@ fn run(steps: &[Step], often: bool) -> Vec<String> {
 fn text(event: &Event) -> String {
     let report = match &event.report {
         Report::Flow(facts, _) => format!("Flow({:?})", facts.id),
+        Report::Print(print) => format!("{print:?}"),
         Report::Spoke(spoke) => format!("{spoke:?}"),
         Report::Flight(flight) => format!("{flight:?}"),
         Report::Asked(asked) => format!("{asked:?}"),
+        Report::Lived(lived) => format!("{lived:?}"),
         Report::Totals(totals) => format!("{totals:?}"),
         Report::Nonce(seen) => format!("Nonce({:?} at {})", seen.flow, seen.offset),
         Report::Ended(end) => format!("Ended({:?} {:?})", end.id, end.last_seen),

@@ -22,10 +22,10 @@ use super::replay::{Format, broken_off, progress_bar, unreadable, unsignalled};
 use super::{Exit, Failure, written};
 use crate::config::Config;
 use crate::finding::Severity;
-use crate::pipeline::{self, Following, Outcome, Run};
+use crate::pipeline::{self, Following, Outcome, Run, rings};
 use crate::sink::account;
 use crate::source::live::Listen;
-use crate::source::{Live, Source, SourceAccount};
+use crate::source::{Live, SourceAccount};
 use board::Board;
 use exhibits::Showing;
 use http::Http;
@@ -76,6 +76,11 @@ pub(super) struct Capture {
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=64))]
     workers: Option<u8>,
 
+    /// Rings among which the kernel divides the frames, each read by a worker of its own; 1 reads in one thread [default: from
+    /// the configuration, 1]
+    #[arg(long, value_name = "N", conflicts_with = "workers", value_parser = clap::value_parser!(u8).range(1..=64))]
+    rings: Option<u8>,
+
     /// Write metrics to this file every 15 seconds, in the format of Prometheus, for a textfile collector
     #[arg(long, value_name = "FILE")]
     metrics: Option<PathBuf>,
@@ -124,7 +129,10 @@ impl Capture {
             .showing(Showing::open(&config, self.config.as_deref())?);
         let report = |interface: &str, change: &_| tell(format_args!("{interface} {change}"));
         let stop = signals.stop.clone();
-        let mut live = Live::open(&self.listen(), stop, report).map_err(unreadable)?;
+        let rings = self.rings(&config);
+        let program = rings::program(rings);
+        let mut lives = Live::open_rings(rings.into(), &program, &self.listen(), &stop, report)
+            .map_err(unreadable)?;
         let http = self.endpoint.open()?;
         self.give_up_rights(&config)?;
         self.greet(http.as_ref());
@@ -133,15 +141,16 @@ impl Capture {
         let serve = || http.iter().for_each(|http| http.serve(&board));
         let outcome = pipeline::beside(servers, serve, || {
             let _closing = Closing(&board);
-            self.follow(&config, &mut live, &mut teller, &audit)
+            self.follow(&config, &mut lives, &mut teller, &audit)
         });
         let account = outcome.as_ref().ok().map(|outcome| &outcome.account);
-        teller.over(live.account(), account);
+        let source = Live::account_of(&lives);
+        teller.over(&source, account);
         let outcome = outcome?;
-        written(self.print_account(live.account(), &outcome))?;
+        written(self.print_account(&source, &outcome))?;
         let worst = teller.worst();
         written(teller.finish())?;
-        Ok(self.exit(live.account(), worst))
+        Ok(self.exit(&source, worst))
     }
 
     fn give_up_rights(&self, config: &Config) -> Result<(), Failure> {
@@ -206,33 +215,45 @@ impl Capture {
     fn follow(
         &self,
         config: &Config,
-        live: &mut Live,
+        lives: &mut [Live],
         by: &mut Teller,
         audit: &AtomicBool,
     ) -> Result<Outcome, Failure> {
         let kept = by.kept();
         let bar = progress_bar(self.quiet || io::stdout().is_terminal());
-        let outcome = pipeline::run(
-            live,
-            Run {
-                config,
-                workers: self
-                    .workers
-                    .map_or(config.pipeline.workers.count(), usize::from),
-                watch: None,
-                learn: false,
-                // A signal ends the source, which first gives what it has.
-                stop: &AtomicBool::new(false),
-                progress: &mut |progress| bar.set_position(progress.frames),
-                follow: Some(Following {
-                    by,
-                    audit,
-                    keep: kept.as_deref(),
-                }),
-            },
-        );
+        let run = Run {
+            config,
+            workers: self
+                .workers
+                .map_or(config.pipeline.workers.count(), usize::from),
+            watch: None,
+            learn: false,
+            // A signal ends the source, which first gives what it has.
+            stop: &AtomicBool::new(false),
+            progress: &mut |progress| bar.set_position(progress.frames),
+            follow: Some(Following {
+                by,
+                audit,
+                keep: kept.as_deref(),
+            }),
+        };
+        let outcome = match lives {
+            [live] => pipeline::run(live, run),
+            lives => rings::run(lives, run),
+        };
         bar.finish_and_clear();
         outcome.map_err(broken_off)
+    }
+
+    /// Whoever asks for workers wants one ring, whatever the configuration says.
+    fn rings(&self, config: &Config) -> u8 {
+        let configured = u8::try_from(config.pipeline.rings.count()).unwrap_or(u8::MAX);
+        let otherwise = if self.workers.is_some() {
+            1
+        } else {
+            configured
+        };
+        self.rings.unwrap_or(otherwise)
     }
 
     fn greet(&self, http: Option<&Http>) {

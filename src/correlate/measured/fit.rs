@@ -368,7 +368,7 @@ impl Fit {
 
     /// The bound of the chance that any of the pairs tried so far fits as well.
     pub fn corrected(&self, tried: u64) -> f64 {
-        self.chance() * tried.max(LEAST_TRIED) as f64
+        corrected(self.chance(), tried)
     }
 
     /// The pairs of flows: each flow of the side that has more of them with the one that it fits most often.
@@ -393,6 +393,16 @@ impl Fit {
         let score = self.score();
         ((1.0 + score) * (-score).exp()).min(1.0)
     }
+}
+
+/// Whether a pair with this chance would be told in a short run.
+pub fn is_enough_alone(chance: f64) -> bool {
+    corrected(chance, 1) <= CHANCE
+}
+
+/// The bound of a chance, for any of the pairs tried so far.
+pub(super) fn corrected(chance: f64, tried: u64) -> f64 {
+    chance * tried.max(LEAST_TRIED) as f64
 }
 
 fn count(many: usize) -> u32 {
@@ -427,7 +437,7 @@ pub(super) const JITTER: Span = Span::from_seconds(1);
 const REST: Span = Span::from_millis(300);
 /// A join is told if by accident fewer than one in a hundred runs would tell a wrong one: the bound of its chance, times
 /// the pairs of sides that the run has measured so far (Bonferroni), of which a short run is charged with a thousand.
-const CHANCE: f64 = 1e-2;
+pub(super) const CHANCE: f64 = 1e-2;
 const LEAST_TRIED: u64 = 1_000;
 /// What each of timing and bytes must bring: a chance of e^-4, about one in fifty.
 const LEAST_EACH: f64 = 4.0;

@@ -3,6 +3,7 @@
 mod cover;
 pub mod fit;
 pub mod hub;
+pub mod lives;
 pub mod log;
 mod rounds;
 
@@ -13,12 +14,13 @@ use super::legs::{Leg, Legs};
 use super::recent::Recent;
 use crate::decode::{Address, Endpoint};
 use crate::evidence::{self, Mechanism, Session};
-use crate::facts::legs::{Asked, Flight, Totals};
+use crate::facts::legs::{Asked, Flight, Lived, Totals};
 use crate::facts::{FlowEnd, FlowId, Traffic};
 use crate::proto::Side;
 use crate::time::{Span, Timestamp};
 use fit::Fit;
 use hub::Hub;
+use lives::{Carriage, Lives};
 use log::{Carried, Way};
 
 /// The hosts that have something coming in and something going out, or two kinds of things coming in.
@@ -29,6 +31,8 @@ pub struct Measures {
     tracked: HashMap<FlowId, Tracked, foldhash::fast::RandomState>,
     /// Flows that are over, for joins that come later.
     over: Recent<FlowId, Over>,
+    /// Connections inside tunnels.
+    lives: Lives,
     /// Pairs of sides that were measured, so that the chance can be corrected for them.
     tried: u64,
     untracked: u64,
@@ -76,6 +80,7 @@ impl Measures {
             hubs: Recent::new(hubs),
             tracked: HashMap::default(),
             over: Recent::new(hubs * OVER_EACH),
+            lives: Lives::new(hubs.div_ceil(HUBS_FOR_A_TUNNEL)),
             tried: 0,
             untracked: 0,
             cap: legs,
@@ -159,12 +164,37 @@ impl Measures {
         let Some(session) = self.tracked.get(&asked.flow).map(|tracked| tracked.session) else {
             return;
         };
+        self.lives.watch(&session);
         for (host, side) in ends(&session) {
             let way = if asked.by == side { Way::Out } else { Way::In };
             if let Some(hub) = self.hubs.get_mut(&host) {
                 hub.record_opening(&session, side, (asked.time, session.id, way));
             }
         }
+    }
+
+    /// Takes a connection inside a multiplexed tunnel that is over.
+    pub fn lived(&mut self, lived: &Lived) -> Vec<MeasuredJoin> {
+        let Some(session) = self.session(lived.flow) else {
+            return Vec::new();
+        };
+        let carried = self.lives.lived(&session, lived);
+        self.told(carried)
+    }
+
+    /// What is known to go on inside tunnels and is no accident.
+    fn told(&mut self, carried: Vec<Carriage>) -> Vec<MeasuredJoin> {
+        let tried = self.tried + self.lives.tried();
+        let mut joins = Vec::new();
+        for carriage in carried {
+            let chance = fit::corrected(carriage.chance, tried);
+            if chance > fit::CHANCE {
+                continue;
+            }
+            self.lives.told(&carriage);
+            joins.extend(carriage.joins(chance));
+        }
+        joins
     }
 
     /// Takes what a flow carried that TCP ended.
@@ -193,7 +223,8 @@ impl Measures {
             end: *end,
         };
         self.over.insert(end.id, over);
-        let mut joins = Vec::new();
+        let carried = self.lives.ended(&session, end);
+        let mut joins = self.told(carried);
         for (host, side) in ends(&session) {
             let due = self.hubs.get_mut(&host).is_some_and(|hub| {
                 hub.carry(&session, side, seen_from(side, more));
@@ -279,7 +310,7 @@ impl Measures {
 
     /// How many hosts gave way.
     pub fn forgotten(&self) -> u64 {
-        self.hubs.displaced()
+        self.hubs.displaced() + self.lives.displaced()
     }
 
     /// How many flows of those hosts were not tracked, because too many were.
@@ -290,6 +321,7 @@ impl Measures {
     /// An upper bound of the bytes of memory it holds.
     pub fn memory_bound(hubs: usize, legs: usize) -> usize {
         hubs * (Hub::BYTES + 4 * size_of::<(Address, Hub)>())
+            + 2 * hubs.div_ceil(HUBS_FOR_A_TUNNEL) * Lives::HOST_BYTES
             + hubs * OVER_EACH * 4 * size_of::<(FlowId, Over)>()
             + 2 * legs * (size_of::<(FlowId, Tracked)>() + 1)
     }
@@ -398,6 +430,8 @@ const TAKEN_IN: usize = 64;
 const LOOKED_AT: usize = 8;
 /// Flows that are over and remembered, for each host.
 const OVER_EACH: usize = 8;
+/// Of so many hosts one may be at an end of a tunnel in which connections are asked for.
+const HUBS_FOR_A_TUNNEL: usize = 8;
 const DNS: u16 = 53;
 const FRONTED: [u16; 4] = [80, 443, 8080, 8443];
 const MAIL: [u16; 7] = [25, 110, 143, 465, 587, 993, 995];

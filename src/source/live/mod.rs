@@ -3,7 +3,13 @@
 //! A `tap` takes frames of one interface from libpcap. [`Live`] merges several by time: each frame bears the moment when
 //! the kernel saw it, and the kernel gives frames of one interface in order, a while later. So a frame may go on as soon
 //! as every other interface has given a newer one, or has had that while to do so.
+//!
+//! Where the kernel divides frames among several rings (`rings`, by the socket options in `fanout`), each is a [`Live`] of its own.
 
+mod counters;
+#[cfg(target_os = "linux")]
+mod fanout;
+mod rings;
 mod tap;
 
 use std::fmt;
@@ -16,7 +22,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::account::{InterfaceAccount, SourceAccount};
 use super::error::SourceError;
-use super::{Arrival, Frame, Missed, Source};
+use super::{Arrival, Frame, Missed, Ring, Source};
 use crate::time::{Span, Timestamp};
 use tap::{Reading, Record, Tap};
 
@@ -33,6 +39,19 @@ pub struct Listen {
     pub buffer_bytes: i32,
     /// Whether frames for others are wanted.
     pub promiscuous: bool,
+}
+
+/// An instruction of a classic BPF program; bpf(4) of the BSDs, and `linux/filter.h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    /// What is done.
+    pub code: u16,
+    /// How many instructions are left out if a condition holds.
+    pub if_true: u8,
+    /// How many if it does not.
+    pub if_false: u8,
+    /// A number or place.
+    pub operand: u32,
 }
 
 /// What ends the listening: a flag, and something that can be read when it is set.
@@ -56,7 +75,7 @@ pub enum Change {
 }
 
 /// Takes what happens to the interface of a name.
-type Tell = Box<dyn FnMut(&str, &Change)>;
+type Tell = Box<dyn FnMut(&str, &Change) + Send>;
 
 /// `cannot be read for now: it is down`
 impl fmt::Display for Change {
@@ -78,10 +97,13 @@ pub struct Live {
     /// How many frames each tap must have read, and until when, once the end was asked for.
     ending: Option<Ending>,
     idle_was_told: bool,
+    end_was_told: bool,
     /// When the kernel's counters were read last.
     counted: Timestamp,
     missed: Option<Missed>,
     tell: Tell,
+    /// Whether it looks after what its rings have in common: the interfaces themselves.
+    is_first: bool,
     account: SourceAccount,
 }
 
@@ -99,7 +121,7 @@ impl Live {
     pub fn open(
         listen: &Listen,
         stop: Stop,
-        tell: impl FnMut(&str, &Change) + 'static,
+        tell: impl FnMut(&str, &Change) + Send + 'static,
     ) -> Result<Self, SourceError> {
         let names = listen.interfaces.iter();
         let taps = names
@@ -119,9 +141,11 @@ impl Live {
             stop,
             ending: None,
             idle_was_told: false,
+            end_was_told: false,
             counted: clock(),
             missed: None,
             tell: Box::new(tell),
+            is_first: true,
         })
     }
 
@@ -152,8 +176,8 @@ impl Live {
         }
     }
 
-    /// Puts the oldest frames that may go on into the batch.
-    fn merge(&mut self, most: usize, now: Timestamp) {
+    /// Puts the oldest frames that may go on, none younger than `until`, into the batch.
+    fn merge(&mut self, most: usize, now: Timestamp, until: Timestamp) {
         let all_there = now - HOLD;
         while self.batch.len() < most {
             let waiting = self.taps.iter().enumerate();
@@ -161,6 +185,9 @@ impl Live {
             let Some((time, place)) = waiting.min() else {
                 return;
             };
+            if time > until {
+                return;
+            }
             if time > all_there && self.taps.iter().any(|tap| tap.next().is_none()) {
                 return;
             }
@@ -189,6 +216,9 @@ impl Live {
         let dropped = self.dropped();
         for (tap, account) in self.taps.iter_mut().zip(&mut self.account.interfaces) {
             tap.count(account);
+            if self.is_first {
+                tap.count_errors(account);
+            }
         }
         if self.dropped() > dropped {
             let missed = Missed {
@@ -232,9 +262,27 @@ impl Live {
         }
     }
 
+    /// Counts and looks after the interfaces, now and then.
+    fn look_after(&mut self, now: Timestamp) {
+        if (now - self.counted).nanos().abs() >= COUNTED_EVERY.nanos() {
+            self.count(now);
+            if self.is_first {
+                self.attend(Tap::look);
+            }
+        }
+    }
+
+    /// Whether no frame up to `until` can come any more.
+    fn is_complete(&self, until: Timestamp, now: Timestamp) -> bool {
+        let is_beyond = |tap: &Tap| tap.next().is_some_and(|record| record.time > until);
+        now - HOLD >= until || self.taps.iter().all(is_beyond)
+    }
+
     /// Waits until there may be a frame, the end is asked for, or some time has passed.
-    fn wait(&mut self) -> Result<(), SourceError> {
-        let wake = self.ending.is_none().then(|| self.stop.wake.as_fd());
+    fn wait(&mut self, most: Span) -> Result<(), SourceError> {
+        // Other rings end when the first does.
+        let is_asked = self.is_first && self.ending.is_none();
+        let wake = is_asked.then(|| self.stop.wake.as_fd());
         // An interface that is out is always ready, to say so; one whose frames wait for others has nothing to add.
         let asked = |tap: &&Tap| !tap.is_out() && tap.next().is_none();
         let taps = self.taps.iter().filter(asked).map(AsFd::as_fd);
@@ -243,16 +291,17 @@ impl Live {
             .chain(taps)
             .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
             .collect();
-        match poll(&mut waiting, Some(&self.patience())) {
+        match poll(&mut waiting, Some(&self.patience(most))) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(error) => Err(SourceError::reading("the network", error.into())),
         }
     }
+
     /// Until the oldest frame may go on, or for a while.
-    fn patience(&self) -> Timespec {
+    fn patience(&self, most: Span) -> Timespec {
         let heads = self.taps.iter().filter_map(Tap::next);
         let oldest = heads.map(|record| record.time).min();
-        let rest = oldest.map_or(TICK, |time| (time + HOLD - clock()).min(TICK));
+        let rest = oldest.map_or(most, |time| (time + HOLD - clock()).min(most));
         Timespec {
             tv_sec: 0,
             tv_nsec: rest.nanos().max(1_000_000),
@@ -266,25 +315,27 @@ impl Source for Live {
         loop {
             let now = clock();
             self.heed_stop(now);
-            if (now - self.counted).nanos().abs() >= COUNTED_EVERY.nanos() {
-                self.count(now);
-                self.attend(Tap::look);
-            }
+            self.look_after(now);
             self.refill();
-            self.merge(most, now);
+            self.merge(most, now, Timestamp::MAX);
             if !self.batch.is_empty() {
                 self.idle_was_told = false;
                 return Ok(Arrival::Frames);
             }
             if self.is_over(now) {
                 self.count(now);
-                return Ok(Arrival::Over);
+                let was_told = std::mem::replace(&mut self.end_was_told, true);
+                return Ok(if was_told {
+                    Arrival::Over
+                } else {
+                    Arrival::Idle(now)
+                });
             }
             if !self.idle_was_told {
                 self.idle_was_told = true;
                 return Ok(Arrival::Idle(now - HOLD));
             }
-            self.wait()?;
+            self.wait(TICK)?;
             self.idle_was_told = false;
         }
     }
@@ -300,6 +351,29 @@ impl Source for Live {
 
     fn account(&self) -> &SourceAccount {
         &self.account
+    }
+}
+
+impl Ring for Live {
+    fn proceed_until(&mut self, most: usize, until: Timestamp) -> Result<Arrival, SourceError> {
+        self.batch.clear();
+        loop {
+            let now = clock();
+            self.look_after(now);
+            self.refill();
+            self.merge(most, now, until);
+            if !self.batch.is_empty() {
+                return Ok(Arrival::Frames);
+            }
+            if self.is_complete(until, now) {
+                return Ok(Arrival::Idle(until));
+            }
+            self.wait((until + HOLD - now).min(TICK))?;
+        }
+    }
+
+    fn settle(&mut self) {
+        self.count(clock());
     }
 }
 

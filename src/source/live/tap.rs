@@ -4,9 +4,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use pcap::{Active, Capture, Device, Packet, PacketHeader, Precision, Stat};
+use pcap::{Active, Capture, Device, Packet, PacketHeader, Precision};
 
 use super::Listen;
+use super::counters::{Counted, Counters};
 use crate::source::account::InterfaceAccount;
 use crate::source::error::SourceError;
 use crate::source::{Frame, LinkType};
@@ -23,8 +24,11 @@ pub(super) struct Tap {
     records: Vec<Record>,
     /// How many of the records were handed out.
     handed_out: usize,
-    /// The kernel's counters when they were read last; they wrap around.
-    counted: Stat,
+    counters: Counters,
+    /// Frames of an earlier time are passed over.
+    from: Timestamp,
+    /// How many were, since this was last counted.
+    passed_over: u64,
     /// Whether the last attempt to read failed.
     is_out: bool,
     /// Whether it was down when it was last looked at.
@@ -75,11 +79,9 @@ impl Tap {
             bytes: Vec::new(),
             records: Vec::new(),
             handed_out: 0,
-            counted: Stat {
-                received: 0,
-                dropped: 0,
-                if_dropped: 0,
-            },
+            counters: Counters::new(name),
+            from: Timestamp::MIN,
+            passed_over: 0,
             is_out: false,
             is_down: false,
         })
@@ -117,12 +119,20 @@ impl Tap {
             handle,
             bytes,
             records,
+            from,
+            passed_over,
             ..
         } = self;
         bytes.clear();
         records.clear();
         self.handed_out = 0;
-        let taken = handle.dispatch(Some(AT_MOST), |packet| keep(&packet, bytes, records));
+        let taken = handle.dispatch(Some(AT_MOST), |packet| {
+            if time_of(packet.header) < *from {
+                *passed_over += 1;
+            } else {
+                keep(&packet, bytes, records);
+            }
+        });
         let was_out = std::mem::replace(&mut self.is_out, taken.is_err());
         match (taken, was_out) {
             (Ok(_), false) => Reading::Well,
@@ -162,16 +172,31 @@ impl Tap {
         Path::new("/sys/class/net").join(&self.name)
     }
 
+    /// Passes over the frames of an earlier time.
+    pub(super) fn begin(&mut self, from: Timestamp) {
+        self.from = from;
+    }
+
     /// Adds what the kernel counted since this was last asked.
     pub(super) fn count(&mut self, account: &mut InterfaceAccount) {
-        let Ok(now) = self.handle.stats() else {
+        let Some(Counted {
+            passed,
+            dropped,
+            freezes,
+        }) = self.counters.take(&mut self.handle)
+        else {
             return;
         };
-        let before = std::mem::replace(&mut self.counted, now);
-        let since = |now: u32, before: u32| u64::from(now.wrapping_sub(before));
-        account.passed += since(now.received, before.received);
-        account.dropped += since(now.dropped, before.dropped);
-        account.dropped_before += since(now.if_dropped, before.if_dropped);
+        // Whatever was taken out of the ring was counted before.
+        let begun_before = std::mem::take(&mut self.passed_over);
+        account.passed = (account.passed + passed).saturating_sub(begun_before);
+        account.dropped += dropped;
+        account.freezes += freezes;
+    }
+
+    /// Adds what the interface dropped since this was last asked.
+    pub(super) fn count_errors(&mut self, account: &mut InterfaceAccount) {
+        account.dropped_before += self.counters.take_errors(&mut self.handle);
     }
 }
 
