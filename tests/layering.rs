@@ -60,7 +60,7 @@ const ONLY_IN: &str = "
     nix                    command
     seccompiler            command
     anstyle                sink check
-    arrayvec               flow proto pipeline
+    arrayvec               flow proto correlate pipeline
     clap                   command main
     clap_complete          command
     clap_mangen            command

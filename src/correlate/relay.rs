@@ -16,8 +16,8 @@
 //! the connections that the host opens or takes in. Of a connection inside SSH the whole life counts as well: when it is
 //! asked for and when it ends, and how many bytes went each way, which may tell it from one other connection alone.
 //! `chance` bounds the chance of an accident, corrected for the pairs of sides that the run has tried; such a join is
-//! probable, never proven. Two legs that can both be read are joined that way only if each round is as long on one as on
-//! the other.
+//! probable, never proven. Something must be said both ways, and two legs that can both be read are joined that way only if
+//! each round is as long on one as on the other, to the byte.
 //!
 //! ## Means
 //!
@@ -30,8 +30,9 @@
 //!
 //! The copy is the mirror port's, the flow goes on to the same server behind a router or source NAT, or a broker hands on
 //! messages in sessions of their own. An application that asks its database in step with what it is asked says other bytes.
-//! A host that spreads sessions over several servers is reported as `balancer`, at low
-//! severity, and so is a measured web or mail service in front of a server with a private address.
+//! What only flows on, as logs and measurements do, is not measured. A host that spreads sessions over several servers is
+//! reported as `balancer`, at low severity; and so is what was measured of a web or database service in front of a server with a private address, or of
+//! mail and messages on both legs, by their ports.
 //!
 //! ## Misses
 //!

@@ -43,6 +43,8 @@ pub struct Flight {
     pub client_bytes: u64,
     /// Payload bytes that the server had sent before it.
     pub server_bytes: u64,
+    /// Whether nothing was seen of one side yet, not even an acknowledgement.
+    pub one_sided: bool,
 }
 
 /// A side of a multiplexed tunnel asked the other one for a connection, which was opened.

@@ -35,6 +35,10 @@ pub struct Fit {
     pub rounds: u32,
     /// Rounds whose bytes were conserved.
     pub conserved: u32,
+    /// Rounds that are as long on one side as on the other, to the byte.
+    pub exact: u32,
+    /// Rounds in which something went each way.
+    pub answered: u32,
     /// Negative logarithm of a bound of the chance that the timing is an accident.
     pub timing: f64,
     /// Negative logarithm of a bound of the chance that the bytes are an accident.
@@ -248,6 +252,8 @@ impl<'a, 'b> Trials<'a, 'b> {
             matched: count(matched.len()),
             rounds: count(conservation.rounds),
             conserved: count(conservation.conserved),
+            exact: count(conservation.exact),
+            answered: count(conservation.answered),
             timing,
             bytes: conservation.score,
             framing: conservation.framing,
@@ -361,9 +367,20 @@ impl Fit {
             && most_kept
     }
 
-    /// Whether every round is as long on one leg as on the other.
+    /// Whether rounds are as long on one leg as on the other: nothing is put around what is passed on.
     pub fn is_bare(&self) -> bool {
         self.framing == (0, 0)
+    }
+
+    /// Whether every round is as long on one leg as on the other, to the byte.
+    pub fn is_exact(&self) -> bool {
+        self.exact == self.rounds
+    }
+
+    /// Whether something goes both ways in one round of four at least. What only flows on, as logs and measurements do, is
+    /// handed on by brokers as messages, at the same time and in the same size.
+    pub fn is_answered(&self) -> bool {
+        4 * self.answered >= self.rounds
     }
 
     /// The bound of the chance that any of the pairs tried so far fits as well.
