@@ -302,6 +302,57 @@ fn findings_go_to_a_file_that_may_be_moved_away() {
     assert_eq!(all, expected);
 }
 
+/// Killed at one moment or another, a sensor leaves every line that it told, each whole, and metrics of one moment; the next one
+/// goes on behind them.
+#[test]
+fn a_sensor_that_is_killed_breaks_nothing() {
+    let Some(network) = Network::make("killed") else {
+        return;
+    };
+    let scratch = Scratch::new("killed");
+    let [file, metrics] = ["findings.jsonl", "hopscope.prom"].map(|name| scratch.file(name, ""));
+    let read = |path: &PathBuf| std::fs::read_to_string(path).unwrap();
+    let start = |rings: &str| {
+        let mut command = network.command(HOPSCOPE);
+        let [file, metrics] = [&file, &metrics].map(|path| path.to_str().unwrap());
+        command.args([
+            "capture",
+            "--buffer-size",
+            "4",
+            "-i",
+            "hs1",
+            "--rings",
+            rings,
+        ]);
+        command.args(["--output", file, "--metrics", metrics]);
+        Sensor::spawn(command)
+    };
+    let mut before = String::new();
+    for round in 0..12 {
+        let mut sensor = start(["1", "2"][round % 2]);
+        network.send(&capture(CAPTURES[round % 3]), |_| "hs0");
+        let told = before.lines().count() + round / 2 % 2;
+        while read(&file).lines().count() < told {
+            thread::yield_now();
+        }
+        sensor.signal(Signal::KILL);
+        assert_eq!(sensor.wait().code, -1);
+        let now = read(&file);
+        assert!(now.starts_with(&before), "what was told is there no more");
+        assert!(now.is_empty() || now.ends_with('\n'), "half a line: {now}");
+        last_findings(&now);
+        let metrics = read(&metrics);
+        let is_whole = metrics.contains("\nhopscope_up 1\n") && metrics.ends_with('\n');
+        assert!(metrics.is_empty() || is_whole, "half a page: {metrics}");
+        before = now;
+    }
+    let sensor = start("2");
+    network.send(&capture(CAPTURES[0]), |_| "hs0");
+    assert_eq!(sensor.stop().code, 0);
+    let added = read(&file).strip_prefix(&before).unwrap().to_owned();
+    assert_eq!(ids(&last_findings(&added)), ids(&replayed(CAPTURES[0])));
+}
+
 #[test]
 fn wrong_interfaces_and_filters_end_with_2() {
     let Some(network) = Network::make("wrong") else {
