@@ -6,11 +6,14 @@ pub mod legs;
 pub(crate) mod samples;
 pub mod ssh;
 
+use std::num::NonZeroU32;
+
 use crate::decode::{Endpoint, Label, Transport};
 use crate::facts::legs::Spoke;
 use crate::proto::dns::{Named, Question};
 use crate::proto::stack::{Kind, Layer, Protocol};
 use crate::proto::tls::ClientHello;
+use crate::proto::tls::greeting::Greeting;
 use crate::time::{Span, Timestamp};
 use ssh::SshConduct;
 
@@ -48,11 +51,16 @@ pub struct FlowFacts {
 impl FlowFacts {
     /// The hello of a TLS client that does not say what it will speak.
     pub fn mute_hello(&self) -> Option<&ClientHello> {
+        let hello = self.hello()?;
+        hello.is_mute()?.then_some(hello)
+    }
+
+    /// The hello of a TLS client, where nothing stands around it.
+    pub fn hello(&self) -> Option<&ClientHello> {
         let Protocol::Tls(tls) = &self.layers.first()?.protocol else {
             return None;
         };
-        let hello = tls.client_hello.as_ref()?;
-        hello.is_mute()?.then_some(hello)
+        tls.client_hello.as_ref()
     }
 }
 
@@ -85,6 +93,15 @@ pub struct LookUp {
     pub flow: Spoke,
     /// What was asked.
     pub question: Question,
+}
+
+/// What a TLS client looks like that a shard sees for the first time in a while.
+#[derive(Clone, Debug)]
+pub struct Print {
+    /// As in greetings.
+    pub digest: NonZeroU32,
+    /// One of its hellos.
+    pub hello: ClientHello,
 }
 
 /// All that is known of one flow when it is over, for a person who asked about it.
@@ -159,6 +176,8 @@ pub struct FlowEnd {
     pub ending: Option<Ending>,
     /// What was spoken with the one who was called, if that was read: the outermost protocol.
     pub protocol: Option<Kind>,
+    /// What its TLS client showed of itself.
+    pub greeting: Option<Greeting>,
     /// How well it was seen.
     pub quality: Quality,
 }

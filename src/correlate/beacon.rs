@@ -6,11 +6,13 @@
 //!
 //! When the connections of a client to one port of a server begin, and how much each side sent in them, by the clock of
 //! the packets. Nine connections are enough where they come like a clock; the more a clock is jittered, the more it takes.
-//! Servers that take turns under a name that the client looked up are one server. Connections at once count as one, and a
-//! pause of more than eight periods as a night, if there are few. The spread of the gaps is held against what a Poisson
+//! Servers that take turns under a name that the client looked up are one server; so are four and more that a TLS client with one
+//! JA4 goes to (`evidence.servers_in_turn`). Where three clients and more come to one place, each too seldom to tell anything, the
+//! gaps of all are taken together (`evidence.clients_together`). Connections at once count as one, and a pause of more than eight
+//! periods as a night, if there are few. The spread of the gaps is held against what a Poisson
 //! process does once in ten thousand or once in a million series (Greenwood's statistic, with critical values for small
 //! numbers); the newest sixteen gaps also against whole numbers of one period, so that half of the beats may be missing. The
-//! same is done inside each session that is over, with the moments at which its client speaks, from behind the handshake on,
+//! same is done inside each session, at the ages of `long-lived-session` and when it is over, with the moments at which its client speaks, from behind the handshake on,
 //! and with the moments at which a client looks up names below one domain (`evidence.within`).
 //!
 //! ## Means
@@ -18,9 +20,11 @@
 //! Implants call home, and so does everything else: timing alone says nothing. Each reason is weighed with its sign in nats
 //! (`evidence.weights`), and where they come to zero or more it is *probable*: how regular it is; jitter within hard edges,
 //! which schedulers have no use for; requests alike, answers of few sizes (tasks among idle answers); more sent out
-//! than taken in; the way out of the house; how few of the hosts seen go there; an address for which nobody was told a
-//! name; an odd port, no protocol that is known; a host that serves others itself; inside a session, a heartbeat that is not
-//! the protocol's own; of names, that none is asked for twice, and that they have room for a message. Below zero and not
+//! than taken in; the way out of the house; how few of the hosts seen go there, and whether any went there when they were
+//! learned (`baseline.profile`) or, without a profile, as long as the client was watched before (`baseline.warm_up_seconds`); an address for
+//! which nobody was told a name; a TLS hello that names a server which DNS has elsewhere, or none; how few of the hosts seen
+//! greet like it (JA4); where clients are taken together, that five hosts and more beat alike, as agents do; an odd port, no protocol that is known; a host that serves others itself; inside a session, a heartbeat that is not
+//! the protocol's own, and exchanges of other sizes that the server begins (tasks, `evidence.tasks`); of names, that none is asked for twice, and that they have room for a message. Below zero and not
 //! far, it is *possible* and `low`. MITRE ATT&CK calls it Application Layer Protocol.
 //!
 //! ## Quiet when
@@ -35,31 +39,38 @@
 //!
 //! Fewer than nine connections (a downloader that asks for three things, a dropper that sends six screenshots); clients that
 //! are refused each time, for nothing is sent; sleeps as irregular as chance; two rhythms in turn before fifty beats; what
-//! calls within the house, where monitoring does the same; implants that change the address with each beat and look up
-//! no name, or ride on a service that the whole house uses; names that a server asks for on behalf of many; beats that
+//! calls within the house, where monitoring does the same; implants that change the address with each beat, look up
+//! no name and speak no TLS, or ride on a service that the whole house uses; names that a server asks for on behalf of many; beats that
 //! the server begins (a bot in a chat room that is asked whether it is alive), and beats inside a session that come faster
-//! than every second and a half. A rhythm inside a session is told when the session is over. A capture that begins cold
+//! than every second and a half. A rhythm inside a session is told when
+//! the session comes to an age of `long-lived-session`, or is over. A capture that begins cold
 //! has no history by which a destination is rare: update checks with answers of few sizes and jitter look like an implant.
 
+mod crowds;
 mod look_ups;
+mod scene;
+mod turns;
+pub(super) mod weighing;
 
 use super::destinations::Destinations;
-use super::names::Names;
-use super::pairs::{Key, Pair, Pairs, Visit, Whom};
-use super::ports;
-use super::rhythm::{Reading, Regularity, Rhythm};
+use super::pairs::{Pair, Pairs, Visit};
+use super::rhythm::{Reading, Rhythm};
 use super::sizes::Sizes;
 use super::talks::{Talk, Talks};
 use crate::decode::{Endpoint, Transport};
 use crate::evidence::beacon::Beacon;
 use crate::evidence::weighed::Weights;
-use crate::evidence::{Certainty, Evidence, Says, Session};
-use crate::facts::lasting::ASKED;
+use crate::evidence::{Evidence, Session};
+use crate::facts::lasting::{ASKED, Lasted};
 use crate::facts::legs::Flight;
 use crate::facts::{FlowEnd, LookUp};
 use crate::proto::stack::Kind;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
+use crowds::Crowds;
 use look_ups::LookUps;
+pub use scene::Known;
+use scene::Scene;
+use turns::Turns;
 
 /// Watches who comes back to whom, and who speaks again and again.
 #[derive(Debug)]
@@ -67,6 +78,8 @@ pub struct Beacons {
     pairs: Pairs,
     talks: Talks,
     look_ups: LookUps,
+    crowds: Crowds,
+    turns: Turns,
 }
 
 /// A rhythm, and what both sides sent in it.
@@ -80,15 +93,13 @@ struct Beats<'a> {
     hardly_pauses: bool,
     /// Where it began, if it was elsewhere.
     home: Option<Endpoint>,
-}
-
-/// A session that is over, and what is known beside it.
-#[derive(Clone, Copy)]
-struct Scene<'a> {
-    session: &'a Session,
-    end: &'a FlowEnd,
-    seen: &'a Destinations,
-    names: &'a Names,
+    /// Servers that take turns, and clients that beat together.
+    servers: u32,
+    clients: u32,
+    /// Exchanges that the server began.
+    tasks: u32,
+    /// It was told before, of the same session.
+    again: bool,
 }
 
 impl Beacons {
@@ -98,6 +109,8 @@ impl Beacons {
             pairs: Pairs::new(cap),
             talks: Talks::new(cap / TALK_SHARE),
             look_ups: LookUps::new(cap / LOOK_UP_SHARE),
+            crowds: Crowds::new(cap / CROWD_SHARE),
+            turns: Turns::new(cap / CROWD_SHARE),
         }
     }
 
@@ -118,41 +131,65 @@ impl Beacons {
 
     /// Takes a session that is over. Tells of the rhythm in it, and of that in which its client came back, if they are
     /// worth telling.
-    pub fn ended(
-        &mut self,
-        session: &Session,
-        end: &FlowEnd,
-        seen: &Destinations,
-        names: &Names,
-    ) -> Vec<Evidence> {
-        let talk = self.talks.ended(end.id, end.last_seen - session.opened);
+    pub fn ended(&mut self, session: &Session, end: &FlowEnd, known: Known<'_>) -> Vec<Evidence> {
+        let carried = (end.traffic.client_bytes, end.traffic.server_bytes);
+        let lasted = end.last_seen - session.opened;
+        let talk = self.talks.ended(end.id, lasted, carried);
         let scene = Scene {
             session,
             end,
-            seen,
-            names,
+            known,
         };
         if is_asked_by_the_clock(session, end) {
             return Vec::new();
         }
-        let inside = talk.and_then(|talk| scene.weigh(Beats::from(&*talk), false));
+        let inside = talk.and_then(|talk| scene.weigh(Beats::from(&*talk), talk.told));
         let across = self.comes_back(scene);
         inside.into_iter().chain(across).collect()
+    }
+
+    /// Takes a session that has come to an age and goes on. Tells of the rhythm in it so far, if it is worth telling.
+    pub fn lasted(&mut self, lasted: &Lasted, known: Known<'_>) -> Option<Evidence> {
+        let talk = self.talks.so_far(lasted.flow.id)?;
+        let (session, end) = (Session::from(lasted), so_far(lasted));
+        if is_asked_by_the_clock(&session, &end) {
+            return None;
+        }
+        let scene = Scene {
+            session: &session,
+            end: &end,
+            known,
+        };
+        let evidence = scene.weigh(Beats::from(&*talk), talk.told)?;
+        talk.told = true;
+        Some(evidence)
     }
 
     fn comes_back(&mut self, scene: Scene<'_>) -> Option<Evidence> {
         let (session, end) = (scene.session, scene.end);
         let visit = Visit {
             server: session.server,
+            partner: session.server.address,
             opened: session.opened,
             stayed: end.last_seen - session.opened,
             client_bytes: end.traffic.client_bytes,
             server_bytes: end.traffic.server_bytes,
         };
-        let pair = self.pairs.come(scene.key(), &visit)?;
-        let evidence = scene.weigh(Beats::from(&*pair), pair.told)?;
-        pair.told = true;
-        Some(evidence)
+        let key = scene.key();
+        let mut seldom = None;
+        if let Some((pair, before)) = self.pairs.come(key, &visit) {
+            let told = scene.tell(pair);
+            if told.is_some() {
+                return told;
+            }
+            let is_gap = session.opened - before >= LEAST_GAP;
+            seldom = (is_gap && pair.rhythm.gaps() < FEW_GAPS).then_some(before);
+        }
+        if !(seldom.is_some() || end.greeting.is_some()) || !scene.goes_out() {
+            return None;
+        }
+        let together = seldom.and_then(|before| self.crowds.come(scene, key, &visit, before));
+        together.or_else(|| self.turns.come(scene, &visit))
     }
 
     /// How many pairs gave way.
@@ -165,6 +202,7 @@ impl Beacons {
         cap * Pairs::PAIR_BYTES
             + cap / TALK_SHARE * Talks::TALK_BYTES
             + LookUps::memory_bound(cap / LOOK_UP_SHARE)
+            + cap / CROWD_SHARE * 2 * Pairs::PAIR_BYTES
     }
 }
 
@@ -180,6 +218,10 @@ impl Beats<'_> {
             within,
             home,
             domain: None,
+            servers: self.servers,
+            clients: self.clients,
+            tasks: self.tasks,
+            again: self.again,
             beats: self.rhythm.gaps() + 1,
             missing: reading.missing,
             period: reading.period,
@@ -189,6 +231,7 @@ impl Beats<'_> {
             requests: self.requests.histogram().collect(),
             answers: self.answers.histogram().collect(),
             protocol: None,
+            ja4: None,
             weights,
         }
     }
@@ -212,6 +255,10 @@ impl<'a> From<&'a Pair> for Beats<'a> {
             answers: &pair.answers,
             hardly_pauses: pair.hardly_leaves(),
             home: Some(pair.home),
+            servers: pair.partners(),
+            clients: 1,
+            tasks: 0,
+            again: false,
         }
     }
 }
@@ -225,200 +272,12 @@ impl<'a> From<&'a Talk> for Beats<'a> {
             answers: &talk.answers,
             hardly_pauses: talk.hardly_pauses(),
             home: None,
+            servers: 1,
+            clients: 1,
+            tasks: talk.tasks(),
+            again: talk.told,
         }
     }
-}
-
-impl Scene<'_> {
-    /// Servers that take turns under a name that the client looked up are one.
-    fn key(&self) -> Key {
-        let Session {
-            client,
-            server,
-            transport,
-            opened,
-            ..
-        } = *self.session;
-        let name = self
-            .names
-            .own_name_of(server.address, client.address, opened);
-        let whom = name.map_or(Whom::Address(server.address), Whom::named);
-        Key::new(client.address, whom, server.port, transport)
-    }
-
-    /// What a rhythm comes to; `again` where it was told before.
-    fn weigh(&self, beats: Beats<'_>, again: bool) -> Option<Evidence> {
-        if !again && beats.rhythm.mean() < beats.shortest() {
-            return None;
-        }
-        let reading = beats.rhythm.read();
-        if !again && reading.regularity == Regularity::None {
-            return None;
-        }
-        let weights = self.weights(beats, reading);
-        let certainty = certainty(&weights, again)?;
-        Some(self.evidence(beats, reading, certainty, weights))
-    }
-
-    fn evidence(
-        &self,
-        beats: Beats<'_>,
-        reading: Reading,
-        certainty: Certainty,
-        weights: Weights,
-    ) -> Evidence {
-        let session = Session {
-            last_seen: self.end.last_seen,
-            quality: self.end.quality,
-            ..*self.session
-        };
-        let home = beats.home.unwrap_or(session.server);
-        Evidence {
-            detector: NAME,
-            certainty,
-            session,
-            further: Vec::new(),
-            relay: session.server.address,
-            says: Says::Beacon(Box::new(Beacon {
-                protocol: self.end.protocol.map(Kind::name),
-                ..beats.beacon(beats.within, home, reading, weights)
-            })),
-        }
-    }
-
-    fn weights(&self, beats: Beats<'_>, reading: Reading) -> Weights {
-        let mut weights = Weights::default();
-        weights.add("what comes by the clock is mostly harmless", BEFOREHAND);
-        weigh_rhythm(&mut weights, beats, reading);
-        weigh_sizes(&mut weights, beats);
-        if beats.within != CONNECTIONS {
-            self.weigh_heartbeat(&mut weights, beats);
-        }
-        self.weigh_place(&mut weights);
-        self.weigh_names(&mut weights, beats);
-        weights
-    }
-
-    /// Protocols keep their sessions alive with messages of their own, which hardly carry anything (MQTT PINGREQ, WebSocket
-    /// and HTTP/2 PING, socket.io, the keepalives of SSH). What beats beside them is an application's.
-    fn weigh_heartbeat(&self, weights: &mut Weights, beats: Beats<'_>) {
-        let least = match self.end.protocol {
-            Some(Kind::Tls) => OWN_PING + TLS_RECORD,
-            Some(Kind::Ssh) => SSH_KEEPALIVE,
-            _ => OWN_PING,
-        };
-        let is_own = beats.requests.most() <= least;
-        let is_heartbeat = beats.requests.are_about_alike() && beats.answers.are_about_alike();
-        weights.add_if(is_own, "a keepalive of the protocol itself", -3.0);
-        weights.add_if(
-            !is_own && is_heartbeat,
-            "a heartbeat that is not the protocol's own",
-            1.5,
-        );
-    }
-
-    fn weigh_place(&self, weights: &mut Weights) {
-        let (end, seen) = (self.end, self.seen);
-        let (client, server) = (self.session.client.address, self.session.server.address);
-        match (seen.is_inside(client), seen.is_inside(server)) {
-            (true, false) => weights.add("goes out of the house", 1.0),
-            (false, false) => {}
-            (_, true) => weights.add("what is called is in the house", -3.5),
-        }
-        if seen.is_inside(client) {
-            weigh_rarity(weights, seen.rarity(server));
-        }
-        let was_read = !end.quality.midstream && !end.quality.loss;
-        weights.add_if(
-            was_read && end.protocol.is_none() && end.traffic.client_bytes > 0,
-            "speaks nothing that is known",
-            1.0,
-        );
-        weights.add_if(
-            ports::is_odd(end.protocol, self.session.server.port),
-            "at a port where nothing like it is served",
-            1.0,
-        );
-        weights.add_if(
-            seen.is_inside(client) && seen.clients_of(client) > 0,
-            "who calls is a server itself",
-            0.5,
-        );
-    }
-
-    /// Who keeps a session open may have looked up its name before anybody watched.
-    fn weigh_names(&self, weights: &mut Weights, beats: Beats<'_>) {
-        let (client, server) = (self.session.client.address, self.session.server.address);
-        let name = self.names.name_of(server, client, self.end.last_seen);
-        let is_outside = !self.seen.is_inside(server);
-        weights.add_if(
-            name.is_none() && !self.names.is_empty() && is_outside,
-            "nobody looked up a name for it",
-            1.0,
-        );
-        weights.add_if(
-            name.is_some() && beats.within != CONNECTIONS,
-            "a name was looked up for it",
-            -0.5,
-        );
-    }
-}
-
-fn weigh_rhythm(weights: &mut Weights, beats: Beats<'_>, reading: Reading) {
-    match reading.regularity {
-        Regularity::Sure => weights.add("as regular as chance is once in a million", 2.0),
-        Regularity::Likely => weights.add("as regular as chance is once in ten thousand", 1.0),
-        Regularity::None => {}
-    }
-    weights.add_if(
-        reading.regularity == Regularity::Sure && reading.is_jittered(),
-        "jitter within hard edges",
-        1.5,
-    );
-    weights.add_if(
-        beats.hardly_pauses,
-        "asks again as soon as it is answered",
-        -2.0,
-    );
-}
-
-fn weigh_sizes(weights: &mut Weights, beats: Beats<'_>) {
-    let Beats {
-        requests, answers, ..
-    } = beats;
-    let in_session = beats.within != CONNECTIONS && requests.are_within_edges();
-    weights.add_if(
-        requests.are_about_alike() || in_session,
-        "requests are alike",
-        0.5,
-    );
-    weights.add_if(answers.are_alike(), "answers are alike", 0.5);
-    weights.add_if(
-        !answers.are_alike() && answers.come_in_few_sizes(),
-        "answers come in few sizes",
-        1.5,
-    );
-    weights.add_if(answers.differ(), "answers differ each time", -1.5);
-    weights.add_if(
-        requests.total() > answers.total(),
-        "more goes out than comes in",
-        1.0,
-    );
-}
-
-/// From what odds on it is worth telling; what was told is told on.
-fn certainty(weights: &Weights, again: bool) -> Option<Certainty> {
-    match weights.log_odds() {
-        odds if odds >= 0.0 => Some(Certainty::Probable),
-        odds if odds >= WORTH_A_LINE || again => Some(Certainty::Possible),
-        _ => None,
-    }
-}
-
-/// How many of the hosts seen go there, for a beacon or against it.
-pub fn weigh_rarity(weights: &mut Weights, rarity: f64) {
-    weights.add_if(rarity > 0.0, "few of the hosts seen go there", rarity);
-    weights.add_if(rarity < 0.0, "many of the hosts seen go there", rarity);
 }
 
 /// Whether it is a service that everybody asks by the clock, datagram by datagram, or one that nobody answers:
@@ -429,6 +288,19 @@ fn is_asked_by_the_clock(session: &Session, end: &FlowEnd) -> bool {
         Transport::TCP => is_dns,
         Transport::UDP => is_dns || end.quality.one_sided || ASKED.contains(&session.server.port),
         _ => true,
+    }
+}
+
+/// A session as if it were over.
+fn so_far(lasted: &Lasted) -> FlowEnd {
+    FlowEnd {
+        id: lasted.flow.id,
+        last_seen: lasted.last_seen,
+        traffic: lasted.traffic,
+        ending: None,
+        protocol: lasted.protocol,
+        greeting: lasted.greeting,
+        quality: lasted.flow.quality,
     }
 }
 
@@ -444,30 +316,61 @@ const TALK_SHARE: usize = 4;
 /// One client of a domain is remembered for so many pairs.
 const LOOK_UP_SHARE: usize = 16;
 
-/// What a keepalive carries at most, in bytes; what TLS adds; the largest keepalive of SSH (a global request, encrypted).
-const OWN_PING: u32 = 17;
-const TLS_RECORD: u32 = 22;
-const SSH_KEEPALIVE: u32 = 128;
+/// What several clients do together, and one client at several servers, is remembered for so many pairs.
+const CROWD_SHARE: usize = 16;
 
-/// The logarithm of the odds that what comes by the clock is a command channel, before anything is known of it.
-const BEFOREHAND: f64 = -5.25;
+/// So many gaps tell enough of a client alone.
+const FEW_GAPS: u32 = 8;
+/// Who comes back sooner was not away.
+const LEAST_GAP: Span = Span::from_millis(20);
 
 /// In seconds.
 const SHORTEST_CONNECTIONS: f64 = 0.2;
 const SHORTEST_TALK: f64 = 1.5;
 
-/// From these odds on a rhythm is worth a line.
-const WORTH_A_LINE: f64 = -0.25;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::correlate::destinations::Inside;
+    use crate::correlate::destinations::samples::spoke;
+    use crate::correlate::destinations::{self, Destinations};
+    use crate::correlate::names::Names;
+    use crate::correlate::prints::Prints;
+    use crate::decode::Address;
     use crate::evidence::samples;
+    use crate::evidence::{Certainty, Says};
     use crate::facts::samples::{end, endpoint};
-    use crate::facts::{FlowId, Traffic};
+    use crate::facts::{Answers, FlowId, Traffic};
     use crate::proto::Side;
-    use crate::time::Span;
+    use crate::proto::dns::Named;
+    use crate::proto::tls::greeting::{Greeting, digest_of_name};
+    use std::num::NonZeroU32;
+
+    /// What is known beside sessions.
+    struct House {
+        seen: Destinations,
+        names: Names,
+        prints: Prints,
+    }
+
+    impl Default for House {
+        fn default() -> Self {
+            Self {
+                seen: destinations::samples::of_ten(8),
+                names: Names::new(8),
+                prints: Prints::new(8),
+            }
+        }
+    }
+
+    impl House {
+        fn known(&self) -> Known<'_> {
+            Known {
+                seen: &self.seen,
+                names: &self.names,
+                prints: &self.prints,
+            }
+        }
+    }
 
     /// Connections of 10.0.0.1 a minute apart, to a server, over a protocol, with these bytes of each side.
     struct Calls {
@@ -481,9 +384,7 @@ mod tests {
     impl Calls {
         /// What is told after so many connections.
         fn told(&self, count: u64) -> Option<Evidence> {
-            let ten = endpoint("10.0.0.0:0").address..=endpoint("10.255.255.255:0").address;
-            let seen = Destinations::new(Inside::new(vec![ten]), 8);
-            let names = Names::new(8);
+            let house = House::default();
             let mut beacons = Beacons::new(8);
             let mut last = None;
             let mut opened = Timestamp::from_parts(1_000, 0);
@@ -501,7 +402,7 @@ mod tests {
                     server_bytes,
                     ..Traffic::default()
                 };
-                last = beacons.ended(&session, &over, &seen, &names).pop();
+                last = beacons.ended(&session, &over, house.known()).pop();
             }
             last
         }
@@ -589,6 +490,62 @@ mod tests {
         }
     }
 
+    /// What is told when clients call servers that turn, each client a minute after its last call, so many times each.
+    fn told_of(clients: u64, servers: u64, times: u64, greets: bool) -> Option<Beacon> {
+        let mut house = House::default();
+        let mut beacons = Beacons::new(256);
+        let mut last = None;
+        for number in 0..clients * times {
+            let (client, time) = (number % clients, number / clients);
+            let mut session = samples::evidence(number, Certainty::Proven).session;
+            session.client = endpoint(&format!("10.0.0.{}:4000", 1 + client));
+            session.server = endpoint(&format!("192.0.2.{}:4466", 1 + number % servers));
+            house.seen.spoke(&spoke(session.client, session.server));
+            let second = 60 * time + 7 * client + time * time % 5;
+            session.opened = Timestamp::from_parts(second.cast_signed(), 0);
+            let mut over = end(FlowId(number));
+            over.last_seen = session.opened;
+            over.traffic = Traffic {
+                client_bytes: 60,
+                server_bytes: 10,
+                ..Traffic::default()
+            };
+            over.greeting = greets.then_some(Greeting {
+                fingerprint: NonZeroU32::MIN,
+                name: None,
+            });
+            last = beacons.ended(&session, &over, house.known()).pop();
+        }
+        match last?.says {
+            Says::Beacon(beacon) => Some(*beacon),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn clients_add_up_at_one_place_and_servers_by_who_greets_them() {
+        let cases = [
+            ("one client, seldom", 1, 1, 5, false, None),
+            ("two clients, seldom", 2, 1, 6, false, None),
+            ("four clients, seldom", 4, 1, 4, false, Some((4, 1))),
+            ("one client, eight servers", 1, 8, 16, false, None),
+            (
+                "one client, eight servers, TLS",
+                1,
+                8,
+                16,
+                true,
+                Some((1, 7)),
+            ),
+            ("one client, two servers, TLS", 1, 2, 12, true, None),
+        ];
+        for (name, clients, servers, times, greets, expected) in cases {
+            let told = told_of(clients, servers, times, greets);
+            let told = told.map(|beacon| (beacon.clients, beacon.servers));
+            assert_eq!(told, expected, "{name}");
+        }
+    }
+
     #[test]
     fn nine_connections_are_enough_and_eight_are_not() {
         assert_eq!(certainty(&HOME, 8), None);
@@ -599,6 +556,65 @@ mod tests {
         assert_eq!((beacon.beats, beacon.within), (9, "connections"));
         assert!((beacon.period - 60.0).abs() < 1e-6);
         assert!(beacon.weights.log_odds() >= 0.0);
+    }
+
+    /// The weights of a call to 192.0.2.66, whose hello looks for this server.
+    fn greeted(name: Option<&str>, house: &House) -> Vec<&'static str> {
+        let mut session = samples::evidence(1, Certainty::Proven).session;
+        session.server = endpoint("192.0.2.66:443");
+        let mut over = end(FlowId(1));
+        over.greeting = Some(Greeting {
+            fingerprint: NonZeroU32::MIN,
+            name: name.map(|name| digest_of_name(name.as_bytes())),
+        });
+        let mut weights = Weights::default();
+        let scene = Scene {
+            session: &session,
+            end: &over,
+            known: house.known(),
+        };
+        scene.weigh_greeting(&mut weights);
+        weights.iter().map(|weight| weight.why).collect()
+    }
+
+    #[test]
+    fn a_hello_says_whom_it_looks_for_and_what_made_it() {
+        let mut house = House::default();
+        let named = |name: &str, address: &str| Named {
+            name: name.into(),
+            ip: address.parse().unwrap(),
+            ttl: 60,
+        };
+        let answers = Answers {
+            asker: endpoint("10.0.0.1:5353"),
+            named: vec![
+                named("web.test", "198.51.100.80"),
+                named("sync.test", "192.0.2.66"),
+            ],
+        };
+        house.names.learn(&answers, Timestamp::from_parts(150, 0));
+        let cases = [
+            (None, vec!["its hello names no server"]),
+            (Some("sync.test"), vec![]),
+            (
+                Some("web.test"),
+                vec!["its hello names a server that DNS has elsewhere"],
+            ),
+            (
+                Some("else.test"),
+                vec!["its hello has another name than was looked up"],
+            ),
+        ];
+        for (name, whys) in cases {
+            assert_eq!(greeted(name, &house), whys, "{name:?}");
+        }
+        for host in 1..=20 {
+            house
+                .prints
+                .greets(Address::from_bits(host), NonZeroU32::MAX);
+        }
+        let rare = ["few of the hosts seen greet like this (JA4)"];
+        assert_eq!(greeted(Some("sync.test"), &house), rare);
     }
 
     #[test]
@@ -624,8 +640,7 @@ mod tests {
 
     /// A session in which the client says so many bytes every four seconds and hears as many.
     fn heartbeat(server: &str, protocol: Option<Kind>, bytes: u64, count: i64) -> Option<Evidence> {
-        let ten = endpoint("10.0.0.0:0").address..=endpoint("10.255.255.255:0").address;
-        let seen = Destinations::new(Inside::new(vec![ten]), 8);
+        let house = House::default();
         let mut beacons = Beacons::new(8);
         let mut sent = 500;
         for number in 0..count {
@@ -644,7 +659,52 @@ mod tests {
         let mut over = end(FlowId(1));
         over.protocol = protocol;
         over.traffic.client_bytes = sent;
-        beacons.ended(&session, &over, &seen, &Names::new(8)).pop()
+        beacons.ended(&session, &over, house.known()).pop()
+    }
+
+    #[test]
+    fn a_session_that_goes_on_is_told_and_counted_once() {
+        let house = House::default();
+        let mut beacons = Beacons::new(8);
+        let mut session = samples::evidence(1, Certainty::Proven).session;
+        session.server = endpoint("192.0.2.66:4455");
+        let mut sent = 500;
+        for number in 0..14 {
+            let flight = Flight {
+                flow: FlowId(1),
+                opened: Timestamp::from_parts(0, 0),
+                from: Side::Client,
+                client_bytes: sent,
+                server_bytes: sent,
+            };
+            beacons.flight(&flight, Timestamp::from_parts(60 * number, 0));
+            sent += 60;
+        }
+        let lasted = Lasted {
+            flow: spoke(session.client, session.server),
+            last_seen: Timestamp::from_parts(780, 0),
+            age: Span::from_seconds(600),
+            again: false,
+            protocol: None,
+            greeting: None,
+            traffic: Traffic::default(),
+        };
+        let again = |evidence: Evidence| match evidence.says {
+            Says::Beacon(beacon) => beacon.again,
+            _ => panic!("no beacon"),
+        };
+        assert_eq!(
+            beacons.lasted(&lasted, house.known()).map(again),
+            Some(false)
+        );
+        assert_eq!(
+            beacons.lasted(&lasted, house.known()).map(again),
+            Some(true)
+        );
+        let over = beacons
+            .ended(&session, &end(FlowId(1)), house.known())
+            .pop();
+        assert_eq!(over.map(again), Some(true));
     }
 
     #[test]

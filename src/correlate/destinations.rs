@@ -1,15 +1,36 @@
-//! Who goes where: how many hosts inside speak with each address.
+//! Who goes where: how many hosts inside speak with each address, and whether any did before.
 
 use super::recent::Recent;
-use crate::decode::{Address, Transport};
+use crate::decode::{Address, Endpoint, Transport};
 use crate::facts::legs::Spoke;
+use crate::profile::host::Destination;
+use crate::profile::went::Went;
+use crate::time::{Span, Timestamp};
 
 /// The clients of each address, as far as they are inside; the address seen first gives way.
 #[derive(Debug)]
 pub struct Destinations {
     inside: Inside,
-    clients: Recent<Address, Few>,
-    hosts: Recent<Address, ()>,
+    before: Before,
+    clients: Recent<Address, Visitors>,
+    /// Since when each is watched.
+    hosts: Recent<Address, Timestamp>,
+}
+
+/// What tells whether hosts went somewhere before.
+#[derive(Clone, Debug)]
+pub enum Before {
+    /// What was learned of them.
+    Learned(Went),
+    /// This run, of hosts that were watched for so long.
+    Run(Span),
+}
+
+/// Since when a destination is one, and of whom.
+#[derive(Clone, Copy, Debug, Default)]
+struct Visitors {
+    since: Timestamp,
+    hosts: Few,
 }
 
 /// The addresses of whoever listens.
@@ -18,7 +39,7 @@ pub struct Inside(Vec<std::ops::RangeInclusive<Address>>);
 
 /// Some distinct hosts, and whether there are more.
 #[derive(Clone, Copy, Debug, Default)]
-struct Few {
+pub(super) struct Few {
     /// Each host by a digest, 0 where there is none: two that share one count once.
     digests: [u32; MOST_CLIENTS],
 }
@@ -36,7 +57,7 @@ impl Inside {
 }
 
 impl Few {
-    fn add(&mut self, host: Address) {
+    pub(super) fn add(&mut self, host: Address) {
         let digest = digest_of(host);
         let mut places = self.digests.iter_mut();
         let place = places.find(|known| **known == digest || **known == 0);
@@ -45,7 +66,7 @@ impl Few {
         }
     }
 
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.digests.iter().filter(|digest| **digest != 0).count()
     }
 }
@@ -60,9 +81,10 @@ fn digest_of(host: Address) -> u32 {
 
 impl Destinations {
     /// Nobody went anywhere; at most `cap` addresses and hosts are remembered.
-    pub fn new(inside: Inside, cap: usize) -> Self {
+    pub fn new(inside: Inside, before: Before, cap: usize) -> Self {
         Self {
             inside,
+            before,
             clients: Recent::new(cap),
             hosts: Recent::new(cap),
         }
@@ -76,13 +98,36 @@ impl Destinations {
             return;
         }
         if !self.hosts.contains(&client) {
-            self.hosts.insert(client, ());
+            self.hosts.insert(client, spoke.opened);
         }
         if !self.clients.contains(&server) {
-            self.clients.insert(server, Few::default());
+            let visitors = Visitors {
+                since: spoke.opened,
+                hosts: Few::default(),
+            };
+            self.clients.insert(server, visitors);
         }
-        if let Some(few) = self.clients.get_mut(&server) {
-            few.add(client);
+        if let Some(visitors) = self.clients.get_mut(&server) {
+            visitors.hosts.add(client);
+        }
+    }
+
+    /// Whether any host inside went to a service before: when they were learned, or as long as this client was watched.
+    /// `None` where that cannot be told.
+    pub fn was_gone_to(
+        &self,
+        client: Address,
+        server: Endpoint,
+        transport: Transport,
+    ) -> Option<bool> {
+        match &self.before {
+            Before::Learned(went) => went.to(client.ip(), Destination::new(server, transport)),
+            Before::Run(warm_up) => {
+                let watched = *self.hosts.get(&client)?;
+                let is_new = self.clients.get(&server.address)?.since - watched >= *warm_up;
+                // Who calls home since before anybody watched seems to go where hosts always went.
+                (is_new && self.clients.displaced() == 0).then_some(false)
+            }
         }
     }
 
@@ -93,20 +138,14 @@ impl Destinations {
 
     /// How many hosts inside speak with an address; no more than [`MOST_CLIENTS`] are told apart.
     pub fn clients_of(&self, address: Address) -> usize {
-        self.clients.get(&address).map_or(0, Few::count)
+        let visitors = self.clients.get(&address);
+        visitors.map_or(0, |visitors| visitors.hosts.count())
     }
 
     /// How much rarer it is to speak with an address than to speak with what one host of four does, in nats; below zero
     /// where it is more usual. Of few hosts nothing can be told.
-    #[expect(clippy::cast_precision_loss, reason = "counts of hosts")]
     pub fn rarity(&self, address: Address) -> f64 {
-        let clients = self.clients_of(address).max(1) as f64;
-        let hosts = self.hosts.len() as f64;
-        if hosts < FEW_HOSTS {
-            return 0.0;
-        }
-        let rarity = ((hosts + 1.0) / (clients + 1.0)).ln() - USUAL;
-        rarity.clamp(LEAST_RARITY, MOST_RARITY)
+        rarity(self.clients_of(address), self.hosts.len())
     }
 
     /// How many addresses gave way.
@@ -115,9 +154,21 @@ impl Destinations {
     }
 
     /// Bytes of memory for one address, an upper bound.
-    pub const ENTRY_BYTES: usize = 2 * size_of::<(Address, (u64, Few))>()
-        + 2 * size_of::<(Address, u64)>()
+    pub const ENTRY_BYTES: usize = 2 * size_of::<(Address, (u64, Visitors))>()
+        + 2 * size_of::<(Address, (u64, Timestamp))>()
         + 8 * size_of::<(u64, Address)>();
+}
+
+/// How much rarer it is that `some` hosts of so many do a thing than that one of four does, in nats; below zero where it is
+/// more usual.
+#[expect(clippy::cast_precision_loss, reason = "counts of hosts")]
+pub(super) fn rarity(some: usize, hosts: usize) -> f64 {
+    let (some, hosts) = (some.max(1) as f64, hosts as f64);
+    if hosts < FEW_HOSTS {
+        return 0.0;
+    }
+    let rarity = ((hosts + 1.0) / (some + 1.0)).ln() - USUAL;
+    rarity.clamp(LEAST_RARITY, MOST_RARITY)
 }
 
 /// Clients of one address that are told apart.
@@ -132,17 +183,17 @@ const MOST_RARITY: f64 = 2.0;
 const LEAST_RARITY: f64 = -1.0;
 
 #[cfg(test)]
-mod tests {
+pub(super) mod samples {
     use super::*;
     use crate::facts::samples::endpoint;
     use crate::facts::{FlowId, Quality};
-    use crate::time::Timestamp;
 
-    fn spoke(client: &str, server: &str) -> Spoke {
+    /// A client that speaks to a server.
+    pub(crate) fn spoke(client: Endpoint, server: Endpoint) -> Spoke {
         Spoke {
             id: FlowId(1),
-            client: endpoint(client),
-            server: endpoint(server),
+            client,
+            server,
             transport: Transport::TCP,
             opened: Timestamp::from_parts(0, 0),
             vlan: None,
@@ -152,10 +203,26 @@ mod tests {
         }
     }
 
+    /// Nobody in 10.0.0.0/8 went anywhere.
+    pub(crate) fn of_ten(cap: usize) -> Destinations {
+        let ten = endpoint("10.0.0.0:0").address..=endpoint("10.255.255.255:0").address;
+        let a_day = Before::Run(Span::from_seconds(86_400));
+        Destinations::new(Inside::new(vec![ten]), a_day, cap)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::samples::endpoint;
+
+    fn spoke(client: &str, server: &str) -> Spoke {
+        samples::spoke(endpoint(client), endpoint(server))
+    }
+
     #[test]
     fn what_few_hosts_do_is_rare() {
-        let ten = endpoint("10.0.0.0:0").address..=endpoint("10.255.255.255:0").address;
-        let mut seen = Destinations::new(Inside::new(vec![ten]), 64);
+        let mut seen = samples::of_ten(64);
         for host in 1..=20 {
             seen.spoke(&spoke(&format!("10.0.0.{host}:5"), "192.0.2.80:443"));
         }
@@ -167,5 +234,30 @@ mod tests {
         assert!(seen.rarity(address("192.0.2.66:0")) > 0.9);
         assert!(seen.rarity(address("192.0.2.80:0")) < 0.0);
         assert!(seen.is_inside(address("10.0.0.7:0")) && !seen.is_inside(address("192.0.2.80:0")));
+    }
+
+    #[test]
+    fn where_no_host_went_is_new_once_the_client_is_known() {
+        let (home, fresh) = ("192.0.2.80:443", "192.0.2.66:443");
+        let hour = |hours: i64| Timestamp::from_parts(hours * 3_600, 0);
+        let mut seen = samples::of_ten(2);
+        let go = |seen: &mut Destinations, server, hours| {
+            seen.spoke(&Spoke {
+                opened: hour(hours),
+                ..spoke("10.0.0.1:5", server)
+            });
+        };
+        go(&mut seen, home, 0);
+        go(&mut seen, fresh, 30);
+        let told = |seen: &Destinations, server| {
+            let client = endpoint("10.0.0.1:5").address;
+            seen.was_gone_to(client, endpoint(server), Transport::TCP)
+        };
+        let cases = [(home, None), (fresh, Some(false)), ("192.0.2.99:443", None)];
+        for (server, expected) in cases {
+            assert_eq!(told(&seen, server), expected, "{server}");
+        }
+        go(&mut seen, "192.0.2.98:443", 32);
+        assert_eq!(told(&seen, fresh), None, "an address had to give way");
     }
 }

@@ -14,7 +14,7 @@
 //! Tunnels, interactive shells, remote control and implants that never leave keep a session open; so do databases, mail,
 //! chat, push and monitoring. The age alone is *possible*, and never above `low`. What else was seen is weighed, each
 //! reason with its sign in nats (`evidence.weights`), and where they come to zero or more it is *probable*: the way out of
-//! the house, how few of the hosts seen go there, no protocol that is known, a port where nothing known is served, an
+//! the house, how few of the hosts seen go there and whether any went there before, no protocol that is known, a port where nothing known is served, an
 //! address for which nobody was told a name, and more sent out than taken in.
 //!
 //! ## Quiet when
@@ -27,7 +27,7 @@
 //! A tunnel that opens a new connection before each age. Sessions that are silent for longer than the flow table
 //! remembers them begin anew.
 
-use super::beacon;
+use super::beacon::weighing::{weigh_history, weigh_rarity};
 use super::destinations::Destinations;
 use super::names::Names;
 use super::ports;
@@ -72,7 +72,12 @@ fn weights(lasted: &Lasted, seen: &Destinations, names: &Names) -> Weights {
     weights.add("sessions that last are mostly harmless", BEFOREHAND);
     weights.add_if(goes_out, "goes out of the house", 1.0);
     weights.add_if(stays, "stays in the house", -1.0);
-    beacon::weigh_rarity(&mut weights, seen.rarity(server));
+    weigh_rarity(&mut weights, seen.rarity(server));
+    let flow = &lasted.flow;
+    if goes_out {
+        let before = seen.was_gone_to(client, flow.server, flow.transport);
+        weigh_history(&mut weights, before);
+    }
     weights.add_if(
         was_read && lasted.protocol.is_none() && lasted.traffic != Traffic::default(),
         "speaks nothing that is known",

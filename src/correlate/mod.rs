@@ -21,6 +21,7 @@ pub mod nonces;
 pub mod pairs;
 pub mod payloads;
 pub mod ports;
+pub mod prints;
 pub mod proxies;
 pub mod recent;
 pub mod relay;
@@ -33,7 +34,7 @@ pub mod targets;
 use crate::evidence::{Certainty, Evidence, Session};
 use crate::facts::lasting::Lasted;
 use crate::facts::legs::{Asked, Flight, Sighting, Spoke, Totals};
-use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, LookUp, PayloadSizes};
+use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, LookUp, PayloadSizes, Print};
 use crate::finding::Finding;
 use crate::finding::lifecycle::{FindingCounts, Findings};
 use crate::finding::telling::Pace;
@@ -41,7 +42,7 @@ use crate::profile::Profile;
 use crate::proto::target::Target;
 use crate::time::Timestamp;
 use associations::Associations;
-use beacon::Beacons;
+use beacon::{Beacons, Known};
 use destinations::{Destinations, Inside};
 use fan_out::{FanOutLimits, FanOuts};
 use forgotten::Forgotten;
@@ -49,6 +50,7 @@ use initiative::Initiatives;
 use names::Names;
 use new_relay::{NewRelays, Watch};
 use payloads::Payloads;
+use prints::Prints;
 use proxies::Proxies;
 use relay::{RelayLimits, Relays};
 
@@ -63,6 +65,7 @@ pub struct Ordered {
     initiatives: Initiatives,
     new_relays: NewRelays,
     destinations: Destinations,
+    prints: Prints,
     beacons: Option<Beacons>,
     payloads: Payloads,
     speaks: Speaks,
@@ -119,7 +122,8 @@ impl Ordered {
             names: Names::new(limits.names),
             relays: Relays::new(limits.relays),
             fan_outs: FanOuts::new(limits.fan_outs),
-            destinations: Destinations::new(inside, limits.destinations),
+            destinations: Destinations::new(inside, watch.before.clone(), limits.destinations),
+            prints: Prints::new(limits.destinations / DESTINATIONS_OF_A_PRINT),
             beacons: limits.speaks.beacon.then(|| Beacons::new(limits.pairs)),
             initiatives: Initiatives::new(limits.remembered, limits.speaks.reverse_shell),
             payloads: Payloads::new(watch.payloads.clone()),
@@ -166,6 +170,11 @@ impl Ordered {
             let ways = self.relays.ways(Some(now));
             self.add_all(&ways, now);
         }
+    }
+
+    /// Takes the hello of a TLS client that was not seen for a while.
+    pub fn print(&mut self, print: Print) {
+        self.prints.shown(print);
     }
 
     /// Takes a flow that carried its first payload, and what that payload was.
@@ -294,6 +303,15 @@ impl Ordered {
     pub fn lasted(&mut self, lasted: &Lasted, now: Timestamp) {
         let evidence = long_lived::weigh(lasted, &self.destinations, &self.names);
         self.add(&evidence, now);
+        let known = Known {
+            seen: &self.destinations,
+            names: &self.names,
+            prints: &self.prints,
+        };
+        let beacons = self.beacons.as_mut();
+        if let Some(beacon) = beacons.and_then(|beacons| beacons.lasted(lasted, known)) {
+            self.add(&beacon, now);
+        }
     }
 
     /// Takes a DNS response.
@@ -351,10 +369,21 @@ impl Ordered {
 
     /// Takes a session that spoke and is over as a beat of whoever opened it.
     fn beat(&mut self, session: &Session, end: &FlowEnd, now: Timestamp) {
+        let client = session.client.address;
+        if let Some(greeting) = end.greeting
+            && self.destinations.is_inside(client)
+        {
+            self.prints.greets(client, greeting.fingerprint);
+        }
         let Some(beacons) = &mut self.beacons else {
             return;
         };
-        let told = beacons.ended(session, end, &self.destinations, &self.names);
+        let known = Known {
+            seen: &self.destinations,
+            names: &self.names,
+            prints: &self.prints,
+        };
+        let told = beacons.ended(session, end, known);
         for beacon in told {
             self.add(&beacon, now);
         }
@@ -412,6 +441,7 @@ impl Ordered {
             + limits.flows * Findings::OPEN_BYTES
             + limits.names * Names::ENTRY_BYTES
             + limits.destinations * Destinations::ENTRY_BYTES
+            + limits.destinations / DESTINATIONS_OF_A_PRINT * Prints::ENTRY_BYTES
             + Beacons::memory_bound(limits.pairs)
             + limits.remembered
                 * (Associations::ENTRY_BYTES
@@ -423,8 +453,12 @@ impl Ordered {
     }
 }
 
+/// One fingerprint is remembered for so many destinations.
+const DESTINATIONS_OF_A_PRINT: usize = 4;
+
 #[cfg(test)]
 mod tests {
+    use super::destinations::Before;
     use super::*;
     use crate::decode::Transport;
     use crate::evidence::samples::evidence;
@@ -471,6 +505,7 @@ mod tests {
             baseline: None,
             learns: false,
             payloads: None,
+            before: Before::Run(Span::from_seconds(86_400)),
             inside: Vec::new(),
             limits: learner::Limits {
                 hosts: 8,

@@ -28,6 +28,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::destinations::Before;
 use super::recent::Recent;
 use crate::decode::Address;
 use crate::evidence::Session;
@@ -65,6 +66,8 @@ pub struct Watch {
     pub baseline: Option<Baseline>,
     /// What payload sizes are held against; `None` where nobody asks, or nobody knows.
     pub payloads: Option<Usual>,
+    /// What tells whether hosts went somewhere before.
+    pub before: Before,
     /// Whether a profile is wanted when the run is over.
     pub learns: bool,
     /// The addresses of hosts that are watched.
@@ -256,6 +259,7 @@ mod tests {
 
     fn watch(baseline: Baseline) -> NewRelays {
         NewRelays::new(Watch {
+            before: Before::Run(Span::from_seconds(86_400)),
             baseline: Some(baseline),
             payloads: None,
             learns: true,
@@ -313,6 +317,7 @@ mod tests {
         let mut fresh = watch(Baseline::Run(Span::from_seconds(HOUR)));
         assert!(!relays(&mut fresh, 1, Proven, 9 * DAY));
         let mut outside = NewRelays::new(Watch {
+            before: Before::Run(Span::from_seconds(86_400)),
             baseline: Some(Baseline::Run(Span::from_seconds(HOUR))),
             payloads: None,
             learns: false,

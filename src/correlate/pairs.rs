@@ -1,6 +1,7 @@
 //! Who comes back to whom, up to a cap: the pair of the least use gives way. Who came once takes eight bytes.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 
 use super::newcomers::Newcomers;
 use super::rhythm::{self, Rhythm};
@@ -36,6 +37,8 @@ pub enum Whom {
     Address(Address),
     /// Whoever has a name, which is told by a digest: servers may take turns.
     Named(u64),
+    /// Whoever is greeted by a TLS client that looks like this.
+    Greeted(NonZeroU32),
 }
 
 /// What is known of one pair.
@@ -54,6 +57,8 @@ pub struct Pair {
     pub answers: Sizes,
     /// How often it was asked for what was asked for before.
     pub again: u32,
+    /// With whom it was: each sets one bit.
+    partners: u32,
     /// Whether it was told.
     pub told: bool,
 }
@@ -63,6 +68,8 @@ pub struct Pair {
 pub struct Visit {
     /// Whom the client came to.
     pub server: Endpoint,
+    /// Who may be another one each time: most often the server.
+    pub partner: Address,
     /// When it began.
     pub opened: Timestamp,
     /// How long it took.
@@ -84,11 +91,18 @@ impl Key {
         }
     }
 
+    /// The same of another client.
+    #[must_use]
+    pub const fn of(self, client: Address) -> Self {
+        Self { client, ..self }
+    }
+
     /// The same on every machine, for it decides who is forgotten.
     pub fn digest(&self) -> u64 {
         let server = match self.server {
             Whom::Address(address) => fold(address.bits()),
             Whom::Named(name) => !name,
+            Whom::Greeted(digest) => u64::from(digest.get()) << 32,
         };
         let port = u64::from(self.port) << 8 | u64::from(self.transport.0);
         mix(mix(mix(fold(self.client.bits())) ^ server) ^ port)
@@ -129,8 +143,8 @@ impl Pairs {
         }
     }
 
-    /// Takes a session of a pair. Gives the pair if it was there before.
-    pub fn come(&mut self, key: Key, visit: &Visit) -> Option<&mut Pair> {
+    /// Takes a session of a pair. Gives the pair if it was there before, and when.
+    pub fn come(&mut self, key: Key, visit: &Visit) -> Option<(&mut Pair, Timestamp)> {
         let place = match self.places.get(&key) {
             Some(place) => *place,
             None => {
@@ -139,10 +153,21 @@ impl Pairs {
             }
         };
         let pair = self.pairs.get_mut(place as usize)?;
-        pair.requests.add(visit.client_bytes);
-        pair.answers.add(visit.server_bytes);
-        pair.stayed += visit.stayed.as_seconds_f64();
+        let before = pair.rhythm.last();
         pair.rhythm.beat(visit.opened);
+        pair.count(visit);
+        Some((pair, before))
+    }
+
+    /// Takes a session of somebody who came `before`, among those of others: what is counted is the time since then.
+    pub fn join(&mut self, key: Key, visit: &Visit, before: Timestamp) -> Option<&mut Pair> {
+        let place = match self.places.get(&key) {
+            Some(place) => *place,
+            None => self.insert(key, visit.server, before),
+        };
+        let pair = self.pairs.get_mut(place as usize)?;
+        pair.rhythm.follow(visit.opened - before, visit.opened);
+        pair.count(visit);
         Some(pair)
     }
 
@@ -155,6 +180,7 @@ impl Pairs {
             requests: Sizes::default(),
             answers: Sizes::default(),
             again: 0,
+            partners: 0,
             told: false,
         };
         let place = if self.pairs.len() < self.cap {
@@ -207,6 +233,18 @@ impl Pairs {
 }
 
 impl Pair {
+    fn count(&mut self, visit: &Visit) {
+        self.requests.add(visit.client_bytes);
+        self.answers.add(visit.server_bytes);
+        self.stayed += visit.stayed.as_seconds_f64();
+        self.partners |= 1 << (mix(fold(visit.partner.bits())) >> 59);
+    }
+
+    /// With how many it was, or more: of 32 that are not told apart each counts once.
+    pub const fn partners(&self) -> u32 {
+        self.partners.count_ones()
+    }
+
     /// Whether the client is there nearly all the time: it comes back as soon as it has its answer, and the rhythm is
     /// that of the server.
     pub fn hardly_leaves(&self) -> bool {
@@ -245,6 +283,7 @@ mod tests {
     fn visit(second: i64, bytes: u64) -> Visit {
         Visit {
             server: endpoint("192.0.2.80:443"),
+            partner: endpoint("192.0.2.80:443").address,
             opened: at(second),
             stayed: Span::from_seconds(1),
             client_bytes: bytes,
@@ -267,7 +306,8 @@ mod tests {
             assert!(pairs.come(key(stranger), &visit(401, 1)).is_some());
         }
         assert_eq!((pairs.len(), pairs.places.len()), (8, 8));
-        let pair = pairs.come(key(1), &visit(420, 100)).unwrap();
+        let (pair, before) = pairs.come(key(1), &visit(420, 100)).unwrap();
+        assert_eq!(before, at(300));
         assert_eq!(pair.rhythm.gaps(), 6);
         assert_eq!(pair.requests.total(), 600, "the first is not counted");
     }
@@ -283,7 +323,7 @@ mod tests {
             );
         }
         assert!(pairs.is_empty());
-        let pair = pairs.come(key(3), &visit(3_603, 1)).unwrap();
+        let (pair, _) = pairs.come(key(3), &visit(3_603, 1)).unwrap();
         assert!((pair.rhythm.mean() - 3_600.0).abs() < 0.01);
     }
 
@@ -307,7 +347,7 @@ mod tests {
             for number in 0..9 {
                 pairs.come(key(1), &visit(number * pause, 1));
             }
-            let pair = pairs.come(key(1), &visit(9 * pause, 1)).unwrap();
+            let (pair, _) = pairs.come(key(1), &visit(9 * pause, 1)).unwrap();
             assert_eq!(pair.hardly_leaves(), hardly, "{pause}");
         }
     }

@@ -80,6 +80,17 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
         self.entries.get_mut(key).map(|(_, value)| value)
     }
 
+    /// The value of a key, a new one as the newest where there is none; `None` only where nothing may be kept.
+    pub fn get_or_default(&mut self, key: K) -> Option<&mut V>
+    where
+        V: Default,
+    {
+        if !self.contains(&key) {
+            self.insert(key, V::default());
+        }
+        self.get_mut(&key)
+    }
+
     /// Whether there is an entry.
     pub fn contains(&self, key: &K) -> bool {
         self.entries.contains_key(key)

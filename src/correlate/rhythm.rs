@@ -78,12 +78,26 @@ impl Rhythm {
             return false;
         }
         self.last = now;
+        self.take_or_rest(gap);
+        true
+    }
+
+    /// Takes the gap of one of several series that are summed up together, and the moment at which it ended.
+    #[expect(clippy::cast_possible_truncation, reason = "gaps are kept as f32")]
+    pub fn follow(&mut self, gap: Span, now: Timestamp) {
+        let gap = gap.as_seconds_f64() as f32;
+        self.last = now;
+        if gap >= LEAST_GAP {
+            self.take_or_rest(gap);
+        }
+    }
+
+    fn take_or_rest(&mut self, gap: f32) {
         if self.is_rest(gap) {
             self.rests = self.rests.saturating_add(1);
         } else {
             self.take(gap);
         }
-        true
     }
 
     /// Nights and weekends: few, and far longer than what is known of the series.

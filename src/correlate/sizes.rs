@@ -77,6 +77,13 @@ impl Sizes {
         self.most <= self.least.saturating_mul(2)
     }
 
+    /// Whether more than one was about as large.
+    pub fn has_often(&self, bytes: u64) -> bool {
+        let size = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let like = |kind: &Kind| kind.count > 1 && size.abs_diff(kind.size) <= 2 * ALIKE;
+        self.kinds.iter().any(like)
+    }
+
     /// The largest.
     pub const fn most(&self) -> u32 {
         self.most

@@ -1,5 +1,7 @@
 //! The rhythm inside sessions: when the client speaks, and what each side says.
 
+mod tasks;
+
 use std::collections::HashMap;
 
 use super::rhythm::{Regularity, Rhythm};
@@ -8,6 +10,7 @@ use crate::facts::FlowId;
 use crate::facts::legs::Flight;
 use crate::proto::Side;
 use crate::time::{Span, Timestamp};
+use tasks::{Carried, Reply, Tasks};
 
 /// Sessions in which the client speaks more than once, up to a cap; beyond it new ones are not followed.
 #[derive(Debug)]
@@ -51,6 +54,9 @@ pub struct Talk {
     /// What the server said each time.
     pub answers: Sizes,
     turn: Turn,
+    tasks: Tasks,
+    /// Whether it was told.
+    pub told: bool,
 }
 
 impl Talks {
@@ -75,15 +81,24 @@ impl Talks {
         }
     }
 
-    /// Forgets a session that is over; gives how its client spoke, if that has a rhythm.
-    pub fn ended(&mut self, flow: FlowId, lasted: Span) -> Option<Box<Talk>> {
+    /// How the client of a session that goes on spoke so far, if that has a rhythm.
+    pub fn so_far(&mut self, flow: FlowId) -> Option<&mut Talk> {
+        match self.talks.get_mut(&flow)? {
+            Followed::Talk(talk) if talk.has_rhythm() => Some(talk),
+            _ => None,
+        }
+    }
+
+    /// Forgets a session that is over, in which each side sent so much; gives how its client spoke, if that has a rhythm.
+    pub fn ended(&mut self, flow: FlowId, lasted: Span, carried: Carried) -> Option<Box<Talk>> {
         if lasted < OPENING_TIME {
             return None;
         }
-        let Followed::Talk(talk) = self.talks.remove(&flow)? else {
+        let Followed::Talk(mut talk) = self.talks.remove(&flow)? else {
             return None;
         };
-        (talk.rhythm.read().regularity > Regularity::None).then_some(talk)
+        talk.conclude(carried);
+        (talk.told || talk.has_rhythm()).then_some(talk)
     }
 
     /// Bytes of memory for one session, an upper bound.
@@ -129,26 +144,67 @@ impl Talk {
             requests: Sizes::default(),
             answers: Sizes::default(),
             turn: start.turn,
+            tasks: Tasks::new(start.time),
+            told: false,
         }
     }
 
     fn take(&mut self, flight: &Flight, now: Timestamp) {
+        let carried = (flight.client_bytes, flight.server_bytes);
         if flight.from == Side::Server {
+            let is_awaited = self.turn.asked.is_some();
+            self.tasks.speaks(carried, is_awaited, now);
             self.turn.answer(now);
             return;
         }
-        if self.was_opening(now) {
-            *self = Self::new(Start::new(flight, now));
-            return;
+        match self.tasks.answers(self.rhythm.mean(), now) {
+            Reply::None if self.was_opening(now) => *self = Self::new(Start::new(flight, now)),
+            Reply::None => self.beat(carried, now),
+            Reply::First(before) => self.count(before),
+            Reply::Further => {}
         }
-        if self.rhythm.beat(now) {
-            let (client, server) = self.turn.sent;
-            self.requests
-                .add(flight.client_bytes.saturating_sub(client));
-            self.answers.add(flight.server_bytes.saturating_sub(server));
+    }
+
+    fn beat(&mut self, carried: Carried, now: Timestamp) {
+        let is_counted = self.conclude(carried);
+        if self.rhythm.beat(now) && !is_counted {
+            self.count(carried);
         }
-        self.turn.sent = (flight.client_bytes, flight.server_bytes);
+        self.turn.sent = carried;
         self.turn.asked = Some(now);
+    }
+
+    /// Counts the sizes of the newest beat, now that both sides have sent so much.
+    fn count(&mut self, carried: Carried) {
+        let (client, server) = self.turn.sent;
+        self.requests.add(carried.0.saturating_sub(client));
+        self.answers.add(carried.1.saturating_sub(server));
+    }
+
+    /// Ends the episode that goes on, if there is one that was answered: a task is not as long as the server's answers
+    /// are, nor as short as a ping.
+    fn conclude(&mut self, carried: Carried) -> bool {
+        let Some((replied, asked)) = self.tasks.conclude(carried) else {
+            return false;
+        };
+        if asked.min(replied) > PING && !self.answers.has_often(asked) {
+            self.tasks.count();
+        }
+        true
+    }
+
+    fn has_rhythm(&self) -> bool {
+        self.rhythm.read().regularity > Regularity::None
+    }
+
+    /// How many exchanges the server began that are no heartbeat, where they are few among the beats.
+    pub fn tasks(&self) -> u32 {
+        let tasks = self.tasks.counted();
+        if tasks * 2 <= self.rhythm.gaps() {
+            tasks
+        } else {
+            0
+        }
     }
 
     /// Whether all so far was a handshake: a few flights in short succession, and then a pause.
@@ -165,6 +221,9 @@ impl Talk {
         self.turn.waited > MOSTLY * together
     }
 }
+
+/// What a keepalive of a protocol carries at most, in a record of TLS.
+const PING: u64 = 39;
 
 /// How long nothing is listened to.
 const OPENING_TIME: Span = Span::from_seconds(1);
@@ -214,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_rhythm_begins_behind_the_handshake() {
-        let talk = session(20).ended(FlowId(1), LASTED).unwrap();
+        let talk = session(20).ended(FlowId(1), LASTED, (0, 0)).unwrap();
         assert_eq!(talk.rhythm.gaps(), 13);
         assert_eq!(
             (talk.requests.total(), talk.answers.total()),
@@ -227,10 +286,65 @@ mod tests {
     fn who_asks_as_soon_as_it_is_answered_hardly_pauses() {
         assert!(
             session(3_900)
-                .ended(FlowId(1), LASTED)
+                .ended(FlowId(1), LASTED, (0, 0))
                 .unwrap()
                 .hardly_pauses()
         );
+    }
+
+    /// Beats each four seconds, and between some of them what the server says and the client answers.
+    fn with_tasks(asked: u64, replied: u64, each: i64) -> u32 {
+        let mut talks = Talks::new(2);
+        let mut sent = (517, 2_000);
+        let mut flight = |from, millis, sent: (u64, u64)| {
+            let flight = Flight {
+                flow: FlowId(1),
+                opened: Timestamp::from_parts(0, 0),
+                from,
+                client_bytes: sent.0,
+                server_bytes: sent.1,
+            };
+            talks.flight(&flight, at(millis));
+        };
+        for number in 0..20 {
+            flight(Side::Client, 4_000 * number, sent);
+            flight(Side::Server, 4_000 * number + 20, (sent.0 + 45, sent.1));
+            sent = (sent.0 + 45, sent.1 + 50);
+            if number % each == 3 {
+                flight(Side::Server, 4_000 * number + 1_700, sent);
+                flight(
+                    Side::Client,
+                    4_000 * number + 1_900,
+                    (sent.0, sent.1 + asked),
+                );
+                sent = (sent.0 + replied, sent.1 + asked);
+            }
+        }
+        let talk = talks.ended(FlowId(1), LASTED, sent).unwrap();
+        assert_eq!(talk.rhythm.gaps(), 19, "answers are no beats");
+        assert!(talk.requests.are_alike() && talk.answers.are_alike());
+        talk.tasks()
+    }
+
+    #[test]
+    fn what_the_server_begins_is_a_task_unless_it_is_a_heartbeat() {
+        let cases = [
+            ("commands", 120, 900, 7, 3),
+            ("pings of the server", 26, 30, 5, 0),
+            ("as the answers", 52, 900, 5, 0),
+            ("nothing answers", 120, 0, 5, 0),
+            ("the server beats", 120, 80, 4, 5),
+        ];
+        for (name, asked, replied, each, tasks) in cases {
+            assert_eq!(with_tasks(asked, replied, each), tasks, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_session_that_goes_on_is_read_so_far() {
+        let mut talks = session(20);
+        assert_eq!(talks.so_far(FlowId(1)).unwrap().rhythm.gaps(), 13);
+        assert!(talks.so_far(FlowId(2)).is_none());
     }
 
     #[test]
@@ -248,7 +362,7 @@ mod tests {
         }
         assert_eq!(talks.talks.len(), 2);
         assert!(
-            talks.ended(FlowId(1), LASTED).is_none(),
+            talks.ended(FlowId(1), LASTED, (0, 0)).is_none(),
             "one flight is no rhythm"
         );
         assert_eq!(talks.talks.len(), 1);

@@ -12,6 +12,14 @@ pub struct Beacon {
     pub home: Endpoint,
     /// The domain below which names are asked for.
     pub domain: Option<Box<str>>,
+    /// How many servers took turns, or more.
+    pub servers: u32,
+    /// How many clients beat together, or more.
+    pub clients: u32,
+    /// Exchanges that the server began, in a session.
+    pub tasks: u32,
+    /// Whether it was told before of the same session.
+    pub again: bool,
     /// How often it came back.
     pub beats: u32,
     /// Beats that are missing among the newest.
@@ -30,6 +38,8 @@ pub struct Beacon {
     pub answers: Vec<(u32, u32, u8)>,
     /// What is spoken, if that was read.
     pub protocol: Option<&'static str>,
+    /// The JA4 of its TLS client.
+    pub ja4: Option<Box<str>>,
     /// What makes it worth a look, and what does not.
     pub weights: Weights,
 }

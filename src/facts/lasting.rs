@@ -3,6 +3,7 @@
 use super::Traffic;
 use super::legs::Spoke;
 use crate::proto::stack::Kind;
+use crate::proto::tls::greeting::Greeting;
 use crate::time::{Span, Timestamp};
 
 /// A flow has come to an age at which it is told of.
@@ -18,6 +19,8 @@ pub struct Lasted {
     pub again: bool,
     /// What is spoken with the one who was called, if that was read.
     pub protocol: Option<Kind>,
+    /// What its TLS client showed of itself.
+    pub greeting: Option<Greeting>,
     /// Payload of both sides so far.
     pub traffic: Traffic,
 }

@@ -42,6 +42,7 @@ pub(crate) fn end(id: FlowId) -> FlowEnd {
         traffic: Traffic::default(),
         ending: None,
         protocol: None,
+        greeting: None,
         quality: Quality::default(),
     }
 }

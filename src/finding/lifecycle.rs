@@ -577,6 +577,7 @@ impl Draft {
             names: self.names,
             attack: detector.map_or_else(Vec::new, |d| d.attack.to_vec()),
             evidence: self.evidence,
+            packets: None,
             quality,
         }
     }
@@ -612,13 +613,11 @@ fn is_again(says: &Says) -> bool {
         Says::Join(join) => join.again,
         Says::Turn(turn) => turn.again,
         Says::Lasting(lasting) => lasting.again,
+        Says::Beacon(beacon) => beacon.again,
         Says::Ssh(used) => used.conduct.told.is_some(),
-        Says::Exchange(_)
-        | Says::Chain(_)
-        | Says::Spread(_)
-        | Says::Drift(_)
-        | Says::Shell(_)
-        | Says::Beacon(_) => false,
+        Says::Exchange(_) | Says::Chain(_) | Says::Spread(_) | Says::Drift(_) | Says::Shell(_) => {
+            false
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::decode::{Endpoint, Label, Segment, Transport};
 use crate::facts::{Ending, FlowId, Phase};
 use crate::proto::Side;
 use crate::proto::stack::Kind;
+use crate::proto::tls::greeting::Greeting;
 use crate::time::{Span, Timestamp};
 use copies::Copies;
 use flights::Flights;
@@ -56,6 +57,8 @@ pub struct Flow {
     pub ssh: Option<Box<ssh::Reader>>,
     /// What is spoken with the one who was called, if that was read.
     pub protocol: Option<Kind>,
+    /// What its TLS client showed of itself.
+    pub greeting: Option<Greeting>,
     /// How far its payloads were searched for nonces.
     pub looks: Looks,
     /// At how many of the ages of a schedule it was told of.
@@ -140,6 +143,7 @@ impl Flow {
             probe: Probe::new(segment.transport),
             ssh: None,
             protocol: None,
+            greeting: None,
             looks: Looks::default(),
             ages_told: 0,
             spoke: false,

@@ -12,6 +12,7 @@ pub mod learner;
 mod ranges;
 pub mod shape;
 pub mod usual;
+pub mod went;
 pub mod words;
 
 use std::collections::BTreeMap;

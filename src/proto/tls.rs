@@ -4,6 +4,7 @@
 
 pub mod certificate;
 mod flight;
+pub mod greeting;
 pub mod hello;
 mod opening;
 mod records;
@@ -16,6 +17,7 @@ use super::text::printable;
 use super::{Answer, Exchange, Need, Reading};
 use certificate::Certificate;
 use flight::Flight;
+use greeting::Greeting;
 use hello::{LONGEST_NAME, Offer, ServerHello};
 use opening::Opening;
 
@@ -68,7 +70,9 @@ pub struct ClientHello {
     pub sni: Option<String>,
     /// The body of the message, as far as it was captured.
     body: Box<[u8]>,
-    whole: bool,
+    /// What it comes to; `None` where the capture cut it.
+    pub greeting: Option<Greeting>,
+    is_mute: bool,
 }
 
 /// What a client's TLS library looks like.
@@ -123,13 +127,14 @@ impl ClientHello {
                 .server_name()
                 .map(|name| printable(name, LONGEST_NAME)),
             body: opening.body().into(),
-            whole: opening.whole,
+            greeting: opening.whole.then(|| Greeting::of(offer)),
+            is_mute: offer.protocols().next().is_none(),
         }
     }
 
     /// All that it offers; what was captured of it where the capture cut it.
     pub fn offer(&self) -> Option<Offer<'_>> {
-        if self.whole {
+        if self.is_whole() {
             Offer::parse(&self.body)
         } else {
             Offer::parse_cut(&self.body)
@@ -138,8 +143,11 @@ impl ClientHello {
 
     /// Whether it does not say which protocol is to be spoken inside (RFC 7301); `None` where the capture cut it.
     pub fn is_mute(&self) -> Option<bool> {
-        let offer = self.offer().filter(|_| self.whole)?;
-        Some(offer.protocols().next().is_none())
+        self.is_whole().then_some(self.is_mute)
+    }
+
+    fn is_whole(&self) -> bool {
+        self.greeting.is_some()
     }
 
     /// Whether it names the server, and not by an address, which RFC 6066 (section 3) does not allow.
@@ -148,9 +156,15 @@ impl ClientHello {
         name.is_some_and(|name| name.parse::<std::net::IpAddr>().is_err())
     }
 
+    /// How many bytes of memory it takes.
+    pub fn bytes(&self) -> usize {
+        let name = self.sni.as_ref().map_or(0, String::capacity);
+        size_of::<Self>() + self.body.len() + name
+    }
+
     /// Its fingerprint; `None` where the capture cut it.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
-        let offer = Offer::parse(&self.body).filter(|_| self.whole)?;
+        let offer = Offer::parse(&self.body).filter(|_| self.is_whole())?;
         Some(Fingerprint {
             ja3: ja3(&offer),
             ja4: ja4(&offer, Carrier::Tcp),

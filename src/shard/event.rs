@@ -3,7 +3,7 @@
 use crate::evidence::Evidence;
 use crate::facts::lasting::Lasted;
 use crate::facts::legs::{Asked, Flight, Sighting, Spoke, Totals};
-use crate::facts::{Answers, FlowEnd, FlowFacts, FlowPortrait, LookUp, PayloadSizes};
+use crate::facts::{Answers, FlowEnd, FlowFacts, FlowPortrait, LookUp, PayloadSizes, Print};
 use crate::time::Timestamp;
 
 /// When a frame was seen: its time and its number in the run.
@@ -48,6 +48,8 @@ pub(super) enum Cause {
 pub enum Report {
     /// A flow was read, and detectors or correlators want to know.
     Flow(Box<FlowFacts>, Vec<Evidence>),
+    /// A TLS client looks like this.
+    Print(Box<Print>),
     /// A flow carried its first payload.
     Spoke(Box<Spoke>),
     /// A side of a flow that spoke began a flight.

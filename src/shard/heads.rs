@@ -83,7 +83,14 @@ impl Shard {
             dark::suspect(flow);
         }
         self.readers = dark::count_reader(self.readers, had_reader, flow.ssh.is_some());
-        report(flow, &self.tuning, &self.nonces, &mut self.watching, events);
+        report(
+            flow,
+            &self.tuning,
+            &self.nonces,
+            &mut self.watching,
+            &mut self.prints,
+            events,
+        );
     }
 }
 

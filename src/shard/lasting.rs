@@ -20,6 +20,7 @@ pub(super) fn tell(flow: &mut Flow, schedule: &Schedule, again: bool, events: &m
         age,
         again,
         protocol: flow.protocol,
+        greeting: flow.greeting,
         traffic: traffic_of(flow),
     })));
 }

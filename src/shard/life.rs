@@ -125,7 +125,14 @@ impl Shard {
         }
         lasting::tell_last(flow, &self.limits.lasting, events);
         self.readers = dark::count_reader(self.readers, flow.ssh.is_some(), false);
-        close(flow, &self.tuning, &self.nonces, &mut self.watching, events);
+        close(
+            flow,
+            &self.tuning,
+            &self.nonces,
+            &mut self.watching,
+            &mut self.prints,
+            events,
+        );
         if flow.measured
             && let Some(sizes) = self.measuring.end(flow)
         {

@@ -14,6 +14,7 @@ mod legs;
 mod life;
 mod limits;
 mod measuring;
+mod prints;
 mod report;
 mod route;
 mod watch;
@@ -35,6 +36,7 @@ use crate::flow::rings::Rings;
 use crate::flow::table::FlowTable;
 use event::{Cause, Outbox};
 use measuring::Measuring;
+use prints::Prints;
 use report::{facts_of, quality_of, traffic_of};
 use watch::Watching;
 
@@ -54,6 +56,7 @@ pub struct Shard {
     nonces: NonceKey,
     watching: Watching,
     measuring: Measuring,
+    prints: Prints,
     counts: ShardCounts,
 }
 
@@ -72,6 +75,7 @@ impl Shard {
             nonces,
             watching: Watching::default(),
             measuring: Measuring::default(),
+            prints: Prints::default(),
             counts: ShardCounts::default(),
         }
     }

@@ -1,6 +1,7 @@
 //! What is told of a flow when its protocols are known, and when it is over.
 
 use super::heads::conclude;
+use super::prints::Prints;
 use super::watch::Watching;
 use super::{Outbox, Report, dark, legs};
 use crate::detect;
@@ -16,6 +17,7 @@ pub(super) fn report(
     tuning: &detect::Tuning,
     nonces: &NonceKey,
     watching: &mut Watching,
+    prints: &mut Prints,
     events: &mut Outbox<'_>,
 ) {
     flow.defects.rewritten |= flow.probe.differs();
@@ -26,6 +28,7 @@ pub(super) fn report(
     }
     flow.protocol = spoken(&layers);
     watching.note_layers(flow, &layers);
+    prints.note(flow, &layers, events);
     if layers
         .iter()
         .all(|layer| matches!(layer.protocol, Protocol::Page))
@@ -48,10 +51,11 @@ pub(super) fn close(
     tuning: &detect::Tuning,
     nonces: &NonceKey,
     watching: &mut Watching,
+    prints: &mut Prints,
     events: &mut Outbox<'_>,
 ) {
     conclude(flow);
-    report(flow, tuning, nonces, watching, events);
+    report(flow, tuning, nonces, watching, prints, events);
     dark::end(flow, tuning, events);
     if let Some(portrait) = watching.portrait(flow) {
         events.push(Report::Portrait(Box::new(portrait)));
@@ -63,6 +67,7 @@ pub(super) fn close(
             traffic: traffic_of(flow),
             ending: flow.ending(),
             protocol: flow.protocol,
+            greeting: flow.greeting,
             quality: quality_of(flow),
         }));
     }

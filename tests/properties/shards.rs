@@ -77,6 +77,7 @@ fn run(steps: &[Step], often: bool) -> Vec<String> {
 fn text(event: &Event) -> String {
     let report = match &event.report {
         Report::Flow(facts, _) => format!("Flow({:?})", facts.id),
+        Report::Print(print) => format!("{print:?}"),
         Report::Spoke(spoke) => format!("{spoke:?}"),
         Report::Flight(flight) => format!("{flight:?}"),
         Report::Asked(asked) => format!("{asked:?}"),

@@ -1,6 +1,7 @@
 //! Beats in DNS names: who asks for names below one domain, again and again, and never for one twice.
 
-use super::{BEFOREHAND, Beats, NAME, SHORTEST_CONNECTIONS, certainty, weigh_rhythm};
+use super::weighing::{self, certainty, weigh_rhythm};
+use super::{Beats, NAME, SHORTEST_CONNECTIONS};
 use crate::correlate::destinations::Destinations;
 use crate::correlate::newcomers::Newcomers;
 use crate::correlate::pairs::{Key, Pair, Pairs, Visit, Whom};
@@ -49,12 +50,13 @@ impl LookUps {
         );
         let visit = Visit {
             server: flow.server,
+            partner: flow.server.address,
             opened: now,
             stayed: Span::from_seconds(0),
             client_bytes: look_up.question.below().len() as u64,
             server_bytes: 0,
         };
-        let pair = self.domains.come(key, &visit)?;
+        let (pair, _) = self.domains.come(key, &visit)?;
         pair.again = pair.again.saturating_add(u32::from(before.is_some()));
         let evidence = weigh(pair, look_up, now, seen)?;
         pair.told = true;
@@ -110,14 +112,14 @@ fn weigh(pair: &Pair, look_up: &LookUp, now: Timestamp, seen: &Destinations) -> 
         says: Says::Beacon(Box::new(Beacon {
             domain: Some(look_up.question.domain().into()),
             protocol: Some(Kind::Dns.name()),
+            servers: 1,
             ..Beats::from(pair).beacon("names", pair.home, reading, weights)
         })),
     })
 }
 
 fn weights(pair: &Pair, reading: Reading, is_server: bool) -> Weights {
-    let mut weights = Weights::default();
-    weights.add("what comes by the clock is mostly harmless", BEFOREHAND);
+    let mut weights = weighing::begin();
     weigh_rhythm(&mut weights, Beats::from(pair), reading);
     let asked = pair.rhythm.gaps();
     let are_new = pair.again * 20 <= asked;
@@ -149,7 +151,7 @@ const ROOM: u64 = 20;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::correlate::destinations::Inside;
+    use crate::correlate::destinations;
     use crate::decode::Transport;
     use crate::evidence::Certainty;
     use crate::facts::legs::Spoke;
@@ -176,7 +178,7 @@ mod tests {
 
     /// What is told of twenty names that are asked for so many milliseconds after a minute each.
     fn told(name: fn(u64) -> String, late: fn(i64) -> i64) -> Option<Certainty> {
-        let seen = Destinations::new(Inside::default(), 8);
+        let seen = destinations::samples::of_ten(8);
         let mut look_ups = LookUps::new(8);
         let ask = |number: u64| {
             let late = late(number.cast_signed());

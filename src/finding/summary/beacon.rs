@@ -16,6 +16,15 @@ pub struct BeaconSummary {
     /// The domain below which names are asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<Box<str>>,
+    /// How many servers take turns, at least.
+    #[serde(skip_serializing_if = "is_one")]
+    pub servers_in_turn: u32,
+    /// How many clients beat together, at least.
+    #[serde(skip_serializing_if = "is_one")]
+    pub clients_together: u32,
+    /// Exchanges of other sizes that the server began, in a session.
+    #[serde(skip_serializing_if = "is_none")]
+    pub tasks: u32,
     /// How often it came back.
     pub beats: u32,
     /// Beats that are missing among the newest.
@@ -31,6 +40,9 @@ pub struct BeaconSummary {
     /// What is spoken.
     #[serde(skip_serializing_if = "Tally::is_empty")]
     pub spoken: Tally<&'static str>,
+    /// What its TLS clients look like, as JA4.
+    #[serde(skip_serializing_if = "Tally::is_empty")]
+    pub ja4: Tally<Box<str>>,
     /// How long the gaps were.
     pub gaps: Vec<Gaps>,
     /// Sizes of what the client sent.
@@ -74,6 +86,9 @@ impl BeaconSummary {
     pub fn add(&mut self, beacon: &Beacon) {
         self.within = beacon.within;
         self.domain.clone_from(&beacon.domain);
+        self.servers_in_turn = beacon.servers;
+        self.clients_together = beacon.clients;
+        self.tasks = beacon.tasks;
         self.beats = beacon.beats;
         self.missing = beacon.missing;
         self.period_s = rounded(beacon.period);
@@ -81,6 +96,7 @@ impl BeaconSummary {
         self.most_s = rounded(beacon.bounds.1);
         self.spread = rounded(beacon.spread);
         self.spoken.extend(beacon.protocol);
+        self.ja4.extend(beacon.ja4.clone());
         self.gaps = beacon
             .gaps
             .iter()
@@ -116,6 +132,14 @@ impl BeaconSummary {
         }
     }
 
+    /// `, of 3 clients`, `, at 4 servers`.
+    fn with(&self) -> String {
+        let more = |count: u32, words: String| if count > 1 { words } else { String::new() };
+        let (clients, servers) = (self.clients_together, self.servers_in_turn);
+        more(clients, format!(", of {clients} clients"))
+            + &more(servers, format!(", at {servers} servers"))
+    }
+
     /// Its evidence, line by line.
     pub fn lines(&self) -> Vec<(Label, Vec<String>)> {
         let (least, most) = (self.least_s, self.most_s);
@@ -123,8 +147,9 @@ impl BeaconSummary {
             0 => String::new(),
             missing => format!(", {missing} missing"),
         };
+        let with = self.with();
         let rhythm = format!(
-            "{} beats{missing}, {}, from {least:.3} to {most:.3} s, spread {:.4}",
+            "{} beats{missing}{with}, {}, from {least:.3} to {most:.3} s, spread {:.4}",
             self.beats,
             self.period(),
             self.spread
@@ -132,6 +157,7 @@ impl BeaconSummary {
         vec![
             ("rhythm", vec![rhythm]),
             ("spoken", self.spoken.show(ToString::to_string)),
+            ("ja4", self.ja4.show(ToString::to_string)),
             ("weighed", self.weights.lines()),
         ]
     }
@@ -145,6 +171,16 @@ impl From<Bin> for SizeBin {
             count: bin.count.into(),
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+fn is_one(count: &u32) -> bool {
+    *count <= 1
 }
 
 fn bins(bins: &[(u32, u32, u8)]) -> Vec<Bin> {
@@ -172,6 +208,10 @@ mod tests {
             summary.add(&Beacon {
                 within: "connections",
                 domain: None,
+                servers: 1,
+                clients: 1,
+                tasks: 0,
+                again: false,
                 home: crate::facts::samples::endpoint("192.0.2.80:443"),
                 beats,
                 missing: 1,
@@ -182,6 +222,7 @@ mod tests {
                 requests: vec![(160, 191, 10)],
                 answers: vec![(0, 15, 10)],
                 protocol: Some("tls"),
+                ja4: None,
                 weights: Weights::default(),
             });
         }

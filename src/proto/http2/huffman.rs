@@ -3,74 +3,111 @@
 /// Decodes a string. `None` where it holds a code without a symbol, or ends in something else than fewer than eight
 /// set bits.
 pub(super) fn decode(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut text = Vec::new();
-    let mut code = Code::START;
-    for &byte in bytes {
-        for place in (0..8).rev() {
-            code = match code.with(byte >> place & 1)? {
-                Step::Symbol(symbol) => {
-                    text.push(symbol);
-                    Code::START
-                }
-                Step::Longer(code) => code,
-            };
+    let mut text = Vec::with_capacity(bytes.len() * 8 / SHORTEST);
+    let mut bits = Bits::of(bytes);
+    while let Some((symbol, length)) = bits.symbol() {
+        text.push(symbol);
+        bits.pass(length);
+    }
+    bits.are_padding().then_some(text)
+}
+
+/// The bits that are not decoded yet.
+struct Bits<'a> {
+    bytes: std::slice::Iter<'a, u8>,
+    /// The next of them from the highest bit on, set bits behind the last.
+    next: u64,
+    /// How many of these are the string's.
+    held: u32,
+}
+
+impl<'a> Bits<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        let bytes = bytes.iter();
+        let (next, held) = (u64::MAX, 0);
+        let mut bits = Self { bytes, next, held };
+        bits.fill();
+        bits
+    }
+
+    /// Takes as many whole bytes as there is room for.
+    fn fill(&mut self) {
+        while self.held <= u64::BITS - 8
+            && let Some(&byte) = self.bytes.next()
+        {
+            let place = u64::BITS - 8 - self.held;
+            self.next ^= u64::from(!byte) << place;
+            self.held += 8;
         }
     }
-    code.is_padding().then_some(text)
+
+    /// The next symbol and the length of its code. The code is canonical: whatever is less than the end of the codes of one
+    /// length is no longer than they are.
+    fn symbol(&self) -> Option<(u8, u32)> {
+        let next = u32::try_from(self.next >> 32).ok()?;
+        let group = GROUPS.iter().find(|group| next < group.end)?;
+        let place = (next - group.first) >> (u32::BITS - group.length);
+        let symbol = *group.symbols.get(place as usize)?;
+        (group.length <= self.held).then_some((symbol, group.length))
+    }
+
+    fn pass(&mut self, length: u32) {
+        self.next = !(!self.next << length);
+        self.held -= length;
+        self.fill();
+    }
+
+    /// Whether a string may end here.
+    fn are_padding(&self) -> bool {
+        self.held < 8 && self.next == u64::MAX
+    }
 }
 
-/// The bits of a symbol read so far. The code is canonical: the codes of one length are consecutive numbers, in the
-/// order of [`SYMBOLS`], and the first of the next length follows the last one, made longer by zeros.
-#[derive(Clone, Copy)]
-struct Code {
-    bits: u32,
-    length: u8,
-    /// The least code of this length, and the groups of symbols that are longer.
-    least: u32,
-    groups: &'static [(u8, &'static [u8])],
+/// The codes of one length, in the order of their symbols, from the highest bit of 32 on.
+struct Group {
+    length: u32,
+    first: u32,
+    end: u32,
+    symbols: &'static [u8],
 }
 
-enum Step {
-    Symbol(u8),
-    Longer(Code),
-}
-
-impl Code {
-    const START: Self = Self {
-        bits: 0,
-        length: 0,
-        least: 0,
-        groups: &SYMBOLS,
-    };
-
-    fn with(self, bit: u8) -> Option<Step> {
-        let mut code = Self {
-            bits: self.bits << 1 | u32::from(bit),
-            length: self.length + 1,
-            least: self.least << 1,
-            groups: self.groups,
+/// The codes of one length are consecutive numbers, and the first of the next length follows the last one, made longer by
+/// zeros.
+const GROUPS: [Group; SYMBOLS.len()] = {
+    let mut groups = [const {
+        Group {
+            length: 0,
+            first: 0,
+            end: 0,
+            symbols: &[],
+        }
+    }; SYMBOLS.len()];
+    let (mut rest, mut symbols) = (groups.as_mut_slice(), SYMBOLS.as_slice());
+    let mut first = 0;
+    while let (Some((group, groups)), Some(((length, of_length), longer))) =
+        (rest.split_first_mut(), symbols.split_first())
+    {
+        let (mut end, mut left) = (first, *of_length);
+        while let Some((_, others)) = left.split_first() {
+            end += 1 << (u32::BITS - *length);
+            left = others;
+        }
+        *group = Group {
+            length: *length,
+            first,
+            end,
+            symbols: of_length,
         };
-        let ((length, symbols), longer) = code.groups.split_first()?;
-        if code.length < *length {
-            return Some(Step::Longer(code));
-        }
-        let place = usize::try_from(code.bits.checked_sub(code.least)?).ok()?;
-        if let Some(&symbol) = symbols.get(place) {
-            return Some(Step::Symbol(symbol));
-        }
-        code.least += u32::try_from(symbols.len()).ok()?;
-        code.groups = longer;
-        Some(Step::Longer(code))
+        (rest, symbols, first) = (groups, longer, end);
     }
+    groups
+};
 
-    /// Whether a string may end here: in the first bits of the longest code, which are all set.
-    fn is_padding(self) -> bool {
-        self.length < 8 && self.bits + 1 == 1 << self.length
-    }
-}
+/// The length of the shortest code, in bits.
+const SHORTEST: usize = 5;
 
 /// Symbols by the length of their code in bits.
-const SYMBOLS: [(u8, &[u8]); 21] = [
+const SYMBOLS: [(u32, &[u8]); 21] = [
     (5, b"012aceiost"),
     (6, b" %-./3456789=A_bdfghlmnpru"),
     (7, b":BCDEFGHIJKLMNOPQRSTUVWYjkqvwxyz"),

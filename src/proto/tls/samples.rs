@@ -1,5 +1,8 @@
 //! Handshakes of programs on one machine, for the tests: OpenSSL 3.0 and curl 7.88 over the loopback device.
 
+use std::num::NonZeroU32;
+
+use super::greeting::{Greeting, digest_of_name};
 use super::{ClientHello, Tls};
 
 /// A client that says nothing of what it will speak.
@@ -9,7 +12,11 @@ pub(crate) fn mute(sni: Option<&str>) -> Tls {
         random: [7; 32],
         sni: sni.map(str::to_owned),
         body: body.into(),
-        whole: true,
+        greeting: Some(Greeting {
+            fingerprint: NonZeroU32::MIN,
+            name: sni.map(|name| digest_of_name(name.as_bytes())),
+        }),
+        is_mute: true,
     };
     Tls {
         client_hello: Some(hello),

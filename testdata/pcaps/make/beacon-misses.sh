@@ -1,16 +1,7 @@
 #!/usr/bin/env bash
 # Captures of what comes by the clock and is harmless, a hundred times faster.  Usage: [OUTPUT-DIR [SCENARIO...]]
-. "$(dirname "$0")/long.sh"
+. "$(dirname "$0")/beats.sh"
 DETECTOR=beacon
-
-again() { # COUNT PERIOD COMMAND... : by the clock, however long the command takes
-    local n now begun count=$1 period=$2; shift 2
-    begun=$(date +%s.%N)
-    for n in $(seq "$count"); do
-        "$@"; now=$(date +%s.%N)
-        sleep "$(awk -v b="$begun" -v w="$now" -v n="$n" -v p="$period" 'BEGIN { d = b + n * p - w; print (d > 0 ? d : 0) }')"
-    done
-}
 
 miss_update_check() { # a file that has not changed, asked for by name and date, like a clock
     net_up; web_up
@@ -18,6 +9,11 @@ miss_update_check() { # a file that has not changed, asked for by name and date,
 }
 
 checks() { printf 'PING\r\nQUIT\r\n' | on cli timeout 5 socat - TCP:$RLY:6379 >/dev/null; curl_ cli http://$RL2:8080/health; }
+
+miss_https_known() { # jitter and tasks, at a server to which hosts went when they were learned (known.toml)
+    NAMES=(--host-record=sync.example.test,$OUT); net_up; web_up; server_up
+    record; looks_up_only; beats 22 0.3 0.7 polls; save; stretch 100 0.05
+}
 
 miss_health_check() { # a monitor inside asks two services inside
     net_up; spawn rly redis-server --bind $RLY --port 6379 --save '' --protected-mode no; up rly 6379
@@ -57,6 +53,13 @@ miss_mqtt_keepalive() { # a thing that waits for messages of a broker outside: P
     net_up; printf 'listener 1883 %s\nallow_anonymous true\n' $OUT >"$W/mosquitto.conf"
     spawn out mosquitto -c "$W/mosquitto.conf"; up out 1883
     record; on cli timeout 56 mosquitto_sub -h $OUT -t room/7 -k 5 >/dev/null || true; save
+}
+
+miss_mqtt_pushes() { # the same, and now and then a message comes, which is acknowledged
+    net_up; printf 'listener 1883 %s\nallow_anonymous true\n' $OUT >"$W/mosquitto.conf"
+    spawn out mosquitto -c "$W/mosquitto.conf"; up out 1883
+    record; on cli timeout 56 mosquitto_sub -h $OUT -q 1 -t room/7 -k 5 >/dev/null & sleep 13
+    for n in 1 2 3; do on out mosquitto_pub -h $OUT -q 1 -t room/7 -m "$(seq -s ' ' $((n * 40)))"; sleep 12; done; sleep 9; save
 }
 
 miss_names_again() { # the names of five hosts, looked up by the clock
