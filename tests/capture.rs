@@ -72,14 +72,17 @@ fn several_interfaces_are_one_run_in_order_of_time() {
         return;
     };
     let name = CAPTURES[0];
-    let sensor = Sensor::start(&network, &["-i", "hs1", "-i", "hs3", "-i", "hs1"]);
-    network.send(&capture(name), |frame| {
-        let is_client_leg = frame.windows(4).any(|bytes| bytes == [10, 9, 1, 10]);
-        if is_client_leg { "hs0" } else { "hs2" }
-    });
-    let told = sensor.stop();
-    assert_eq!(told.last_findings(), replayed(name), "{}", told.messages);
-    assert!(told.messages.contains(" frames from 2 interfaces: "));
+    for rings in ["1", "2"] {
+        let interfaces = ["-i", "hs1", "-i", "hs3", "-i", "hs1"];
+        let sensor = Sensor::start(&network, &[&interfaces[..], &["--rings", rings]].concat());
+        network.send(&capture(name), |frame| {
+            let is_client_leg = frame.windows(4).any(|bytes| bytes == [10, 9, 1, 10]);
+            if is_client_leg { "hs0" } else { "hs2" }
+        });
+        let told = sensor.stop();
+        assert_eq!(told.last_findings(), replayed(name), "{}", told.messages);
+        assert!(told.messages.contains(" frames from 2 interfaces: "));
+    }
 }
 
 /// A finding does not wait for the end, and its last line closes it.
@@ -119,39 +122,43 @@ fn an_interface_that_is_down_for_a_while_is_survived() {
     let Some(network) = Network::make("down") else {
         return;
     };
-    let mut sensor = Sensor::start(&network, &["-i", "hs1"]);
-    network.ip(&["link", "set", "hs1", "down"]);
-    assert!(sensor.message().contains("hs1 cannot be read for now: "));
-    network.ip(&["link", "set", "hs1", "up"]);
-    assert_eq!(sensor.message(), "hopscope: hs1 can be read again\n");
-    network.send(&capture(CAPTURES[0]), |_| "hs0");
-    let told = sensor.stop();
-    assert_eq!(
-        told.last_findings(),
-        replayed(CAPTURES[0]),
-        "{}",
-        told.messages
-    );
-    assert!(told.messages.contains("hs1: 1 time it could not be read"));
+    for rings in ["1", "3"] {
+        let mut sensor = Sensor::start(&network, &["-i", "hs1", "--rings", rings]);
+        network.ip(&["link", "set", "hs1", "down"]);
+        assert!(sensor.message().contains("hs1 cannot be read for now: "));
+        network.ip(&["link", "set", "hs1", "up"]);
+        assert_eq!(sensor.message(), "hopscope: hs1 can be read again\n");
+        network.send(&capture(CAPTURES[0]), |_| "hs0");
+        let told = sensor.stop();
+        assert_eq!(
+            told.last_findings(),
+            replayed(CAPTURES[0]),
+            "{}",
+            told.messages
+        );
+        assert!(told.messages.contains("hs1: 1 time it could not be read"));
+    }
 }
 
 #[test]
 fn a_sensor_without_interfaces_ends_with_what_it_found_and_4() {
-    let Some(network) = Network::make("gone") else {
-        return;
-    };
-    let sensor = Sensor::start(&network, &["-i", "hs1"]);
-    network.send(&capture(CAPTURES[0]), |_| "hs0");
-    network.ip(&["link", "del", "hs1"]);
-    let told = sensor.wait();
-    assert_eq!(told.code, 4, "{}", told.messages);
-    assert_eq!(
-        told.last_findings(),
-        replayed(CAPTURES[0]),
-        "{}",
-        told.messages
-    );
-    assert!(told.messages.contains("hs1 is given up: "));
+    for rings in ["1", "3"] {
+        let Some(network) = Network::make(&format!("gone-{rings}")) else {
+            return;
+        };
+        let sensor = Sensor::start(&network, &["-i", "hs1", "--rings", rings]);
+        network.send(&capture(CAPTURES[0]), |_| "hs0");
+        network.ip(&["link", "del", "hs1"]);
+        let told = sensor.wait();
+        assert_eq!(told.code, 4, "{}", told.messages);
+        assert_eq!(
+            told.last_findings(),
+            replayed(CAPTURES[0]),
+            "{}",
+            told.messages
+        );
+        assert!(told.messages.contains("hs1 is given up: "));
+    }
 }
 
 #[test]
