@@ -14,6 +14,8 @@ use crate::correlate::relay::RelayLimits;
 use crate::correlate::{self, Ordered, Speaks};
 use crate::decode::FragmentLimits;
 use crate::detect::Tuning;
+use crate::exhibit::{self, Recent};
+use crate::finding::Severity;
 use crate::finding::rate::Rate;
 use crate::finding::telling::Pace;
 use crate::flow::lasting::Schedule;
@@ -54,6 +56,8 @@ pub struct Config {
     pub rhythms: Rhythms,
     /// What relays are held against.
     pub baseline: Baseline,
+    /// Packets of findings.
+    pub evidence: Evidence,
     /// Each detector by name.
     pub detectors: Detectors,
     /// What is inside.
@@ -179,6 +183,29 @@ pub struct Baseline {
     pub profile: Option<PathBuf>,
 }
 
+/// Packets of findings, written while a capture goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Evidence {
+    /// The folder that they are written to; relative to the configuration. None are written where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<PathBuf>,
+    /// From which severity on.
+    pub severity: Severity,
+    /// Hosts inside whose newest packets are kept; the one that is silent gives way.
+    pub hosts: Number<1, 1_000_000>,
+    /// Kibibytes for the packets of each; the oldest give way.
+    pub host_kibibytes: Number<4, 1_048_576>,
+    /// Packets of one session that are kept at once; later ones are not.
+    pub session_packets: Number<1, 1_000_000>,
+    /// Files that may be in the folder.
+    pub files: Number<1, 1_000_000>,
+    /// Kibibytes of one file.
+    pub file_kibibytes: Number<4, 1_048_576>,
+    /// Mebibytes of all files in the folder.
+    pub total_mebibytes: Number<1, 1_048_576>,
+}
+
 /// Each detector by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -295,7 +322,13 @@ impl<const MIN: i64, const MAX: i64> Number<MIN, MAX> {
         usize::try_from(self.0).unwrap_or(0)
     }
 
-    fn mebibytes(self) -> usize {
+    /// As kibibytes, in bytes.
+    pub fn kibibytes(self) -> usize {
+        self.count().saturating_mul(1 << 10)
+    }
+
+    /// As mebibytes, in bytes.
+    pub fn mebibytes(self) -> usize {
         self.count().saturating_mul(1 << 20)
     }
 
@@ -387,6 +420,21 @@ impl Default for Baseline {
     }
 }
 
+impl Default for Evidence {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            severity: Severity::High,
+            hosts: Number::new(256),
+            host_kibibytes: Number::new(256),
+            session_packets: Number::new(256),
+            files: Number::new(1_000),
+            file_kibibytes: Number::new(4_096),
+            total_mebibytes: Number::new(1_024),
+        }
+    }
+}
+
 impl Default for FanOut {
     fn default() -> Self {
         Self {
@@ -459,8 +507,33 @@ impl Config {
 
     /// Where the profile is, in a configuration that was read from `path`.
     pub fn profile_path(&self, path: Option<&Path>) -> Option<PathBuf> {
-        let beside = path.and_then(Path::parent).unwrap_or(Path::new(""));
-        Some(beside.join(self.baseline.profile.as_ref()?))
+        Some(beside(path).join(self.baseline.profile.as_ref()?))
+    }
+
+    /// Where the packets of findings go, in a configuration that was read from `path`.
+    pub fn evidence_path(&self, path: Option<&Path>) -> Option<PathBuf> {
+        Some(beside(path).join(self.evidence.directory.as_ref()?))
+    }
+
+    /// Nothing of recent packets; those of hosts inside are kept.
+    pub fn recent_packets(&self) -> Recent {
+        let inside = self.networks.inside.iter().map(Prefix::addresses);
+        Recent::new(inside.collect(), self.packet_limits())
+    }
+
+    fn packet_limits(&self) -> exhibit::Limits {
+        exhibit::Limits {
+            hosts: self.evidence.hosts.count(),
+            host_bytes: self.evidence.host_kibibytes.kibibytes(),
+            session_packets: self.evidence.session_packets.count(),
+        }
+    }
+
+    fn packets_bound(&self) -> usize {
+        match self.evidence.directory {
+            Some(_) => Recent::memory_bound(self.packet_limits()),
+            None => 0,
+        }
     }
 
     /// The caps of one shard.
@@ -634,7 +707,7 @@ impl Config {
     }
 
     /// What memory may be used for, each with an upper bound in bytes. The bound holds for any input.
-    pub fn memory_bounds(&self) -> [(&'static str, usize); 8] {
+    pub fn memory_bounds(&self) -> [(&'static str, usize); 9] {
         let shard = self.shard_limits();
         let heads = shard.head_bytes * usize::from(SHARDS);
         let (rings, workers) = (self.pipeline.rings.count(), self.pipeline.workers.count());
@@ -655,9 +728,15 @@ impl Config {
             ("findings that wait", self.waiting_bytes()),
             ("profiles", self.profiles_bound()),
             ("events", events),
+            ("recent packets", self.packets_bound()),
             ("batches", batches),
         ]
     }
+}
+
+/// The folder of a file.
+fn beside(path: Option<&Path>) -> &Path {
+    path.and_then(Path::parent).unwrap_or(Path::new(""))
 }
 
 impl std::str::FromStr for Config {

@@ -34,6 +34,8 @@ pub mod correlate;
 
 pub mod finding;
 
+pub mod exhibit;
+
 pub mod policy;
 
 pub mod pipeline;

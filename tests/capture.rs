@@ -8,7 +8,9 @@ mod network;
 #[path = "support/scratch.rs"]
 mod scratch;
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpStream, UdpSocket};
+use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -254,6 +256,148 @@ fn metrics_are_written_while_the_capture_goes_on() {
 }
 
 #[test]
+fn questions_are_answered_over_http() {
+    let Some(network) = Network::make("http") else {
+        return;
+    };
+    network.ip(&["link", "set", "lo", "up"]);
+    let here = [
+        "--http",
+        "127.0.0.1:0",
+        "--user",
+        "nobody",
+        "--workers",
+        "2",
+    ];
+    let mut sensor = Sensor::start(&network, &[&["-i", "hs1"][..], &here].concat());
+    let message = sensor.message();
+    let address = message
+        .trim()
+        .strip_prefix("hopscope: answering at http://");
+    let address = address.unwrap_or_else(|| panic!("{message}")).to_owned();
+    let ask = |path: &str| {
+        let (address, path) = (address.clone(), path.to_owned());
+        network.inside(move || {
+            let mut stream = TcpStream::connect(address).unwrap();
+            write!(stream, "GET {path} HTTP/1.1\r\n\r\n").unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            answer
+        })
+    };
+    let sent = network.send(&capture(CAPTURES[0]), |_| "hs0");
+    let read = format!("\nhopscope_interface_read_total{{interface=\"hs1\"}} {sent}\n");
+    let mut metrics = ask("/metrics");
+    while network.is_silent && !metrics.contains(&read) {
+        metrics = ask("/metrics");
+    }
+    assert!(metrics.contains("\nhopscope_up 1\n"), "{metrics}");
+    for (path, status, part) in [
+        ("/healthz", "200 OK", "ok\n"),
+        ("/readyz", "200 OK", "ok\n"),
+        ("/account", "200 OK", "\"name\":\"hs1\""),
+        ("/other", "404 Not Found", "/metrics"),
+    ] {
+        let answer = ask(path);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}\r\n")),
+            "{answer}"
+        );
+        assert!(answer.contains(part), "{answer}");
+    }
+    assert_eq!(sensor.stop().code, 0);
+}
+
+/// The packets of a finding, as one who gave up his rights writes them, give the finding again.
+#[test]
+fn evidence_gives_its_finding_again() {
+    let Some(network) = Network::make("evidence") else {
+        return;
+    };
+    let scratch = Scratch::new("evidence");
+    let file = scratch.file("found/none", "");
+    let folder = file.parent().unwrap();
+    let config = scratch.file(
+        "site.toml",
+        "[evidence]\ndirectory = \"found\"\nseverity = \"medium\"",
+    );
+    let config = config.to_str().unwrap();
+    let sensor = Sensor::start(
+        &network,
+        &["-i", "hs1", "--workers", "2", "--config", config],
+    );
+    network.send(&capture(CAPTURES[5]), |_| "hs0");
+    network.send(&capture(CAPTURES[0]), |_| "hs0");
+    let told = sensor.stop();
+    let findings = last_findings(&told.output);
+    assert_eq!(findings.len(), 2, "{}", told.output);
+    for mut finding in findings {
+        let packets = finding.as_object_mut().unwrap().remove("packets").unwrap();
+        let (name, id) = (packets.as_str().unwrap(), finding["id"].as_str().unwrap());
+        assert!(name.starts_with(id) && name.ends_with(".pcapng"), "{name}");
+        let written = folder.join(name);
+        let bytes = std::fs::read(&written).unwrap();
+        let comment = format!("hopscope finding {id}: ");
+        assert!(
+            bytes
+                .windows(comment.len())
+                .any(|part| part == comment.as_bytes())
+        );
+        let replay = Command::new(HOPSCOPE)
+            .arg("replay")
+            .arg(&written)
+            .output()
+            .unwrap();
+        let again = last_findings(&String::from_utf8(replay.stdout).unwrap());
+        let again = again.iter().find(|again| again["id"] == id).unwrap();
+        for key in ["title", "certainty", "evidence", "flows"] {
+            assert_eq!(again[key], finding[key], "{name}: {key}");
+        }
+    }
+}
+
+/// By UDP, and to a daemon here that begins anew after the sensor gave up its rights.
+#[test]
+fn findings_are_sent_to_syslog() {
+    let Some(network) = Network::make("syslog") else {
+        return;
+    };
+    network.ip(&["link", "set", "lo", "up"]);
+    let mut bytes = [0; 4_096];
+
+    let elsewhere = network.inside(|| UdpSocket::bind("127.0.0.1:0").unwrap());
+    let address = elsewhere.local_addr().unwrap().to_string();
+    let sensor = Sensor::start(&network, &["-i", "hs1", "--syslog", &address]);
+    network.send(&capture(CAPTURES[0]), |_| "hs0");
+    let length = elsewhere.recv(&mut bytes).unwrap();
+    assert_is_a_message(&bytes[..length]);
+    assert!(!sensor.stop().messages.contains("syslog"));
+
+    let scratch = Scratch::new("syslog");
+    let path = scratch.file("folder/log", "").with_file_name("socket");
+    let first = UnixDatagram::bind(&path).unwrap();
+    let sensor = Sensor::start(&network, &["-i", "hs1", "--syslog", path.to_str().unwrap()]);
+    drop(first);
+    std::fs::remove_file(&path).unwrap();
+    let second = UnixDatagram::bind(&path).unwrap();
+    network.send(&capture(CAPTURES[0]), |_| "hs0");
+    let length = second.recv(&mut bytes).unwrap();
+    assert_is_a_message(&bytes[..length]);
+    assert!(!sensor.stop().messages.contains("syslog"));
+}
+
+fn assert_is_a_message(bytes: &[u8]) {
+    let message = std::str::from_utf8(bytes).unwrap();
+    let parts = [
+        "<132>1 ",
+        " hopscope ",
+        "[finding@32473 id=\"",
+        "] \u{feff}10.9.2.20:1080 ",
+    ];
+    assert!(parts.iter().all(|part| message.contains(part)), "{message}");
+}
+
+#[test]
 fn findings_go_to_a_file_that_may_be_moved_away() {
     let Some(network) = Network::make("file") else {
         return;
@@ -307,7 +451,11 @@ fn wrong_interfaces_and_filters_end_with_2() {
     let Some(network) = Network::make("wrong") else {
         return;
     };
-    let cases: [(&[&str], &str); 3] = [
+    let cases: [(&[&str], &str); 4] = [
+        (
+            &["-i", "hs1", "--http", "0.0.0.0:9479"],
+            "others can reach 0.0.0.0:9479: choose 127.0.0.1 or [::1], or say --http-for-others",
+        ),
         (
             &["-i", "hs1", "--user", "nobodyatall"],
             "there is no user nobodyatall",

@@ -117,6 +117,7 @@ fn followed(
         follow: Some(Following {
             by: &mut lines,
             audit: &AtomicBool::new(true),
+            keep: None,
         }),
     };
     let outcome = pipeline::run(&mut source, run).unwrap();

@@ -23,12 +23,13 @@ const MAY_NAME: &str = "
     shard          time decode flow proto facts evidence detect
     correlate      time proto facts evidence profile finding decode::Address decode::Endpoint decode::Transport
     finding        time proto::target facts evidence detect decode::Address decode::Endpoint decode::Transport
+    exhibit        time source::Frame source::LinkType decode finding
     policy         time proto::target evidence::Certainty profile finding decode::Address toml_file
-    pipeline       time source decode facts::FlowPortrait flow::nonces::NonceKey shard correlate profile finding policy config
-    sink           time source proto facts evidence detect::Detector finding policy decode::Label shard::ShardCounts pipeline::Account
-    config         time decode::FragmentLimits flow::lasting::Schedule flow::table::Timeouts finding::rate::Rate finding::telling::Pace detect::Tuning shard correlate profile policy pipeline::memory_bound pipeline::rings toml_file
+    pipeline       time source decode facts::FlowPortrait flow::nonces::NonceKey shard correlate profile finding exhibit policy config
+    sink           time source proto facts evidence detect::Detector finding exhibit policy decode::Label shard::ShardCounts pipeline::Account
+    config         time decode::FragmentLimits flow::lasting::Schedule flow::table::Timeouts finding::Severity finding::rate::Rate finding::telling::Pace exhibit detect::Tuning shard correlate profile policy pipeline::memory_bound pipeline::rings toml_file
     check          source detect finding pipeline config toml_file
-    command        time source detect shard::Watch finding policy profile pipeline sink config check toml_file
+    command        time source detect shard::Watch finding policy profile exhibit pipeline sink config check toml_file
     main           command
 ";
 
@@ -41,12 +42,12 @@ const ONLY_IN: &str = "
     std::thread            pipeline
     std::sync              source pipeline check command
     std::process           command main
-    std::os                source command
+    std::os                source sink command
     std::time              command source
-    std::env
-    std::net::TcpStream
-    std::net::TcpListener
-    std::net::UdpSocket
+    std::env               command
+    std::net::TcpStream    command
+    std::net::TcpListener  command
+    std::net::UdpSocket    command
     print!
     println!
     eprint!
@@ -59,17 +60,19 @@ const ONLY_IN: &str = "
     nix                    command
     seccompiler            command
     anstyle                sink check
-    arrayvec               flow proto pipeline
+    arrayvec               flow proto correlate pipeline
     clap                   command main
+    clap_complete          command
+    clap_mangen            command
     community_id           facts finding sink
     crossbeam_channel      pipeline
     etherparse             decode
     flate2                 source
-    foldhash               flow correlate finding
+    foldhash               flow correlate finding exhibit
     hashbrown              flow correlate
-    httparse               proto
+    httparse               proto command
     memchr                 proto
-    pcap                   source
+    pcap                   source command
     indicatif              command
     jiff                   time
     md5                    proto

@@ -13,9 +13,11 @@
 //! ICMP on either), flights of one follow flights of the other, *and* as many bytes leave as came, in both directions and
 //! in each round, framing apart. That holds for tunnels with many sessions in one flow, for sessions one by one, and for
 //! two legs that others opened (reverse tunnels). What one side of an SSH session asks the other to open is held against
-//! the connections that the host opens or takes in. `chance` bounds the chance of an accident, corrected for the pairs of
-//! sides that the run has tried; such a join is probable, never proven. Two legs that can both be read are joined that way
-//! only if each round is as long on one as on the other.
+//! the connections that the host opens or takes in. Of a connection inside SSH the whole life counts as well: when it is
+//! asked for and when it ends, and how many bytes went each way, which may tell it from one other connection alone.
+//! `chance` bounds the chance of an accident, corrected for the pairs of sides that the run has tried; such a join is
+//! probable, never proven. Something must be said both ways, and two legs that can both be read are joined that way only if
+//! each round is as long on one as on the other, to the byte.
 //!
 //! ## Means
 //!
@@ -28,16 +30,17 @@
 //!
 //! The copy is the mirror port's, the flow goes on to the same server behind a router or source NAT, or a broker hands on
 //! messages in sessions of their own. An application that asks its database in step with what it is asked says other bytes.
-//! A host that spreads sessions over several servers is reported as `balancer`, at low
-//! severity, and so is a measured web or mail service in front of a server with a private address.
+//! What only flows on, as logs and measurements do, is not measured. A host that spreads sessions over several servers is
+//! reported as `balancer`, at low severity; and so is what was measured of a web or database service in front of a server with a private address, or of
+//! mail and messages on both legs, by their ports.
 //!
 //! ## Misses
 //!
 //! Legs that the sensor does not see, loopback legs among them, and relays that change the content where nothing
 //! names the target and timing and bytes do not fit: compression, padding, cover traffic, fewer than about six sessions or
 //! a dozen exchanges or opened within a second or two of each other, peers that mix many circuits (Tor), and hosts busier
-//! than their log of 128 flights for each client.
-//! A relay whose legs were both opened by itself is not measured.
+//! than their log of 128 flights for each client. Connections inside SSH that overlap in time, or carry little or the same
+//! as others, are not told by their lives. A relay whose legs were both opened by itself is not measured.
 
 use super::echoes::{Echo, Echoes};
 use super::forgotten::Forgotten;
@@ -49,7 +52,7 @@ use super::recent::Recent;
 use super::targets::{Request, Requests};
 use crate::decode::{Address, Endpoint};
 use crate::evidence::{Certainty, Evidence, Join, Mechanism, Proof, Says, Session};
-use crate::facts::legs::{Asked, Flight, Sighting, Spoke, Totals};
+use crate::facts::legs::{Asked, Flight, Lived, Sighting, Spoke, Totals};
 use crate::facts::{FlowEnd, FlowFacts, FlowId};
 use crate::proto::Side;
 use crate::proto::nonce::Kind;
@@ -141,6 +144,12 @@ impl Relays {
     /// Takes a connection that a side of a multiplexed tunnel asked for.
     pub fn asked(&mut self, asked: &Asked) {
         self.measures.asked(asked);
+    }
+
+    /// Takes a connection inside a multiplexed tunnel that is over.
+    pub fn lived(&mut self, lived: &Lived, now: Timestamp) -> Vec<Evidence> {
+        let joins = self.measures.lived(lived);
+        self.measured(joins, now)
     }
 
     /// Takes what a flow carried that TCP ended.

@@ -161,6 +161,7 @@ pub const KEYS: &[&str] = &[
     "evidence.log_odds",
     "evidence.client_bytes",
     "evidence.server_bytes",
+    "packets",
     "quality.gaps",
     "quality.one_sided",
     "quality.midstream",

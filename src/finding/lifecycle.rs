@@ -577,6 +577,7 @@ impl Draft {
             names: self.names,
             attack: detector.map_or_else(Vec::new, |d| d.attack.to_vec()),
             evidence: self.evidence,
+            packets: None,
             quality,
         }
     }

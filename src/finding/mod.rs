@@ -17,7 +17,7 @@ use std::fmt;
 use std::io;
 use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::evidence::Certainty;
 use crate::facts::Quality;
@@ -89,6 +89,9 @@ pub struct Finding {
     pub attack: Vec<Attack>,
     /// What it stands on.
     pub evidence: Summary,
+    /// The file with its packets, where such files are written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packets: Option<String>,
     /// How well the sessions were seen.
     #[serde(skip_serializing_if = "Quality::is_whole")]
     pub quality: Quality,
@@ -131,7 +134,7 @@ pub enum Status {
 }
 
 /// How much a finding asks for attention. From `medium` on a person is asked to look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Known and approved, or a fact worth a line.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrayvec::ArrayVec;
 
+use super::keep::Keep;
 use super::{Account, Audit, Progress};
 use crate::config::Config;
 use crate::correlate::forgotten::Forgotten;
@@ -99,6 +100,8 @@ pub(super) struct Front<'a, S, P = Steady> {
     stop: &'a AtomicBool,
     /// Set when the account is asked for.
     pub(super) audit: Option<&'a AtomicBool>,
+    /// Where recent packets are kept.
+    pub(super) keep: Keep<'a>,
     decoder: Decoder,
     counts: FrameCounts,
     clock: Timestamp,
@@ -125,6 +128,7 @@ impl<'a, S: Source, P: Plan> Front<'a, S, P> {
             plan,
             stop,
             audit: None,
+            keep: Keep::default(),
             decoder: Decoder::new(config.fragment_limits()),
             counts: FrameCounts::default(),
             clock: Timestamp::MIN,
@@ -160,6 +164,7 @@ impl<'a, S: Source, P: Plan> Front<'a, S, P> {
 
     fn decode(&mut self, mut deliver: impl FnMut(&[Sighting<'_>])) {
         let mut seen = ArrayVec::<Sighting<'_>, AT_ONCE>::new();
+        let mut keep = self.keep.lock();
         for mut frame in self.source.frames() {
             if frame.time < self.clock {
                 self.late_frames += 1;
@@ -169,12 +174,14 @@ impl<'a, S: Source, P: Plan> Front<'a, S, P> {
             // Each arm pushes for itself: a segment that both gave would be written twice.
             if let Some(segment) = straight(&frame) {
                 self.counts.record_segment();
+                keep.add(&frame, &segment);
                 seen.push(self.plan.sight(segment, self.clock, self.counts.frames));
                 continue;
             }
             match self.decoder.look(&frame) {
                 Ok(segment) => {
                     self.counts.record_segment();
+                    keep.add(&frame, &segment);
                     seen.push(self.plan.sight(segment, self.clock, self.counts.frames));
                 }
                 Err(stop) => match stop.outcome() {
@@ -202,6 +209,7 @@ impl<'a, S: Source, P: Plan> Front<'a, S, P> {
         let outcome = self.decoder.decode(&frame);
         self.counts.record(&outcome);
         if let Outcome::Segment(segment) = outcome {
+            self.keep.lock().add(&frame, &segment);
             deliver(&[self.plan.sight(segment, self.clock, self.counts.frames)]);
         }
     }

@@ -5,17 +5,21 @@
 //! are put in order and shown to the ordered stage: so the findings are the same for any number of workers and any
 //! size of batch.
 
+mod beside;
 mod front;
 mod inline;
+mod keep;
 pub mod rings;
 mod workers;
 
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use crate::config::Config;
 use crate::correlate::Ordered;
 use crate::correlate::forgotten::Forgotten;
 use crate::decode::{FragmentCounts, FrameCounts};
+use crate::exhibit::Recent;
 use crate::facts::FlowPortrait;
 use crate::finding::Finding;
 use crate::finding::lifecycle::FindingCounts;
@@ -28,6 +32,7 @@ use crate::shard::{Event, Report, Shard, ShardCounts, Watch};
 use crate::source::{Source, SourceAccount, SourceError};
 use crate::time::Timestamp;
 use front::{Front, Round};
+use keep::Keep;
 
 /// What a run is given besides its captures.
 pub struct Run<'a> {
@@ -53,6 +58,8 @@ pub struct Following<'a> {
     pub by: &'a mut dyn Follow,
     /// Set from outside to have the present account told.
     pub audit: &'a AtomicBool,
+    /// Where recent packets are kept, if somebody may ask for them.
+    pub keep: Option<&'a Mutex<Recent>>,
 }
 
 /// Somebody who is told of a run while it goes on.
@@ -173,11 +180,11 @@ pub enum RunError {
 /// capture is no error: it is told in the account.
 pub fn run<S: Source>(source: &mut S, mut run: Run<'_>) -> Result<Outcome, RunError> {
     let mut front = Front::new(source, run.config, run.stop);
-    let (follow, audit) = match run.follow.take() {
-        Some(following) => (Some(following.by), Some(following.audit)),
-        None => (None, None),
-    };
-    front.audit = audit;
+    let follow = run.follow.take().map(|following| {
+        front.audit = Some(following.audit);
+        front.keep = Keep(following.keep);
+        following.by
+    });
     let stage = Stage::new(run.config, run.learn, follow);
     let (found, shards) = if run.workers == 0 {
         inline::run(&mut front, stage, run)?
@@ -359,6 +366,7 @@ impl<'a> Stage<'a> {
                 Report::Spoke(spoke) => self.ordered.spoke(&spoke, event.order.time),
                 Report::Flight(flight) => self.ordered.flight(&flight, event.order.time),
                 Report::Asked(asked) => self.ordered.asked(&asked),
+                Report::Lived(lived) => self.ordered.lived(&lived, event.order.time),
                 Report::Totals(totals) => self.ordered.totals(&totals),
                 Report::Nonce(sighting) => self.ordered.sighted(&sighting, event.order.time),
                 Report::Sizes(sizes) => self.ordered.sizes(&sizes, event.order.time),
@@ -423,4 +431,5 @@ impl<'a> Stage<'a> {
 /// How many frames lie between two moments at which time is told to all shards.
 const BATCH_FRAMES: usize = 256;
 
+pub use beside::beside;
 pub use workers::memory_bound;

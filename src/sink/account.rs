@@ -1,5 +1,9 @@
 //! The account of a run, for a person: what was read, what was not, and why.
 
+mod json;
+
+pub use json::json;
+
 use std::fmt::Display;
 use std::io::{self, Write};
 

@@ -12,7 +12,13 @@ use crate::time::Timestamp;
 
 /// Findings that were told, by severity and by where they stood.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Told([[u64; STATUSES.len()]; Severity::ALL.len()]);
+pub struct Told {
+    lines: [[u64; STATUSES.len()]; Severity::ALL.len()],
+    /// Messages to syslog that could not be sent.
+    pub lost_by_syslog: u64,
+    /// Times that packets of a finding were not written.
+    pub unshown: u64,
+}
 
 impl Told {
     /// Counts a line.
@@ -24,7 +30,10 @@ impl Told {
                 *count += 1;
             }
         };
-        Severity::ALL.into_iter().zip(&mut self.0).for_each(place);
+        Severity::ALL
+            .into_iter()
+            .zip(&mut self.lines)
+            .for_each(place);
     }
 }
 
@@ -55,12 +64,22 @@ pub fn write(
     evicted(&mut page, &account.shards)?;
     findings(&mut page, account)?;
     page.metric("findings_told_total", "counter", "Lines about findings.")?;
-    for (severity, counts) in Severity::ALL.into_iter().zip(told.0) {
+    for (severity, counts) in Severity::ALL.into_iter().zip(told.lines) {
         for ((_, status), count) in STATUSES.iter().zip(counts) {
             let labels = format!("severity=\"{severity}\",status=\"{status}\"");
             page.value(&labels, count)?;
         }
     }
+    page.counter(
+        "syslog_lost_total",
+        "Messages to syslog that could not be sent.",
+        told.lost_by_syslog,
+    )?;
+    page.counter(
+        "evidence_refused_total",
+        "Times that packets of a finding were not written.",
+        told.unshown,
+    )?;
     Ok(page.text)
 }
 

@@ -61,12 +61,8 @@ impl Network {
 
     /// Sends the frames of a capture in their order, each into the interface that `choose` names.
     pub(crate) fn send(&self, capture: &Path, choose: fn(&[u8]) -> &'static str) -> u64 {
-        let namespace = File::open(PathBuf::from("/run/netns").join(&self.name)).unwrap();
         let mut captures = Captures::open(Inputs::collect(&[capture.into()]).unwrap()).unwrap();
-        // A thread of its own, because it cannot come back out of the namespace.
-        let sender = thread::spawn(move || {
-            let network = Some(LinkNameSpaceType::Network);
-            move_into_link_name_space(namespace.as_fd(), network).unwrap();
+        self.inside(move || {
             let open = |name: &str| pcap::Capture::from_device(name).unwrap().open().unwrap();
             let mut ends = ["hs0", "hs2"].map(|name| (name, open(name)));
             let mut sent = 0;
@@ -77,8 +73,19 @@ impl Network {
                 sent += 1;
             }
             sent
+        })
+    }
+
+    /// Does something in it.
+    pub(crate) fn inside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let namespace = File::open(PathBuf::from("/run/netns").join(&self.name)).unwrap();
+        // A thread of its own, because it cannot come back out of the namespace.
+        let worker = thread::spawn(move || {
+            let network = Some(LinkNameSpaceType::Network);
+            move_into_link_name_space(namespace.as_fd(), network).unwrap();
+            work()
         });
-        sender.join().unwrap()
+        worker.join().unwrap()
     }
 }
 

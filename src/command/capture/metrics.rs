@@ -12,8 +12,6 @@ use crate::time::{Span, Timestamp};
 
 /// The file.
 pub(super) struct Metrics {
-    /// What was told.
-    pub(super) told: Told,
     path: PathBuf,
     written: Timestamp,
     is_failing: bool,
@@ -22,7 +20,6 @@ pub(super) struct Metrics {
 impl Metrics {
     pub(super) fn new(path: &Path) -> Self {
         Self {
-            told: Told::default(),
             path: path.to_owned(),
             written: Timestamp::MIN,
             is_failing: false,
@@ -39,11 +36,12 @@ impl Metrics {
         &mut self,
         source: &SourceAccount,
         account: &Account,
+        told: &Told,
         now: Timestamp,
         is_up: bool,
     ) {
         self.written = now;
-        let text = metrics::write(source, account, &self.told, now, is_up);
+        let text = metrics::write(source, account, told, now, is_up);
         let text = text.map_err(io::Error::other);
         let written = text.and_then(|text| write_whole(&self.path, &text));
         let path = self.path.display();

@@ -1,9 +1,14 @@
 //! `hopscope capture`: findings from the network, as they are raised.
 
+mod board;
+mod exhibits;
+mod http;
 mod metrics;
+mod outputs;
 mod reload;
 mod rights;
 mod signals;
+mod syslog;
 mod teller;
 
 use std::collections::BTreeSet;
@@ -19,13 +24,15 @@ use crate::config::Config;
 use crate::finding::Severity;
 use crate::pipeline::{self, Following, Outcome, Run, rings};
 use crate::sink::account;
-use crate::sink::rotation::{LineFile, Rotation};
 use crate::source::live::Listen;
 use crate::source::{Live, SourceAccount};
-use crate::time::Span;
+use board::Board;
+use exhibits::Showing;
+use http::Http;
+use outputs::{Endpoint, Messages, OutputFile};
 use rights::Keeps;
 use signals::Signals;
-use teller::{Output, Teller, tell};
+use teller::{Teller, tell};
 
 /// Find relays on the network, while it happens
 ///
@@ -78,6 +85,12 @@ pub(super) struct Capture {
     #[arg(long, value_name = "FILE")]
     metrics: Option<PathBuf>,
 
+    #[command(flatten)]
+    endpoint: Endpoint,
+
+    #[command(flatten)]
+    messages: Messages,
+
     /// Become this user once it listens; it must be able to write the output and to read the configuration
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -95,47 +108,12 @@ pub(super) struct Capture {
     quiet: bool,
 }
 
-/// Findings as JSON lines in a file.
-#[derive(Debug, Args)]
-struct OutputFile {
-    /// Write findings as JSON lines to the end of this file, not to standard output
-    #[arg(long, short, value_name = "FILE", conflicts_with = "format")]
-    output: Option<PathBuf>,
+/// Closes the board when the capture is over, however it ends.
+struct Closing<'a>(&'a Board);
 
-    /// Begin a new file before it grows beyond this many mebibytes
-    #[arg(long, value_name = "MIB", requires = "output", value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
-    rotate_size: Option<u64>,
-
-    /// Begin a new file when it is this many seconds old, by the time of packets
-    #[arg(long, value_name = "SECONDS", requires = "output", value_parser = clap::value_parser!(i64).range(1..=31_622_400))]
-    rotate_seconds: Option<i64>,
-
-    /// Keep this many old files [default: all]
-    #[arg(long, value_name = "N", requires = "output")]
-    keep: Option<usize>,
-}
-
-impl OutputFile {
-    fn is_rotated(&self) -> bool {
-        self.rotate_size.is_some() || self.rotate_seconds.is_some()
-    }
-
-    /// Where findings go.
-    fn open(&self, format: Option<Format>) -> Result<Output, Failure> {
-        let Some(path) = &self.output else {
-            let format = format.unwrap_or_else(Format::by_terminal);
-            return Ok(Output::Standard(format, Ok(())));
-        };
-        let rotation = Rotation {
-            bytes: self.rotate_size.map(|mebibytes| mebibytes << 20),
-            age: self.rotate_seconds.map(Span::from_seconds),
-            keep: self.keep,
-        };
-        let file = LineFile::open(path, rotation).map_err(|error| {
-            let sentence = format!("{} cannot be written: {error}", path.display());
-            Failure::new(Exit::Input, sentence)
-        })?;
-        Ok(Output::File(file))
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 
@@ -146,17 +124,25 @@ impl Capture {
         let signals = Signals::listen().map_err(unsignalled)?;
         let output = self.output.open(self.format)?;
         let mut teller = Teller::new(output, config.clone(), self.config.clone(), &signals)
-            .measured(self.metrics.as_deref());
+            .measured(self.metrics.as_deref())
+            .logged(self.messages.open()?)
+            .showing(Showing::open(&config, self.config.as_deref())?);
         let report = |interface: &str, change: &_| tell(format_args!("{interface} {change}"));
         let stop = signals.stop.clone();
         let rings = self.rings(&config);
         let program = rings::program(rings);
         let mut lives = Live::open_rings(rings.into(), &program, &self.listen(), &stop, report)
             .map_err(unreadable)?;
+        let http = self.endpoint.open()?;
         self.give_up_rights(&config)?;
-        self.greet();
-        let audit = teller.audit();
-        let outcome = self.follow(&config, &mut lives, &mut teller, &audit);
+        self.greet(http.as_ref());
+        let (audit, board) = (teller.audit(), teller.board());
+        let servers = http.as_ref().map_or(0, |_| Http::SERVERS);
+        let serve = || http.iter().for_each(|http| http.serve(&board));
+        let outcome = pipeline::beside(servers, serve, || {
+            let _closing = Closing(&board);
+            self.follow(&config, &mut lives, &mut teller, &audit)
+        });
         let account = outcome.as_ref().ok().map(|outcome| &outcome.account);
         let source = Live::account_of(&lives);
         teller.over(&source, account);
@@ -173,27 +159,35 @@ impl Capture {
         }
         let mut keeps = Keeps {
             user: self.user.as_deref(),
+            answers: self.endpoint.http.is_some(),
+            connects: self.messages.are_local(),
             ..Keeps::default()
         };
         keeps.read_beside(self.config.as_deref());
         keeps.read_beside(config.profile_path(self.config.as_deref()).as_deref());
         keeps.write_beside(self.output.output.as_deref());
         keeps.write_beside(self.metrics.as_deref());
+        keeps
+            .writes
+            .extend(config.evidence_path(self.config.as_deref()));
         let given_up = rights::give_up(&keeps).map_err(|why| Failure::new(Exit::Usage, why))?;
         if !self.quiet {
             tell(given_up);
         }
-        self.may_begin_files()
+        self.may_begin_files(config)
     }
 
     /// Another user may be let write a file that is open, and not be let begin the next one beside it.
-    fn may_begin_files(&self) -> Result<(), Failure> {
+    fn may_begin_files(&self, config: &Config) -> Result<(), Failure> {
         let Some(user) = &self.user else {
             return Ok(());
         };
         let output = self.output.output.as_deref();
         let rotated = output.filter(|_| self.output.is_rotated());
-        for file in [rotated, self.metrics.as_deref()].into_iter().flatten() {
+        let exhibit = config.evidence_path(self.config.as_deref());
+        let exhibit = exhibit.map(|folder| folder.join("exhibit"));
+        let files = [rotated, self.metrics.as_deref(), exhibit.as_deref()];
+        for file in files.into_iter().flatten() {
             rights::begin_file_beside(file).map_err(|error| {
                 let file = file.display();
                 let sentence = format!(
@@ -225,6 +219,7 @@ impl Capture {
         by: &mut Teller,
         audit: &AtomicBool,
     ) -> Result<Outcome, Failure> {
+        let kept = by.kept();
         let bar = progress_bar(self.quiet || io::stdout().is_terminal());
         let run = Run {
             config,
@@ -236,7 +231,11 @@ impl Capture {
             // A signal ends the source, which first gives what it has.
             stop: &AtomicBool::new(false),
             progress: &mut |progress| bar.set_position(progress.frames),
-            follow: Some(Following { by, audit }),
+            follow: Some(Following {
+                by,
+                audit,
+                keep: kept.as_deref(),
+            }),
         };
         let outcome = match lives {
             [live] => pipeline::run(live, run),
@@ -257,12 +256,14 @@ impl Capture {
         self.rings.unwrap_or(otherwise)
     }
 
-    fn greet(&self) {
-        if !self.quiet {
-            tell(format_args!(
-                "listening to {}",
-                self.listen().interfaces.join(", ")
-            ));
+    fn greet(&self, http: Option<&Http>) {
+        if self.quiet {
+            return;
+        }
+        let interfaces = self.listen().interfaces.join(", ");
+        tell(format_args!("listening to {interfaces}"));
+        if let Some(address) = http.and_then(|http| http.address().ok()) {
+            tell(format_args!("answering at http://{address}"));
         }
     }
 

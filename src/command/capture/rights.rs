@@ -10,6 +10,10 @@ use std::path::{Path, PathBuf};
 pub(super) struct Keeps<'a> {
     /// Whose rights; none for those it has.
     pub(super) user: Option<&'a str>,
+    /// Whether it answers over HTTP.
+    pub(super) answers: bool,
+    /// Whether it connects again with a syslog daemon on this machine.
+    pub(super) connects: bool,
     /// The folders it reads in.
     pub(super) reads: Vec<PathBuf>,
     /// The folders it writes in.
@@ -82,13 +86,18 @@ pub(super) fn give_up(keeps: &Keeps<'_>) -> Result<GivenUp, String> {
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use std::collections::BTreeMap;
+
     use caps::CapSet;
     use landlock::{
         ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
         RulesetStatus, path_beneath_rules,
     };
     use nix::unistd::{Gid, Uid, User, setgid, setgroups, setuid};
-    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
+    use seccompiler::{
+        BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+        SeccompRule, TargetArch,
+    };
 
     use super::{GivenUp, Keeps};
 
@@ -118,7 +127,7 @@ mod linux {
         given_up.done.push("capabilities".to_owned());
         for (what, result) in [
             ("files and networks (Landlock)", keep_to_folders(keeps)),
-            ("system calls (seccomp)", forbid_calls()),
+            ("system calls (seccomp)", forbid_calls(keeps)),
         ] {
             match result {
                 Ok(()) => given_up.done.push(what.to_owned()),
@@ -184,8 +193,17 @@ mod linux {
     }
 
     /// seccomp: calls that a sensor has no use for, and that one who broke into it would have, fail.
-    fn forbid_calls() -> Result<(), String> {
-        let rules = FORBIDDEN.iter().map(|call| (*call, Vec::new())).collect();
+    fn forbid_calls(keeps: &Keeps<'_>) -> Result<(), String> {
+        let mut rules: BTreeMap<_, _> = FORBIDDEN.map(|call| (call, Vec::new())).into();
+        rules.insert(libc::SYS_sendto, vec![elsewhere()?]);
+        for (call, needed) in [
+            (libc::SYS_accept4, keeps.answers),
+            (libc::SYS_connect, keeps.connects),
+        ] {
+            if !needed {
+                rules.insert(call, Vec::new());
+            }
+        }
         let (allowed, forbidden) = (
             SeccompAction::Allow,
             SeccompAction::Errno(libc::EPERM.unsigned_abs()),
@@ -195,6 +213,14 @@ mod linux {
             .and_then(BpfProgram::try_from)
             .map_err(|error| error.to_string())?;
         seccompiler::apply_filter(&filter).map_err(|error| error.to_string())
+    }
+
+    /// To send to an address; to send to whom a socket is connected with goes on.
+    fn elsewhere() -> Result<SeccompRule, String> {
+        const ADDRESS: u8 = 4;
+        SeccompCondition::new(ADDRESS, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)
+            .and_then(|condition| SeccompRule::new(vec![condition]))
+            .map_err(|error| error.to_string())
     }
 
     fn processor() -> Option<TargetArch> {
@@ -207,7 +233,7 @@ mod linux {
         }
     }
 
-    const FORBIDDEN: [libc::c_long; 47] = [
+    const FORBIDDEN: [libc::c_long; 44] = [
         // Another program, or another process.
         libc::SYS_execve,
         libc::SYS_execveat,
@@ -219,12 +245,9 @@ mod linux {
         // The network, but for what is open.
         libc::SYS_socket,
         libc::SYS_socketpair,
-        libc::SYS_connect,
         libc::SYS_bind,
         libc::SYS_listen,
         libc::SYS_accept,
-        libc::SYS_accept4,
-        libc::SYS_sendto,
         libc::SYS_sendmsg,
         libc::SYS_sendmmsg,
         // Another root, another space.

@@ -3,17 +3,22 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
+use super::board::{Board, Notice};
+use super::exhibits::Showing;
 use super::metrics::Metrics;
 use super::reload::changes;
 use super::signals::Signals;
+use super::syslog::Syslog;
 use crate::command::replay::Format;
 use crate::config::Config;
+use crate::exhibit::Recent;
 use crate::finding::{Finding, Severity};
 use crate::pipeline::{Account, Follow};
 use crate::policy::Policy;
+use crate::sink::metrics::Told;
 use crate::sink::rotation::{LineFile, News};
 use crate::sink::{account, jsonl, text};
 use crate::source::SourceAccount;
@@ -35,6 +40,12 @@ pub(super) struct Teller {
     /// The next account is for a person.
     prints: bool,
     metrics: Option<Metrics>,
+    syslog: Option<Syslog>,
+    exhibits: Option<Showing>,
+    /// What was told.
+    told: Told,
+    /// Where others read how the capture stands.
+    board: Arc<Board>,
 }
 
 /// Where findings go.
@@ -52,6 +63,7 @@ impl Teller {
         path: Option<PathBuf>,
         signals: &Signals,
     ) -> Self {
+        let audit = Arc::default();
         Self {
             output,
             config,
@@ -61,9 +73,13 @@ impl Teller {
             worst: None,
             now: Timestamp::MIN,
             asked: Arc::clone(&signals.asked),
-            audit: Arc::default(),
+            board: Arc::new(Board::new(Arc::clone(&audit))),
+            told: Told::default(),
+            audit,
             prints: false,
             metrics: None,
+            syslog: None,
+            exhibits: None,
         }
     }
 
@@ -71,6 +87,28 @@ impl Teller {
     pub(super) fn measured(mut self, path: Option<&Path>) -> Self {
         self.metrics = path.map(Metrics::new);
         self
+    }
+
+    /// Findings are sent there, too.
+    pub(super) fn logged(mut self, syslog: Option<Syslog>) -> Self {
+        self.syslog = syslog;
+        self
+    }
+
+    /// The packets of findings are written, too.
+    pub(super) fn showing(mut self, exhibits: Option<Showing>) -> Self {
+        self.exhibits = exhibits;
+        self
+    }
+
+    /// Where recent packets are kept, if somebody will ask for them.
+    pub(super) fn kept(&self) -> Option<Arc<Mutex<Recent>>> {
+        self.exhibits.as_ref().map(Showing::kept)
+    }
+
+    /// Where others read how the capture stands.
+    pub(super) fn board(&self) -> Arc<Board> {
+        Arc::clone(&self.board)
     }
 
     /// What makes the run tell its account.
@@ -82,7 +120,7 @@ impl Teller {
     pub(super) fn over(&mut self, source: &SourceAccount, account: Option<&Account>) {
         if let Some(metrics) = &mut self.metrics {
             let account = account.cloned().unwrap_or_default();
-            metrics.write(source, &account, self.now, false);
+            metrics.write(source, &account, &self.told, self.now, false);
         }
     }
 
@@ -131,9 +169,17 @@ impl Teller {
 
 impl Follow for Teller {
     fn finding(&mut self, finding: &Finding) {
+        let mut finding = finding.clone();
+        if let Some(exhibits) = &mut self.exhibits {
+            finding.packets = exhibits.show(&finding);
+            self.told.unshown = exhibits.refused();
+        }
+        let finding = &finding;
         self.worst = self.worst.max(Some(finding.severity));
-        if let Some(metrics) = &mut self.metrics {
-            metrics.told.count(finding.severity, finding.status);
+        self.told.count(finding.severity, finding.status);
+        if let Some(syslog) = &mut self.syslog {
+            syslog.send(finding, self.now);
+            self.told.lost_by_syslog = syslog.lost();
         }
         match &mut self.output {
             Output::Standard(format, result) => {
@@ -152,9 +198,16 @@ impl Follow for Teller {
     }
 
     fn account(&mut self, source: &SourceAccount, account: &Account) {
-        if let Some(metrics) = &mut self.metrics {
-            metrics.write(source, account, self.now, true);
+        if let Some(metrics) = self.metrics.as_mut().filter(|m| m.is_due(self.now)) {
+            metrics.write(source, account, &self.told, self.now, true);
         }
+        self.board.put_up(Notice {
+            source: source.clone(),
+            account: account.clone(),
+            told: self.told,
+            now: self.now,
+            is_up: true,
+        });
         if std::mem::take(&mut self.prints) {
             tell("the account so far");
             // Where nobody listens there is nobody to tell.

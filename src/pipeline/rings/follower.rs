@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::{LOST, Made, Stray, Worker};
 use crate::decode::{FrameCounts, Outcome, alone, straight};
 use crate::pipeline::front::{AT_ONCE, Plan, Sighting};
+use crate::pipeline::keep::Keep;
 use crate::pipeline::workers::Batch;
 use crate::pipeline::{Account, Audit};
 use crate::shard::Event;
@@ -23,6 +24,7 @@ pub(super) struct Follower<'a, R> {
     late_frames: u64,
     strays: Sender<Stray>,
     recycled: Sender<Batch>,
+    keep: Keep<'a>,
 }
 
 impl<'a, R: Ring> Follower<'a, R> {
@@ -40,7 +42,14 @@ impl<'a, R: Ring> Follower<'a, R> {
             late_frames: 0,
             strays,
             recycled,
+            keep: Keep::default(),
         }
+    }
+
+    /// The same follower; it keeps packets there.
+    pub(super) fn keeping(mut self, keep: Keep<'a>) -> Self {
+        self.keep = keep;
+        self
     }
 
     pub(super) fn run(
@@ -103,9 +112,11 @@ impl<'a, R: Ring> Follower<'a, R> {
             counts,
             late_frames,
             strays,
+            keep,
             ..
         } = self;
         let mut seen = Seen::default();
+        let mut keep = keep.lock();
         for mut frame in ring.frames() {
             *late_frames += u64::from(frame.time < *clock);
             *clock = frame.time.max(*clock);
@@ -117,7 +128,10 @@ impl<'a, R: Ring> Follower<'a, R> {
                 Some(Outcome::Segment(segment)) => {
                     let sighting = worker.spread.sight(segment, *clock, counts.frames);
                     let lane = worker.spread.lane(&sighting.route);
-                    lane.map(|_| sighting)
+                    lane.map(|_| {
+                        keep.add(&frame, &sighting.segment);
+                        sighting
+                    })
                 }
                 Some(outcome) => {
                     counts.record(&outcome);

@@ -18,6 +18,7 @@ use arrayvec::ArrayVec;
 use crossbeam_channel::{Receiver, bounded};
 
 use super::front::{AT_ONCE, Front, Round, Sighting};
+use super::keep::Keep;
 use super::workers::{Batch, counts_of, deal};
 use super::{Audit, Found, Outcome, Run, RunError, Stage, outcome_of, shards_of};
 use crate::decode;
@@ -39,15 +40,15 @@ pub fn run<R: Ring>(rings: &mut [R], mut run: Run<'_>) -> Result<Outcome, RunErr
     let Some((first, others)) = rings.split_first_mut() else {
         return Err(SourceError::Nothing.into());
     };
-    let (follow, asked) = match run.follow.take() {
-        Some(following) => (Some(following.by), Some(following.audit)),
-        None => (None, None),
-    };
-    let stage = Stage::new(run.config, run.learn, follow);
     let rings = u8::try_from(others.len() + 1).unwrap_or(u8::MAX);
     let spread = |ring| Spread::new(rings, ring);
     let mut front = Front::planned(first, spread(0), run.config, run.stop);
-    front.audit = asked;
+    let follow = run.follow.take().map(|following| {
+        front.audit = Some(following.audit);
+        front.keep = Keep(following.keep);
+        following.by
+    });
+    let stage = Stage::new(run.config, run.learn, follow);
     let (found, audit) = pump(front, others, stage, &mut run, spread)?;
     outcome_of(found, &audit.source, audit.account)
 }
@@ -71,7 +72,8 @@ fn pump<R: Ring>(
         };
         let lead_worker = worker(0);
         for (ring, number) in others.iter_mut().zip(1..) {
-            let follower = Follower::new(ring, worker(number), stray.clone(), recycled.clone());
+            let follower = Follower::new(ring, worker(number), stray.clone(), recycled.clone())
+                .keeping(front.keep);
             let (inlet, batches) = bounded(QUEUED);
             let (rounds, outlet) = bounded(QUEUED);
             threads.push(scope.spawn(move || follower.run(&batches, &rounds)));
