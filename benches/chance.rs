@@ -1,8 +1,12 @@
 //! Whether measured joins claim too much: unrelated sides of hosts, from different captures (those whose names differ only
 //! behind a dot are variants of one, and relays among each other) and moved in time at random,
-//! are fitted in pairs, and for some bounds of chance it is counted how many pairs stayed below.
+//! are fitted in pairs, and for some bounds of chance it is counted how many pairs stayed below. The same for connections inside
+//! SSH and connections that have nothing to do with them, begun at random in the time of the tunnel.
 //!
 //! `cargo bench --bench chance -- PAIRS FOLDER…`, with the folders of laid-out captures.
+
+#[path = "chance/lives.rs"]
+mod lives;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +17,7 @@ use hopscope::correlate::measured::fit;
 use hopscope::correlate::measured::log::{Carried, Log, Way};
 use hopscope::decode::{Address, Decoder, Endpoint, Outcome};
 use hopscope::facts::FlowId;
-use hopscope::facts::legs::Spoke;
+use hopscope::facts::legs::{Asked, Spoke};
 use hopscope::flow::nonces::NonceKey;
 use hopscope::proto::Side;
 use hopscope::shard::{Event, Moment, Report, Route, Shard};
@@ -45,19 +49,43 @@ fn main() {
         return;
     };
     let folders: Vec<PathBuf> = arguments.map(PathBuf::from).collect();
-    let sides = sides_of(&folders);
+    let captures = captures_of(&folders);
+    let sides = sides_of(&captures);
     println!("{} sides with {LEAST_BEATS} beats or more", sides.len());
     report(pairs, &tally(pairs, &sides));
+    let (lives, connections) = lives::of(&captures);
+    println!(
+        "{} connections inside SSH, {} others",
+        lives.len(),
+        connections.len()
+    );
+    report(pairs, &lives::tally(pairs, &lives, &connections));
 }
 
-fn sides_of(folders: &[PathBuf]) -> Vec<Recorded> {
+/// The events of a capture.
+struct Played {
+    capture: Rc<str>,
+    events: Vec<Event>,
+}
+
+fn captures_of(folders: &[PathBuf]) -> Vec<Played> {
     let files = folders.iter().flat_map(|folder| {
         let inputs = hopscope::source::files_below(folder);
         inputs.unwrap_or_default()
     });
-    let sides = files.flat_map(|file| {
-        let capture = stem(&file);
-        let sides = record(&file).unwrap_or_default();
+    let played = files.filter_map(|file| {
+        Some(Played {
+            capture: stem(&file),
+            events: play(&file)?,
+        })
+    });
+    played.collect()
+}
+
+fn sides_of(captures: &[Played]) -> Vec<Recorded> {
+    let sides = captures.iter().flat_map(|played| {
+        let capture = Rc::clone(&played.capture);
+        let sides = steps(&played.events);
         let beats = |steps: &[Step]| steps.iter().filter(|step| step.beat.is_some()).count();
         let long = sides.into_values();
         let long = long.filter(move |steps| beats(steps) >= LEAST_BEATS);
@@ -75,7 +103,7 @@ fn stem(file: &Path) -> Rc<str> {
     name.split('.').next().unwrap_or_default().into()
 }
 
-fn record(file: &Path) -> Option<BTreeMap<Key, Vec<Step>>> {
+fn play(file: &Path) -> Option<Vec<Event>> {
     let inputs = Inputs::collect(&[file.to_owned()]).ok()?;
     let mut captures = Captures::open(inputs).ok()?;
     let config = Config::default();
@@ -102,7 +130,7 @@ fn record(file: &Path) -> Option<BTreeMap<Key, Vec<Step>>> {
     }
     shard.finish(now, &mut events);
     events.sort_by_key(|event| event.order);
-    Some(steps(&events))
+    Some(events)
 }
 
 fn steps(events: &[Event]) -> BTreeMap<Key, Vec<Step>> {
@@ -127,6 +155,12 @@ fn steps(events: &[Event]) -> BTreeMap<Key, Vec<Step>> {
                 end.traffic.client_bytes,
                 end.traffic.server_bytes,
             ),
+            Report::Asked(asked) => {
+                if let Some((spoke, ..)) = flows.get(&asked.flow) {
+                    ask(asked, spoke, &mut sides);
+                }
+                continue;
+            }
             _ => continue,
         };
         let Some((spoke, client_told, server_told)) = flows.get_mut(&flow) else {
@@ -157,6 +191,19 @@ fn steps(events: &[Event]) -> BTreeMap<Key, Vec<Step>> {
         }
     }
     sides
+}
+
+/// Adds that a connection was asked for inside a flow.
+fn ask(asked: &Asked, spoke: &Spoke, sides: &mut BTreeMap<Key, Vec<Step>>) {
+    for side in [Side::Client, Side::Server] {
+        let way = if asked.by == side { Way::Out } else { Way::In };
+        sides.entry(key(spoke, side)).or_default().push(Step {
+            time: asked.time,
+            flow: asked.flow,
+            beat: Some((way, true)),
+            more: Carried::default(),
+        });
+    }
 }
 
 fn key(spoke: &Spoke, side: Side) -> Key {
@@ -193,13 +240,7 @@ struct Tally {
 
 fn tally(pairs: u64, sides: &[Recorded]) -> Tally {
     let mut tally = Tally::default();
-    let mut random = 0x9e37_79b9_7f4a_7c15u64;
-    let mut next = |below: usize| {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        usize::try_from(random % below.max(1) as u64).unwrap_or(0)
-    };
+    let mut next = random();
     let moved: Vec<(Rc<str>, Log)> = (0..MOVED)
         .flat_map(|_| sides.iter())
         .map(|side| {
@@ -230,8 +271,19 @@ fn tally(pairs: u64, sides: &[Recorded]) -> Tally {
     tally
 }
 
+/// Numbers below what is asked for.
+fn random() -> impl FnMut(usize) -> usize {
+    let mut random = 0x9e37_79b9_7f4a_7c15u64;
+    move |below| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        usize::try_from(random % below.max(1) as u64).unwrap_or(0)
+    }
+}
+
 fn report(pairs: u64, tally: &Tally) {
-    println!("{pairs} pairs, {} of them worth measuring", tally.alike);
+    println!("{pairs} pairs, {} of them alike", tally.alike);
     for (count, bound) in tally.below.iter().zip(BOUNDS) {
         println!(
             "chance at most {bound:.0e}: {count}, claimed {:.0}",

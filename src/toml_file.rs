@@ -1,5 +1,7 @@
 //! Files that people write in TOML: read whole, parsed into values that cannot be wrong, and what is said when not.
 
+mod plain;
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -61,9 +63,17 @@ impl TomlFile {
 ///
 /// If the text says something that is not known.
 pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
-    toml::from_str(text).map_err(|error| Fault {
-        nearest: nearest_key(error.message()),
-        sentence: error.to_string(),
+    toml::from_str(text).map_err(|error| {
+        let nearest = nearest_key(error.message());
+        let sentence = plain::sentence(error.message());
+        let fault = match error.span() {
+            Some(bytes) => Fault::at(text, bytes, &sentence),
+            None => Fault {
+                sentence: format!("{sentence}\n"),
+                nearest: None,
+            },
+        };
+        Fault { nearest, ..fault }
     })
 }
 
@@ -77,7 +87,7 @@ pub fn line(text: &str, byte: usize) -> usize {
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The file cannot be read.
-    #[error("{what} {} cannot be read: {cause}", path.display())]
+    #[error("{what} {} cannot be read: {}", path.display(), plain::cause(cause))]
     Unreadable {
         /// What the file is.
         what: &'static str,
@@ -117,7 +127,7 @@ impl Fault {
         let inside = text.get(bytes).and_then(|inside| inside.lines().next());
         let carets = "^".repeat(inside.map_or(1, |inside| inside.chars().count().max(1)));
         let (column, margin) = (indent + 1, " ".repeat(number.to_string().len()));
-        let head = format!("TOML parse error at line {number}, column {column}\n{margin} |");
+        let head = format!("line {number}, column {column}\n{margin} |");
         let pointer = format!("{margin} | {:indent$}{carets}", "");
         Self {
             sentence: format!("{head}\n{number} | {shown}\n{pointer}\n{sentence}\n"),
@@ -164,7 +174,7 @@ mod tests {
         let at = text.find("\"x\"").unwrap();
         let fault = Fault::at(text, at..at + 3, "there is no `x`");
         let shown = "\
-TOML parse error at line 2, column 8
+line 2, column 8
   |
 2 | näme = \"x\"
   |        ^^^

@@ -312,7 +312,7 @@ fn judge_answers_wrong_arguments() {
         (
             &["judge", "-", "--config", "Cargo.toml"],
             2,
-            "unknown field `bench`",
+            "there is no key `bench` here",
         ),
     ];
     for (arguments, code, part) in cases {

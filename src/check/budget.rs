@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn faults_name_the_nearest_key() {
         let cases = [
-            ("", "missing field `budget`"),
+            ("", "the key `budget` is missing"),
             ("[budgets]", "did you mean `budget`?"),
             ("[budget]\nmedum = 1", "did you mean `medium`?"),
             ("[budget]\nhigh = -1", "line 2"),

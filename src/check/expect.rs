@@ -339,7 +339,7 @@ ip.__startswith = "10."
             ("[[checks]]\nfilters = {}", "did you mean `filter`?"),
             (
                 "[[checks]]\nfilter = { count = 1 }",
-                "missing field `match`",
+                "the key `match` is missing",
             ),
             ("[[checks]]\nfilter = { match = {} }", "say how many"),
             (

@@ -91,10 +91,17 @@ fn mebibytes(bytes: usize) -> usize {
     bytes.div_ceil(1 << 20)
 }
 
+/// What deserves a look, and the verdict at last.
 fn point(out: &mut impl Write, remarks: &[Remark<'_>]) -> io::Result<()> {
     for remark in remarks {
         writeln!(out, "# look: {remark}")?;
     }
+    let deserves = match remarks.len() {
+        0 => "nothing deserves a look".to_owned(),
+        1 => "one thing deserves a look".to_owned(),
+        more => format!("{more} things deserve a look"),
+    };
+    writeln!(out, "# the configuration is valid; {deserves}")?;
     out.flush()
 }
 

@@ -645,6 +645,7 @@ mod tests {
         let mut sent = 500;
         for number in 0..count {
             let flight = Flight {
+                one_sided: false,
                 flow: FlowId(1),
                 opened: Timestamp::from_parts(0, 0),
                 from: Side::Client,
@@ -671,6 +672,7 @@ mod tests {
         let mut sent = 500;
         for number in 0..14 {
             let flight = Flight {
+                one_sided: false,
                 flow: FlowId(1),
                 opened: Timestamp::from_parts(0, 0),
                 from: Side::Client,

@@ -249,6 +249,7 @@ mod tests {
             for (pause, from) in [(silence, beginner), (20, beginner.other())] {
                 now = now + Span::from_millis(pause);
                 let flight = Flight {
+                    one_sided: false,
                     opened: Timestamp::from_parts(0, 0),
                     flow: facts.id,
                     from,

@@ -33,7 +33,7 @@ pub mod targets;
 
 use crate::evidence::{Certainty, Evidence, Session};
 use crate::facts::lasting::Lasted;
-use crate::facts::legs::{Asked, Flight, Sighting, Spoke, Totals};
+use crate::facts::legs::{Asked, Flight, Lived, Sighting, Spoke, Totals};
 use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, LookUp, PayloadSizes, Print};
 use crate::finding::Finding;
 use crate::finding::lifecycle::{FindingCounts, Findings};
@@ -206,6 +206,12 @@ impl Ordered {
     /// Takes a connection that a side of a multiplexed tunnel asked for.
     pub fn asked(&mut self, asked: &Asked) {
         self.relays.asked(asked);
+    }
+
+    /// Takes a connection inside a multiplexed tunnel that is over.
+    pub fn lived(&mut self, lived: &Lived, now: Timestamp) {
+        let joins = self.relays.lived(lived, now);
+        self.add_measured(&joins, now);
     }
 
     /// Takes what a flow carried that TCP ended.

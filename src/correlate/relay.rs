@@ -13,9 +13,11 @@
 //! ICMP on either), flights of one follow flights of the other, *and* as many bytes leave as came, in both directions and
 //! in each round, framing apart. That holds for tunnels with many sessions in one flow, for sessions one by one, and for
 //! two legs that others opened (reverse tunnels). What one side of an SSH session asks the other to open is held against
-//! the connections that the host opens or takes in. `chance` bounds the chance of an accident, corrected for the pairs of
-//! sides that the run has tried; such a join is probable, never proven. Two legs that can both be read are joined that way
-//! only if each round is as long on one as on the other.
+//! the connections that the host opens or takes in. Of a connection inside SSH the whole life counts as well: when it is
+//! asked for and when it ends, and how many bytes went each way, which may tell it from one other connection alone.
+//! `chance` bounds the chance of an accident, corrected for the pairs of sides that the run has tried; such a join is
+//! probable, never proven. Something must be said both ways, and two legs that can both be read are joined that way only if
+//! each round is as long on one as on the other, to the byte.
 //!
 //! ## Means
 //!
@@ -28,16 +30,18 @@
 //!
 //! The copy is the mirror port's, the flow goes on to the same server behind a router or source NAT, or a broker hands on
 //! messages in sessions of their own. An application that asks its database in step with what it is asked says other bytes.
-//! A host that spreads sessions over several servers is reported as `balancer`, at low
-//! severity, and so is a measured web or mail service in front of a server with a private address.
+//! What only flows on, as logs and measurements do, is not measured. A host that spreads sessions over several servers, or
+//! sends what several clients say to one server in the same connection, is reported as `balancer`, at low
+//! severity; and so is what was measured of a web or database service in front of a server with a private address, or of
+//! mail and messages on both legs, by their ports.
 //!
 //! ## Misses
 //!
 //! Legs that the sensor does not see, loopback legs among them, and relays that change the content where nothing
 //! names the target and timing and bytes do not fit: compression, padding, cover traffic, fewer than about six sessions or
 //! a dozen exchanges or opened within a second or two of each other, peers that mix many circuits (Tor), and hosts busier
-//! than their log of 128 flights for each client.
-//! A relay whose legs were both opened by itself is not measured.
+//! than their log of 128 flights for each client. Connections inside SSH that overlap in time, or carry little or the same
+//! as others, are not told by their lives. A relay whose legs were both opened by itself is not measured.
 
 use super::echoes::{Echo, Echoes};
 use super::forgotten::Forgotten;
@@ -49,7 +53,7 @@ use super::recent::Recent;
 use super::targets::{Request, Requests};
 use crate::decode::{Address, Endpoint};
 use crate::evidence::{Certainty, Evidence, Join, Mechanism, Proof, Says, Session};
-use crate::facts::legs::{Asked, Flight, Sighting, Spoke, Totals};
+use crate::facts::legs::{Asked, Flight, Lived, Sighting, Spoke, Totals};
 use crate::facts::{FlowEnd, FlowFacts, FlowId};
 use crate::proto::Side;
 use crate::proto::nonce::Kind;
@@ -70,6 +74,8 @@ pub struct Relays {
     joined: Recent<(FlowId, FlowId), ()>,
     /// Flows of which content or a target proved where they lead, on a relay.
     proven: Recent<(FlowId, Address), ()>,
+    /// Flows on which content goes on as it came, and on which flow the first of it came.
+    forwarded: Recent<FlowId, FlowId>,
     /// Legs that gave way.
     displaced: u64,
 }
@@ -114,6 +120,7 @@ impl Relays {
             hops: Hops::new(limits.joins, limits.relays),
             joined: Recent::new(limits.joins),
             proven: Recent::new(limits.joins),
+            forwarded: Recent::new(limits.joins),
             displaced: 0,
         }
     }
@@ -143,6 +150,12 @@ impl Relays {
         self.measures.asked(asked);
     }
 
+    /// Takes a connection inside a multiplexed tunnel that is over.
+    pub fn lived(&mut self, lived: &Lived, now: Timestamp) -> Vec<Evidence> {
+        let joins = self.measures.lived(lived);
+        self.measured(joins, now)
+    }
+
     /// Takes what a flow carried that TCP ended.
     pub fn totals(&mut self, totals: &Totals) {
         self.measures.totals(totals);
@@ -167,7 +180,28 @@ impl Relays {
             self.measures.hide(sighting.flow);
         }
         let echo = self.echoes.sighted(sighting, &self.legs, now);
-        echo.map_or_else(Vec::new, |echo| self.join(Joined::from(echo), now))
+        let Some(echo) = echo else {
+            return Vec::new();
+        };
+        let is_shared = self.is_shared(&echo);
+        let mut joined = Joined::from(echo);
+        if is_shared {
+            joined.mechanism = Mechanism::Balancer;
+        }
+        self.join(joined, now)
+    }
+
+    /// Whether what comes in on several flows goes on in one, which nothing tells apart: these are messages to one server.
+    fn is_shared(&mut self, echo: &Echo) -> bool {
+        if echo.kind == Kind::Handshake || echo.mechanism != Mechanism::Forward {
+            return false;
+        }
+        let (inbound, outbound) = (echo.inbound.id, echo.outbound.id);
+        let first = self.forwarded.get(&outbound).copied();
+        if first.is_none() {
+            self.forwarded.insert(outbound, inbound);
+        }
+        first.is_some_and(|first| first != inbound)
     }
 
     /// Takes a flow that was read, and what detectors say of it.
@@ -349,7 +383,7 @@ impl Relays {
             + Echoes::memory_bound(limits.nonces, limits.joins)
             + Measures::memory_bound(limits.joins / HUB_SHARE, limits.legs / LEG_SHARE)
             + limits.joins
-                * (Requests::ENTRY_BYTES + Hops::ENTRY_BYTES + 16 * size_of::<(FlowId, FlowId)>())
+                * (Requests::ENTRY_BYTES + Hops::ENTRY_BYTES + 24 * size_of::<(FlowId, FlowId)>())
     }
 }
 

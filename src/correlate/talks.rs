@@ -251,6 +251,7 @@ mod tests {
         let mut sent = (517, 2_000);
         let mut flight = |from, millis, sent: (u64, u64)| {
             let flight = Flight {
+                one_sided: false,
                 flow: FlowId(1),
                 opened: Timestamp::from_parts(0, 0),
                 from,
@@ -298,6 +299,7 @@ mod tests {
         let mut sent = (517, 2_000);
         let mut flight = |from, millis, sent: (u64, u64)| {
             let flight = Flight {
+                one_sided: false,
                 flow: FlowId(1),
                 opened: Timestamp::from_parts(0, 0),
                 from,
@@ -352,6 +354,7 @@ mod tests {
         let mut talks = Talks::new(2);
         for flow in 1..9 {
             let flight = Flight {
+                one_sided: false,
                 flow: FlowId(flow),
                 opened: Timestamp::from_parts(0, 0),
                 from: Side::Client,

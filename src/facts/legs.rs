@@ -1,5 +1,6 @@
 //! What correlators need of a flow that may be one leg of a relay: that it speaks, when, how much, and what it repeats.
 
+use super::ssh::Content;
 use super::{FlowId, Quality};
 use crate::decode::{Endpoint, Transport};
 use crate::proto::Side;
@@ -42,6 +43,8 @@ pub struct Flight {
     pub client_bytes: u64,
     /// Payload bytes that the server had sent before it.
     pub server_bytes: u64,
+    /// Whether nothing was seen of one side yet, not even an acknowledgement.
+    pub one_sided: bool,
 }
 
 /// A side of a multiplexed tunnel asked the other one for a connection, which was opened.
@@ -53,6 +56,23 @@ pub struct Asked {
     pub by: Side,
     /// When; the answer came later.
     pub time: Timestamp,
+}
+
+/// A connection inside a multiplexed tunnel is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lived {
+    /// The flow of the tunnel.
+    pub flow: FlowId,
+    /// Who asked for it.
+    pub by: Side,
+    /// When.
+    pub asked: Timestamp,
+    /// When the last of both sides had closed it.
+    pub ended: Timestamp,
+    /// What the side that asked wrote in it.
+    pub asker: Content,
+    /// What the other side wrote.
+    pub answerer: Content,
 }
 
 /// TCP ended a flow that spoke, but late segments may come before it is forgotten.

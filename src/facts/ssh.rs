@@ -78,6 +78,21 @@ impl SshCounts {
     }
 }
 
+/// How many bytes one side wrote in a connection inside a session, as far as sizes tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Content {
+    /// Bytes, if each write was one packet that is padded as little as may be.
+    pub most: u64,
+    /// Writes.
+    pub writes: u32,
+    /// How many bytes more a packet may be padded by.
+    pub padding: u32,
+    /// What each further packet of a write takes beside its content.
+    pub around: u32,
+    /// Bytes among those in writes that may have said something else.
+    pub doubtful: u64,
+}
+
 /// What an SSH session stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wrapping {

@@ -366,6 +366,7 @@ impl<'a> Stage<'a> {
                 Report::Spoke(spoke) => self.ordered.spoke(&spoke, event.order.time),
                 Report::Flight(flight) => self.ordered.flight(&flight, event.order.time),
                 Report::Asked(asked) => self.ordered.asked(&asked),
+                Report::Lived(lived) => self.ordered.lived(&lived, event.order.time),
                 Report::Totals(totals) => self.ordered.totals(&totals),
                 Report::Nonce(sighting) => self.ordered.sighted(&sighting, event.order.time),
                 Report::Sizes(sizes) => self.ordered.sizes(&sizes, event.order.time),

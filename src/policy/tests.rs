@@ -352,7 +352,7 @@ fn a_wrong_approval_is_told_with_line_and_caret() {
     let blank = fault(&approval("a", "").replace("net", " "));
     assert!(blank.contains("it must say something"), "{blank}");
     let nobody = fault("[[approvals]]\nname = \"a\"");
-    assert!(nobody.contains("missing field `relays`"), "{nobody}");
+    assert!(nobody.contains("the key `relays` is missing"), "{nobody}");
 }
 
 #[test]

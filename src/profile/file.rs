@@ -117,17 +117,17 @@ mod tests {
                 "a profile of version 2",
             ),
             ("version = \"one\"".to_owned(), "line 1"),
-            (HOST.to_owned(), "missing field `version`"),
+            (HOST.to_owned(), "the key `version` is missing"),
             (format!("version = 1\n{}", &HOST[..40]), "line 3"),
             (
                 format!("version = 1\n{HOST}extra = 1"),
-                "unknown field `extra`",
+                "there is no key `extra` here",
             ),
             (
                 format!("version = 1\n{HOST}[hosts.\"10.0.0.1\".services.\"http\"]"),
                 "`http` is no port",
             ),
-            (String::new(), "missing field `version`"),
+            (String::new(), "the key `version` is missing"),
         ];
         for (text, part) in cases {
             let fault = text.parse::<Profile>().unwrap_err().to_string();

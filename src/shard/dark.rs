@@ -4,7 +4,7 @@ use super::limits::most_readers;
 use super::{Outbox, Place, Report, Shard, facts_of, legs};
 use crate::decode::{Segment, Transport};
 use crate::detect;
-use crate::facts::legs::Asked;
+use crate::facts::legs::{Asked, Lived};
 use crate::facts::ssh::SshConduct;
 use crate::flow::Flow;
 use crate::flow::probing::Piece;
@@ -189,9 +189,26 @@ fn tell(flow: &mut Flow, tuning: &detect::Tuning, events: &mut Outbox<'_>) {
             time: request.time,
         }));
     });
+    tell_lives(flow, events);
     if let Some(conduct) = flow.ssh.as_mut().and_then(|reader| reader.news()) {
         say(flow, conduct, tuning, events);
     }
+}
+
+/// Tells which connections inside a session are over.
+fn tell_lives(flow: &mut Flow, events: &mut Outbox<'_>) {
+    let id = flow.id;
+    let lives = flow.ssh.iter_mut().flat_map(|reader| reader.lives());
+    lives.for_each(|life| {
+        events.push(Report::Lived(Box::new(Lived {
+            flow: id,
+            by: life.by,
+            asked: life.asked,
+            ended: life.ended,
+            asker: life.asker,
+            answerer: life.answerer,
+        })));
+    });
 }
 
 fn say(flow: &mut Flow, conduct: SshConduct, tuning: &detect::Tuning, events: &mut Outbox<'_>) {
@@ -212,6 +229,9 @@ fn say(flow: &mut Flow, conduct: SshConduct, tuning: &detect::Tuning, events: &m
 pub(super) fn end(flow: &mut Flow, tuning: &detect::Tuning, events: &mut Outbox<'_>) {
     if let Some(reader) = &mut flow.ssh {
         reader.flush();
+    }
+    tell_lives(flow, events);
+    if let Some(reader) = &mut flow.ssh {
         let last = reader.news().or_else(|| reader.rest());
         last.into_iter()
             .for_each(|conduct| say(flow, conduct, tuning, events));

@@ -2,7 +2,7 @@
 
 use crate::evidence::Evidence;
 use crate::facts::lasting::Lasted;
-use crate::facts::legs::{Asked, Flight, Sighting, Spoke, Totals};
+use crate::facts::legs::{Asked, Flight, Lived, Sighting, Spoke, Totals};
 use crate::facts::{Answers, FlowEnd, FlowFacts, FlowPortrait, LookUp, PayloadSizes, Print};
 use crate::time::Timestamp;
 
@@ -56,6 +56,8 @@ pub enum Report {
     Flight(Flight),
     /// A side of a multiplexed tunnel had the other one open a connection.
     Asked(Asked),
+    /// A connection inside a multiplexed tunnel is over.
+    Lived(Box<Lived>),
     /// TCP ended a flow that spoke and is kept for a while.
     Totals(Totals),
     /// A payload began with a nonce.

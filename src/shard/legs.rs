@@ -116,6 +116,7 @@ fn flight(flow: &Flow, piece: &Piece<'_>) -> Flight {
         from: piece.from,
         client_bytes: before(Side::Client),
         server_bytes: before(Side::Server),
+        one_sided: !flow.is_answered(),
     }
 }
 

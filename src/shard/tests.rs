@@ -123,6 +123,7 @@ impl Watch {
             Report::Spoke(_)
             | Report::Flight(_)
             | Report::Asked(_)
+            | Report::Lived(_)
             | Report::Totals(_)
             | Report::Nonce(_) => None,
             report => Some(text(report)),

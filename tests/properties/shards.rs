@@ -81,6 +81,7 @@ fn text(event: &Event) -> String {
         Report::Spoke(spoke) => format!("{spoke:?}"),
         Report::Flight(flight) => format!("{flight:?}"),
         Report::Asked(asked) => format!("{asked:?}"),
+        Report::Lived(lived) => format!("{lived:?}"),
         Report::Totals(totals) => format!("{totals:?}"),
         Report::Nonce(seen) => format!("Nonce({:?} at {})", seen.flow, seen.offset),
         Report::Ended(end) => format!("Ended({:?} {:?})", end.id, end.last_seen),

@@ -35,6 +35,10 @@ pub struct Fit {
     pub rounds: u32,
     /// Rounds whose bytes were conserved.
     pub conserved: u32,
+    /// Rounds that are as long on one side as on the other, to the byte.
+    pub exact: u32,
+    /// Rounds in which something went each way.
+    pub answered: u32,
     /// Negative logarithm of a bound of the chance that the timing is an accident.
     pub timing: f64,
     /// Negative logarithm of a bound of the chance that the bytes are an accident.
@@ -248,6 +252,8 @@ impl<'a, 'b> Trials<'a, 'b> {
             matched: count(matched.len()),
             rounds: count(conservation.rounds),
             conserved: count(conservation.conserved),
+            exact: count(conservation.exact),
+            answered: count(conservation.answered),
             timing,
             bytes: conservation.score,
             framing: conservation.framing,
@@ -361,14 +367,25 @@ impl Fit {
             && most_kept
     }
 
-    /// Whether every round is as long on one leg as on the other.
+    /// Whether rounds are as long on one leg as on the other: nothing is put around what is passed on.
     pub fn is_bare(&self) -> bool {
         self.framing == (0, 0)
     }
 
+    /// Whether every round is as long on one leg as on the other, to the byte.
+    pub fn is_exact(&self) -> bool {
+        self.exact == self.rounds
+    }
+
+    /// Whether something goes both ways in one round of four at least. What only flows on, as logs and measurements do, is
+    /// handed on by brokers as messages, at the same time and in the same size.
+    pub fn is_answered(&self) -> bool {
+        4 * self.answered >= self.rounds
+    }
+
     /// The bound of the chance that any of the pairs tried so far fits as well.
     pub fn corrected(&self, tried: u64) -> f64 {
-        self.chance() * tried.max(LEAST_TRIED) as f64
+        corrected(self.chance(), tried)
     }
 
     /// The pairs of flows: each flow of the side that has more of them with the one that it fits most often.
@@ -393,6 +410,16 @@ impl Fit {
         let score = self.score();
         ((1.0 + score) * (-score).exp()).min(1.0)
     }
+}
+
+/// Whether a pair with this chance would be told in a short run.
+pub fn is_enough_alone(chance: f64) -> bool {
+    corrected(chance, 1) <= CHANCE
+}
+
+/// The bound of a chance, for any of the pairs tried so far.
+pub(super) fn corrected(chance: f64, tried: u64) -> f64 {
+    chance * tried.max(LEAST_TRIED) as f64
 }
 
 fn count(many: usize) -> u32 {
@@ -427,7 +454,7 @@ pub(super) const JITTER: Span = Span::from_seconds(1);
 const REST: Span = Span::from_millis(300);
 /// A join is told if by accident fewer than one in a hundred runs would tell a wrong one: the bound of its chance, times
 /// the pairs of sides that the run has measured so far (Bonferroni), of which a short run is charged with a thousand.
-const CHANCE: f64 = 1e-2;
+pub(super) const CHANCE: f64 = 1e-2;
 const LEAST_TRIED: u64 = 1_000;
 /// What each of timing and bytes must bring: a chance of e^-4, about one in fifty.
 const LEAST_EACH: f64 = 4.0;

@@ -3,6 +3,7 @@
 mod cover;
 pub mod fit;
 pub mod hub;
+pub mod lives;
 pub mod log;
 mod rounds;
 
@@ -11,14 +12,15 @@ use std::net::IpAddr;
 
 use super::legs::{Leg, Legs};
 use super::recent::Recent;
-use crate::decode::{Address, Endpoint};
+use crate::decode::{Address, Endpoint, Transport};
 use crate::evidence::{self, Mechanism, Session};
-use crate::facts::legs::{Asked, Flight, Totals};
+use crate::facts::legs::{Asked, Flight, Lived, Totals};
 use crate::facts::{FlowEnd, FlowId, Traffic};
 use crate::proto::Side;
 use crate::time::{Span, Timestamp};
 use fit::Fit;
 use hub::Hub;
+use lives::{Carriage, Lives};
 use log::{Carried, Way};
 
 /// The hosts that have something coming in and something going out, or two kinds of things coming in.
@@ -29,6 +31,8 @@ pub struct Measures {
     tracked: HashMap<FlowId, Tracked, foldhash::fast::RandomState>,
     /// Flows that are over, for joins that come later.
     over: Recent<FlowId, Over>,
+    /// Connections inside tunnels.
+    lives: Lives,
     /// Pairs of sides that were measured, so that the chance can be corrected for them.
     tried: u64,
     untracked: u64,
@@ -41,6 +45,8 @@ pub struct Measures {
 struct Tracked {
     session: Session,
     is_opaque: bool,
+    /// Whether no more than one side of the connection was seen yet.
+    is_half_seen: bool,
     told: Traffic,
 }
 
@@ -49,6 +55,7 @@ struct Tracked {
 struct Over {
     session: Session,
     is_opaque: bool,
+    is_half_seen: bool,
     end: FlowEnd,
 }
 
@@ -76,6 +83,7 @@ impl Measures {
             hubs: Recent::new(hubs),
             tracked: HashMap::default(),
             over: Recent::new(hubs * OVER_EACH),
+            lives: Lives::new(hubs.div_ceil(HUBS_FOR_A_TUNNEL)),
             tried: 0,
             untracked: 0,
             cap: legs,
@@ -85,7 +93,7 @@ impl Measures {
     /// Takes a flow that speaks. Names are looked up by everybody, and loops lead nowhere.
     pub fn spoke(&mut self, leg: &Leg, legs: &Legs) {
         let session = leg.session;
-        if session.server.port == DNS || session.client.address == session.server.address {
+        if session.client.address == session.server.address {
             return;
         }
         for (host, side) in ends(&session) {
@@ -113,6 +121,9 @@ impl Measures {
 
     fn track(&mut self, leg: &Leg, side: Side) {
         let session = leg.session;
+        if session.server.port == DNS {
+            return;
+        }
         if self.tracked.len() >= self.cap {
             self.untracked += 1;
             return;
@@ -120,6 +131,7 @@ impl Measures {
         self.tracked.entry(session.id).or_insert(Tracked {
             session,
             is_opaque: leg.is_opaque,
+            is_half_seen: is_half_seen(&session, session.quality.one_sided),
             told: Traffic::default(),
         });
         let [(client, _), (server, _)] = ends(&session);
@@ -136,6 +148,7 @@ impl Measures {
         };
         let more = tracked.tell(flight.client_bytes, flight.server_bytes);
         let session = tracked.session;
+        tracked.is_half_seen = is_half_seen(&session, flight.one_sided);
         let mut joins = Vec::new();
         for (host, side) in ends(&session) {
             let way = if flight.from == side {
@@ -159,12 +172,37 @@ impl Measures {
         let Some(session) = self.tracked.get(&asked.flow).map(|tracked| tracked.session) else {
             return;
         };
+        self.lives.watch(&session);
         for (host, side) in ends(&session) {
             let way = if asked.by == side { Way::Out } else { Way::In };
             if let Some(hub) = self.hubs.get_mut(&host) {
                 hub.record_opening(&session, side, (asked.time, session.id, way));
             }
         }
+    }
+
+    /// Takes a connection inside a multiplexed tunnel that is over.
+    pub fn lived(&mut self, lived: &Lived) -> Vec<MeasuredJoin> {
+        let Some(session) = self.session(lived.flow) else {
+            return Vec::new();
+        };
+        let carried = self.lives.lived(&session, lived);
+        self.told(carried)
+    }
+
+    /// What is known to go on inside tunnels and is no accident.
+    fn told(&mut self, carried: Vec<Carriage>) -> Vec<MeasuredJoin> {
+        let tried = self.tried + self.lives.tried();
+        let mut joins = Vec::new();
+        for carriage in carried {
+            let chance = fit::corrected(carriage.chance, tried);
+            if chance > fit::CHANCE {
+                continue;
+            }
+            self.lives.told(&carriage);
+            joins.extend(carriage.joins(chance));
+        }
+        joins
     }
 
     /// Takes what a flow carried that TCP ended.
@@ -190,10 +228,12 @@ impl Measures {
         let over = Over {
             session,
             is_opaque: tracked.is_opaque,
+            is_half_seen: is_half_seen(&session, end.quality.one_sided),
             end: *end,
         };
         self.over.insert(end.id, over);
-        let mut joins = Vec::new();
+        let carried = self.lives.ended(&session, end);
+        let mut joins = self.told(carried);
         for (host, side) in ends(&session) {
             let due = self.hubs.get_mut(&host).is_some_and(|hub| {
                 hub.carry(&session, side, seen_from(side, more));
@@ -228,20 +268,18 @@ impl Measures {
         joins
     }
 
-    /// The pairs of flows in a fit: each flow that was opened later belongs to the one that it fits most often. What can be
-    /// read on both legs must be the same on both: an application that puts what it was told into its answers keeps its
-    /// length, too, but not to the byte.
+    /// The pairs of flows in a fit: each flow that was opened later belongs to the one that it fits most often.
     fn pairs(&self, relay: Address, fit: &Fit, chance: f64) -> Vec<MeasuredJoin> {
-        let may = |one, other| fit.is_bare() || self.is_opaque(one) || self.is_opaque(other);
-        let legs = fit
-            .pairs()
-            .into_iter()
-            .filter(|&(one, other)| may(one, other));
+        let pairs = fit.pairs().into_iter();
+        let legs = pairs.filter(|&(one, other)| self.may_be_legs(fit, one, other));
         let legs = legs.filter_map(|(one, other)| {
             Some(oriented(relay, self.session(one)?, self.session(other)?))
         });
-        let legs: Vec<(Session, Session)> = legs.collect();
-        let carried = |on: &Session| legs.iter().filter(|(_, other)| other.id == on.id).count();
+        let mut legs: Vec<(Session, Session)> = legs.collect();
+        let all = legs.clone();
+        let carried = |on: &Session| all.iter().filter(|(_, other)| other.id == on.id).count();
+        // Without framing nobody could tell apart what goes on for two in one connection: those are messages.
+        legs.retain(|(one, other)| !self.are_readable(one.id, other.id) || carried(other) == 1);
         let joins = legs.iter().map(|&(inbound, outbound)| MeasuredJoin {
             inbound,
             outbound,
@@ -256,6 +294,24 @@ impl Measures {
             delay: fit.delay,
         });
         joins.collect()
+    }
+
+    /// Whether a session may go on from one flow to another. What can be read on both must be the same on both: an
+    /// application that puts what it was told into its answers keeps its length, too, but not to the byte. Something must
+    /// be said both ways, as far as both were seen.
+    fn may_be_legs(&self, fit: &Fit, one: FlowId, other: FlowId) -> bool {
+        let is_said = fit.is_answered() || self.is_half_seen(one) || self.is_half_seen(other);
+        is_said && (fit.is_exact() || !self.are_readable(one, other))
+    }
+
+    fn are_readable(&self, one: FlowId, other: FlowId) -> bool {
+        !self.is_opaque(one) && !self.is_opaque(other)
+    }
+
+    fn is_half_seen(&self, flow: FlowId) -> bool {
+        let alive = self.tracked.get(&flow).map(|tracked| tracked.is_half_seen);
+        let over = || self.over.get(&flow).map(|over| over.is_half_seen);
+        alive.or_else(over).unwrap_or_default()
     }
 
     fn session(&self, flow: FlowId) -> Option<Session> {
@@ -279,7 +335,7 @@ impl Measures {
 
     /// How many hosts gave way.
     pub fn forgotten(&self) -> u64 {
-        self.hubs.displaced()
+        self.hubs.displaced() + self.lives.displaced()
     }
 
     /// How many flows of those hosts were not tracked, because too many were.
@@ -290,6 +346,7 @@ impl Measures {
     /// An upper bound of the bytes of memory it holds.
     pub fn memory_bound(hubs: usize, legs: usize) -> usize {
         hubs * (Hub::BYTES + 4 * size_of::<(Address, Hub)>())
+            + 2 * hubs.div_ceil(HUBS_FOR_A_TUNNEL) * Lives::HOST_BYTES
             + hubs * OVER_EACH * 4 * size_of::<(FlowId, Over)>()
             + 2 * legs * (size_of::<(FlowId, Tracked)>() + 1)
     }
@@ -314,14 +371,15 @@ impl MeasuredJoin {
         }
     }
 
-    /// What the relay looks like. A service of the web or of mail in front of a server of its own is what balancers and
-    /// gateways are for.
+    /// What the relay looks like. A service of the web in front of a server of its own is what balancers and gateways are
+    /// for; so is one that asks others for the same: mail and messages are handed on, connections to databases shared.
     pub fn mechanism(&self) -> Mechanism {
         let (asked, target) = (self.inbound.server.port, self.outbound.server);
         let opened = self.outbound.client.address == self.relay;
-        let fronts = FRONTED.contains(&asked) && is_private(target.address);
-        let mails = MAIL.contains(&asked) && MAIL.contains(&target.port);
-        if opened && (fronts || mails) {
+        let of_both = |ports: &[u16]| ports.contains(&asked) && ports.contains(&target.port);
+        let is_own = is_private(target.address);
+        let fronts = is_own && (FRONTED.contains(&asked) || of_both(&DATABASES));
+        if opened && (fronts || of_both(&MAIL) || of_both(&MESSAGES)) {
             Mechanism::Balancer
         } else if self.is_bare && opened {
             Mechanism::Forward
@@ -375,6 +433,11 @@ fn seen_from(side: Side, (client, server): (u64, u64)) -> Carried {
     }
 }
 
+/// Whether the capture has one side of a connection only. Of datagrams nobody can tell: there may have been no answer.
+fn is_half_seen(session: &Session, one_sided: bool) -> bool {
+    one_sided && session.transport == Transport::TCP
+}
+
 fn ends(session: &Session) -> [(Address, Side); 2] {
     [
         (session.client.address, Side::Client),
@@ -398,6 +461,19 @@ const TAKEN_IN: usize = 64;
 const LOOKED_AT: usize = 8;
 /// Flows that are over and remembered, for each host.
 const OVER_EACH: usize = 8;
+/// Of so many hosts one may be at an end of a tunnel in which connections are asked for.
+const HUBS_FOR_A_TUNNEL: usize = 8;
 const DNS: u16 = 53;
-const FRONTED: [u16; 4] = [80, 443, 8080, 8443];
+/// The web, also where its servers are commonly asked beside 80 and 443.
+const FRONTED: [u16; 14] = [
+    80, 443, 3000, 4443, 5000, 8000, 8008, 8080, 8081, 8443, 8444, 8888, 9443, 10443,
+];
 const MAIL: [u16; 7] = [25, 110, 143, 465, 587, 993, 995];
+/// Syslog (RFC 5424 calls who passes its messages on a relay), MQTT, AMQP, STOMP, NATS and Kafka.
+const MESSAGES: [u16; 12] = [
+    514, 601, 6514, 1883, 8883, 5671, 5672, 61613, 61614, 4222, 9092, 9093,
+];
+/// PostgreSQL and its pooler, MySQL and its router, Microsoft SQL Server, Oracle, Redis, memcached and their proxy, MongoDB.
+const DATABASES: [u16; 12] = [
+    5432, 6432, 3306, 6033, 6446, 1433, 1521, 6379, 11211, 22121, 27017, 27018,
+];

@@ -7,6 +7,10 @@ use super::log::{Beat, Carried};
 pub(super) struct Conservation {
     pub(super) rounds: usize,
     pub(super) conserved: usize,
+    /// Rounds that are as long on one side as on the other, to the byte and in both directions.
+    pub(super) exact: usize,
+    /// Rounds in which something went each way on both sides.
+    pub(super) answered: usize,
     /// What rounds differ by in the middle of all: onward and back.
     pub(super) framing: (i64, i64),
     /// Negative logarithm of the bound of its chance; zero where it is like no tunnel.
@@ -22,6 +26,8 @@ impl Conservation {
         let mut conservation = Self {
             rounds: rounds.len(),
             conserved: scales.conserved(0),
+            exact: rounds.iter().filter(|round| round.is_exact()).count(),
+            answered: rounds.iter().filter(|round| round.is_answered()).count(),
             framing,
             score: 0.0,
         };
@@ -73,6 +79,15 @@ impl Round {
             one: next_cause.before.since(cause.before),
             other: next_effect.before.since(effect.before),
         })
+    }
+
+    fn is_exact(&self) -> bool {
+        self.one.received == self.other.sent && self.one.sent == self.other.received
+    }
+
+    fn is_answered(&self) -> bool {
+        let least = |one: &Carried| one.received.min(one.sent);
+        least(&self.one).min(least(&self.other)) > 0
     }
 }
 

@@ -3,7 +3,7 @@
 use arrayvec::ArrayVec;
 
 use super::Write;
-use super::cycles::Cycles;
+use super::cycles::{Cycles, Life};
 use super::opening::{self, Asked, Channel};
 use super::requests::{self, Request, Requests};
 use crate::facts::ssh::SshCounts;
@@ -430,6 +430,14 @@ impl Channels {
     /// The connections that were asked for and opened since this was last asked.
     pub(super) fn requests(&mut self) -> ArrayVec<Request, { requests::MOST }> {
         self.requests.news()
+    }
+
+    /// The connections that were over since this was last asked.
+    pub(super) fn lives(&mut self) -> impl Iterator<Item = Life> {
+        self.by_client
+            .over()
+            .into_iter()
+            .chain(self.by_server.over())
     }
 
     /// Nothing more comes.

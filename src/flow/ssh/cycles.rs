@@ -1,11 +1,15 @@
 //! The life of a forwarded connection among the traffic of a session: opened, confirmed, used, and closed by both.
 
+use arrayvec::ArrayVec;
+
 use super::Write;
 use super::channels::size_bit;
+use crate::facts::ssh::Content;
 use crate::proto::Side;
 use crate::proto::ssh::framing::Framing;
 use crate::proto::ssh::kexinit::BothWays;
 use crate::proto::ssh::message;
+use crate::time::Timestamp;
 
 /// Counts whole lives of channels that one side opens.
 #[derive(Debug)]
@@ -15,8 +19,25 @@ pub(super) struct Cycles {
     pub(super) whole: u16,
     /// A bit for each size of a request.
     pub(super) sizes: u64,
-    asked_bytes: u32,
+    asked: Option<Write>,
     pub(super) opened: u16,
+    life: Option<Life>,
+    over: ArrayVec<Life, MOST_LIVES>,
+}
+
+/// The life of a connection that a side asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// Who asked.
+    pub by: Side,
+    /// When.
+    pub asked: Timestamp,
+    /// When the last of both sides closed it.
+    pub ended: Timestamp,
+    /// What the side that asked wrote.
+    pub asker: Content,
+    /// What the other side wrote.
+    pub answerer: Content,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,13 +61,21 @@ impl Cycles {
             state: State::Idle,
             whole: 0,
             sizes: 0,
-            asked_bytes: 0,
+            asked: None,
             opened: 0,
+            life: None,
+            over: ArrayVec::new(),
         }
     }
 
     pub(super) fn miss(&mut self) {
         self.state = State::Idle;
+        self.life = None;
+    }
+
+    /// The lives that ended since this was last asked.
+    pub(super) fn over(&mut self) -> ArrayVec<Life, MOST_LIVES> {
+        std::mem::take(&mut self.over)
     }
 
     /// Takes a write. `asks` says that it has the size of a request for a channel, `alone` that nothing came before it
@@ -59,14 +88,15 @@ impl Cycles {
         let ends = own.packet(message::NUMBERED);
         let confirms = own.packet(message::CONFIRMATION);
         let by_opener = write.by == self.opener;
+        let before = self.state;
         self.state = match self.state {
             State::Asked if !by_opener && write.bytes == confirms => {
                 self.opened = self.opened.saturating_add(1);
-                self.sizes |= size_bit(self.asked_bytes);
+                self.sizes |= self.asked.map_or(0, |asked| size_bit(asked.bytes));
                 State::Confirmed
             }
             State::Idle | State::Asked if by_opener && asks => {
-                self.asked_bytes = write.bytes;
+                self.asked = Some(write);
                 State::Asked
             }
             State::Idle | State::Asked => State::Idle,
@@ -86,6 +116,68 @@ impl Cycles {
             }
             State::Used | State::HalfClosed(_) | State::Closing(_) => State::Used,
         };
+        self.follow(before, write, own);
+    }
+
+    /// Keeps account of what is written in the life of a connection.
+    fn follow(&mut self, before: State, write: Write, own: Framing) {
+        match (before, self.state) {
+            (State::Asked, State::Confirmed) => {
+                self.life = self.asked.map(|asked| Life::of(self.opener, asked.time));
+            }
+            (State::Closing(_), State::Idle) => {
+                if self.over.is_full() {
+                    self.over.remove(0);
+                }
+                let life = self.life.take();
+                let life = life.map(|life| Life {
+                    ended: write.time,
+                    ..life
+                });
+                self.over.extend(life);
+            }
+            (_, State::Idle | State::Asked) => self.life = None,
+            (_, State::Closing(_)) if write.bytes > own.packet(message::NUMBERED) => {}
+            _ => {
+                if let Some(life) = &mut self.life {
+                    life.write(write, own);
+                }
+            }
+        }
+    }
+}
+
+impl Life {
+    fn of(by: Side, asked: Timestamp) -> Self {
+        Self {
+            by,
+            asked,
+            ended: asked,
+            asker: Content::default(),
+            answerer: Content::default(),
+        }
+    }
+
+    /// Counts a write. Ends, what makes room in a window and what asks whether the other side is there may be data as well.
+    fn write(&mut self, write: Write, framing: Framing) {
+        let content = if write.by == self.by {
+            &mut self.asker
+        } else {
+            &mut self.answerer
+        };
+        let around = framing.around().saturating_add(message::DATA);
+        let most = u64::from(write.bytes.saturating_sub(around));
+        let is_doubtful = DOUBTFUL
+            .iter()
+            .any(|size| framing.packet(*size) == write.bytes);
+        content.around = around;
+        content.padding = framing.most_padding();
+        content.most = content.most.saturating_add(most);
+        if is_doubtful {
+            content.doubtful = content.doubtful.saturating_add(most);
+        } else {
+            content.writes = content.writes.saturating_add(1);
+        }
     }
 }
 
@@ -93,3 +185,13 @@ impl Cycles {
 fn is_close(bytes: u32, ends: u32) -> bool {
     bytes == ends || bytes == ends.saturating_mul(2)
 }
+
+/// Payloads of what ends a channel, grants or asks.
+const DOUBTFUL: [u32; 4] = [
+    message::BARE,
+    message::NUMBERED,
+    message::KEEPALIVE,
+    message::CHANNEL_KEEPALIVE,
+];
+/// Lives that are kept until somebody asks; the oldest give way.
+pub(super) const MOST_LIVES: usize = 4;

@@ -25,6 +25,7 @@ use crate::proto::ssh::message;
 use crate::time::Timestamp;
 use auth::Auth;
 use channels::Channels;
+pub use cycles::Life;
 pub use requests::Request;
 use sealed::{Found, Suspicion, Verdict};
 pub use stream::NewPayload;
@@ -224,6 +225,24 @@ impl Reader {
                 Side::Server => client.other(),
             },
             ..request
+        })
+    }
+
+    /// The connections that were over since this was last asked, with the sides of the flow; none as long as nothing says
+    /// that connections are forwarded.
+    pub fn lives(&mut self) -> impl Iterator<Item = Life> {
+        let (client, forwards) = (self.client, self.counts.forwards());
+        let lives = match &mut self.stage {
+            Stage::Open(channels) => Some(channels.lives()),
+            _ => None,
+        };
+        let lives = lives.into_iter().flatten().filter(move |_| forwards);
+        lives.map(move |life| Life {
+            by: match life.by {
+                Side::Client => client,
+                Side::Server => client.other(),
+            },
+            ..life
         })
     }
 

@@ -102,6 +102,16 @@ impl Framing {
         })
     }
 
+    /// What a packet takes on the wire beside its payload, padded as little as may be.
+    pub fn around(self) -> u32 {
+        (LENGTH + PADDING_LENGTH + LEAST_PADDING).saturating_add(self.tag.into())
+    }
+
+    /// How many bytes more a packet may be padded by.
+    pub fn most_padding(self) -> u32 {
+        u32::from(self.block).saturating_sub(1)
+    }
+
     /// The size on the wire of a packet with `payload` bytes in it.
     pub fn packet(self, payload: u32) -> u32 {
         let inside = if self.apart { 0 } else { LENGTH };
