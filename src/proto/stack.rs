@@ -131,6 +131,11 @@ impl Stack {
         Self { in_full, ..self }
     }
 
+    /// Nothing read yet of datagrams that may be a shell's session, one behind the other: no more is looked for there.
+    pub fn of_datagrams() -> Self {
+        Self::among(Candidates::of_datagrams())
+    }
+
     /// Nothing read yet of the stream that the messages of a WebSocket carry.
     pub fn inside() -> Self {
         Self::among(Candidates::inside(false)).in_full(true)

@@ -1,6 +1,6 @@
-//! Datagrams: the UDP side of a SOCKS proxy, DNS, and what keeps a way open.
+//! Datagrams: the UDP side of a SOCKS proxy, DNS, command shells, and what keeps a way open.
 
-use super::legs::spoke;
+use super::legs::{Piece, spoke};
 use super::report::facts_of;
 use super::{Outbox, Place, Report, Shard};
 use crate::decode::Segment;
@@ -8,24 +8,40 @@ use crate::facts::{Answers, LookUp};
 use crate::flow::Flow;
 use crate::flow::probing::Probe;
 use crate::proto::stack::{self, Kind, Layer};
-use crate::proto::{Side, dns, sip, stun};
+use crate::proto::{Side, dns, shell, sip, stun};
 
 impl Shard {
     pub(super) fn take_datagram(
         &mut self,
         place: Place,
-        from: Side,
-        segment: &Segment<'_>,
+        piece: &Piece<'_>,
         events: &mut Outbox<'_>,
     ) {
         let Some(flow) = self.table.flow_mut(place) else {
             return;
         };
-        recognize(flow, segment.payload);
-        if flow.sent_by(from).segments == 1 {
-            self.probe_datagram(place, segment, events);
+        recognize(flow, piece.segment.payload);
+        let is_first = !flow.is_answered();
+        if flow.sent_by(piece.from).segments == 1 {
+            self.probe_datagram(place, piece.segment, events);
+            if is_first {
+                self.expect_shell(place, piece, events);
+            }
         }
-        self.learn(place, segment, events);
+        self.learn(place, piece.segment, events);
+    }
+
+    /// A shell shows itself in the first datagram, or is told something there: then they are read as a stream is, in the
+    /// order in which they came.
+    fn expect_shell(&mut self, place: Place, piece: &Piece<'_>, events: &mut Outbox<'_>) {
+        let is_unread = |flow: &&mut Flow| matches!(flow.probe, Probe::Settled) && !flow.reported;
+        let Some(flow) = self.table.flow_mut(place).filter(is_unread) else {
+            return;
+        };
+        if shell::may_open(piece.segment.payload) {
+            flow.probe = Probe::Fresh;
+            self.probe(place, piece, events);
+        }
     }
 
     /// Every datagram of a flow that speaks DNS may name addresses: resolvers use a flow for many questions.
