@@ -44,7 +44,7 @@ const ONLY_IN: &str = "
     std::process           command main
     std::os                source sink command
     std::time              command source
-    std::env
+    std::env               command
     std::net::TcpStream    command
     std::net::TcpListener  command
     std::net::UdpSocket    command
@@ -60,8 +60,10 @@ const ONLY_IN: &str = "
     nix                    command
     seccompiler            command
     anstyle                sink check
-    arrayvec               flow proto pipeline
+    arrayvec               flow proto correlate pipeline
     clap                   command main
+    clap_complete          command
+    clap_mangen            command
     community_id           facts finding sink
     crossbeam_channel      pipeline
     etherparse             decode
@@ -70,7 +72,7 @@ const ONLY_IN: &str = "
     hashbrown              flow correlate
     httparse               proto command
     memchr                 proto
-    pcap                   source
+    pcap                   source command
     indicatif              command
     jiff                   time
     md5                    proto

@@ -5,9 +5,11 @@ mod check;
 mod config;
 mod detectors;
 mod explain;
+mod generate;
 mod judge;
 mod learn;
 mod replay;
+mod selftest;
 
 use std::fmt::Display;
 use std::fs::{self, File};
@@ -35,6 +37,8 @@ enum Command {
     Judge(judge::Judge),
     Learn(learn::Learn),
     Config(config::Config),
+    Selftest(selftest::Selftest),
+    Generate(generate::Generate),
 }
 
 impl Arguments {
@@ -49,6 +53,8 @@ impl Arguments {
             Command::Judge(judge) => judge.run(),
             Command::Learn(learn) => learn.run(),
             Command::Config(config) => config.run(),
+            Command::Selftest(selftest) => selftest.run(),
+            Command::Generate(generate) => generate.run(),
         };
         match ended {
             Ok(exit) => exit.into(),

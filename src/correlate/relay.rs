@@ -30,9 +30,8 @@
 //!
 //! The copy is the mirror port's, the flow goes on to the same server behind a router or source NAT, or a broker hands on
 //! messages in sessions of their own. An application that asks its database in step with what it is asked says other bytes.
-//! What only flows on, as logs and measurements do, is not measured. A host that spreads sessions over several servers, or
-//! sends what several clients say to one server in the same connection, is reported as `balancer`, at low
-//! severity; and so is what was measured of a web or database service in front of a server with a private address, or of
+//! What only flows on, as logs and measurements do, is not measured. A host that spreads sessions over several servers is
+//! reported as `balancer`, at low severity; and so is what was measured of a web or database service in front of a server with a private address, or of
 //! mail and messages on both legs, by their ports.
 //!
 //! ## Misses
@@ -74,8 +73,6 @@ pub struct Relays {
     joined: Recent<(FlowId, FlowId), ()>,
     /// Flows of which content or a target proved where they lead, on a relay.
     proven: Recent<(FlowId, Address), ()>,
-    /// Flows on which content goes on as it came, and on which flow the first of it came.
-    forwarded: Recent<FlowId, FlowId>,
     /// Legs that gave way.
     displaced: u64,
 }
@@ -120,7 +117,6 @@ impl Relays {
             hops: Hops::new(limits.joins, limits.relays),
             joined: Recent::new(limits.joins),
             proven: Recent::new(limits.joins),
-            forwarded: Recent::new(limits.joins),
             displaced: 0,
         }
     }
@@ -180,28 +176,7 @@ impl Relays {
             self.measures.hide(sighting.flow);
         }
         let echo = self.echoes.sighted(sighting, &self.legs, now);
-        let Some(echo) = echo else {
-            return Vec::new();
-        };
-        let is_shared = self.is_shared(&echo);
-        let mut joined = Joined::from(echo);
-        if is_shared {
-            joined.mechanism = Mechanism::Balancer;
-        }
-        self.join(joined, now)
-    }
-
-    /// Whether what comes in on several flows goes on in one, which nothing tells apart: these are messages to one server.
-    fn is_shared(&mut self, echo: &Echo) -> bool {
-        if echo.kind == Kind::Handshake || echo.mechanism != Mechanism::Forward {
-            return false;
-        }
-        let (inbound, outbound) = (echo.inbound.id, echo.outbound.id);
-        let first = self.forwarded.get(&outbound).copied();
-        if first.is_none() {
-            self.forwarded.insert(outbound, inbound);
-        }
-        first.is_some_and(|first| first != inbound)
+        echo.map_or_else(Vec::new, |echo| self.join(Joined::from(echo), now))
     }
 
     /// Takes a flow that was read, and what detectors say of it.
@@ -383,7 +358,7 @@ impl Relays {
             + Echoes::memory_bound(limits.nonces, limits.joins)
             + Measures::memory_bound(limits.joins / HUB_SHARE, limits.legs / LEG_SHARE)
             + limits.joins
-                * (Requests::ENTRY_BYTES + Hops::ENTRY_BYTES + 24 * size_of::<(FlowId, FlowId)>())
+                * (Requests::ENTRY_BYTES + Hops::ENTRY_BYTES + 16 * size_of::<(FlowId, FlowId)>())
     }
 }
 

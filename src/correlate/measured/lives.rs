@@ -516,113 +516,26 @@ mod tests {
     fn a_connection_opens_and_ends_with_the_one_inside() {
         let lived = lived(600, 87, 17_000);
         let (caller, host) = ("10.0.0.7", "10.0.0.2");
-        let inside =
-            |asked| Inside::new(&tunnel(), &lived, endpoint("10.0.0.2:1").address, asked, 1);
-        for (name, asked, id, ends, opened, over, bytes, fits) in [
-            (
-                "the same",
-                true,
-                2,
-                (caller, host),
-                0,
-                650,
-                (87, 17_000),
-                true,
-            ),
-            (
-                "too early",
-                true,
-                2,
-                (caller, host),
-                -200,
-                650,
-                (87, 17_000),
-                false,
-            ),
-            (
-                "behind the request",
-                true,
-                2,
-                (caller, host),
-                150,
-                650,
-                (87, 17_000),
-                false,
-            ),
-            (
-                "another end",
-                true,
-                2,
-                (caller, host),
-                0,
-                900,
-                (87, 17_000),
-                false,
-            ),
-            (
-                "others",
-                true,
-                2,
-                (caller, "10.0.0.3"),
-                0,
-                650,
-                (87, 17_000),
-                false,
-            ),
-            (
-                "called",
-                true,
-                2,
-                (host, caller),
-                0,
-                650,
-                (87, 17_000),
-                false,
-            ),
-            (
-                "the tunnel",
-                true,
-                1,
-                (caller, host),
-                0,
-                650,
-                (87, 17_000),
-                false,
-            ),
-            (
-                "other bytes",
-                true,
-                2,
-                (caller, host),
-                0,
-                650,
-                (87, 17_100),
-                false,
-            ),
-            (
-                "asked to call",
-                false,
-                2,
-                (host, caller),
-                150,
-                650,
-                (87, 17_000),
-                true,
-            ),
-            (
-                "before that",
-                false,
-                2,
-                (host, caller),
-                50,
-                650,
-                (87, 17_000),
-                false,
-            ),
-        ] {
+        let address = endpoint("10.0.0.2:1").address;
+        let (same, more) = ((87, 17_000), (87, 17_100));
+        #[rustfmt::skip]
+        let cases = [
+            ("the same", true, 2, (caller, host), (0, 650), same, true),
+            ("too early", true, 2, (caller, host), (-200, 650), same, false),
+            ("behind the request", true, 2, (caller, host), (150, 650), same, false),
+            ("another end", true, 2, (caller, host), (0, 900), same, false),
+            ("of others", true, 2, (caller, "10.0.0.3"), (0, 650), same, false),
+            ("the other way", true, 2, (host, caller), (0, 650), same, false),
+            ("the tunnel", true, 1, (caller, host), (0, 650), same, false),
+            ("other bytes", true, 2, (caller, host), (0, 650), more, false),
+            ("asked to call", false, 2, (host, caller), (150, 650), same, true),
+            ("before that", false, 2, (host, caller), (50, 650), same, false),
+        ];
+        for (name, asked, id, ends, (opened, over), bytes, fits) in cases {
             let session = session(id, ends, opened);
             let connection = Connection::new(&session, &ended(&session, over, bytes));
-            let found = inside(asked).fits(&connection);
+            let inside = Inside::new(&tunnel(), &lived, address, asked, 1);
+            let found = inside.fits(&connection);
             assert_eq!(found.is_some(), fits, "{name}");
             assert!(
                 found.is_none_or(|chance| chance < 1e-5),

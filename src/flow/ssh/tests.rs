@@ -1,7 +1,8 @@
 //! Sessions written as lines: who writes how many bytes, behind the key exchange.
 
 use super::*;
-use crate::evidence::ssh::SshUse;
+use crate::evidence::ssh::{SshKind, SshUse};
+use crate::facts::ssh::Content;
 use crate::flow::probing::Piece;
 use crate::proto::ssh;
 use crate::proto::ssh::samples::{packet, payload};
@@ -381,4 +382,63 @@ fn what_is_compressed_is_not_read() {
             .kinds()
             .is_empty()
     );
+}
+
+#[test]
+fn what_one_connection_inside_carries_follows_from_sizes() {
+    let session = Session::chacha(1448).exchanges_keys(Side::Client);
+    let asked = session.writes(AUTH).writes("+68 +60 -28 ~5");
+    let mut session = asked.writes("-100 +44 -124 +17076 -36 +72 -36 ~1 +52 -28");
+    let lives: Vec<Life> = session.reader.lives().collect();
+    let content = |most, doubtful| Content {
+        most,
+        writes: 1,
+        padding: 7,
+        around: 34,
+        doubtful,
+    };
+    let [life] = lives.as_slice() else {
+        panic!("{lives:?}");
+    };
+    assert_eq!(life.by, Side::Server);
+    // 87 bytes in 124, and an end that could be two more; 17042 bytes in one packet.
+    assert_eq!(life.asker, content(92, 2));
+    assert_eq!(life.answerer, content(17_042, 0));
+    assert_eq!(life.ended - life.asked, Span::from_millis(60));
+    assert_eq!(session.reader.lives().count(), 0);
+}
+
+#[test]
+fn a_session_inside_tls_is_read_like_any_other() {
+    let mut sent = [0; 2];
+    let mut reader = Reader::suspecting((0, 0), 17);
+    let said = "+41 -41 -1088 +1560 +1208 -1564 +16 ";
+    let line = format!("{said}{AUTH}+60 -396 +92 -44 +124 -900 +92 -44 +124 -900");
+    for (number, word) in line.split_whitespace().enumerate() {
+        let (way, bytes) = word.split_at(1);
+        let (from, sent) = match way {
+            "+" => (Side::Client, &mut sent[0]),
+            _ => (Side::Server, &mut sent[1]),
+        };
+        let held: u16 = bytes.parse().unwrap();
+        let [high, low] = (held + 17).to_be_bytes();
+        let mut captured = vec![23, 3, 3, high, low];
+        captured.resize(usize::from(held) + 22, 0xa5);
+        let size = captured.len() as u32;
+        reader.take(&NewPayload {
+            piece: Piece {
+                from,
+                offset: *sent,
+                captured: &captured,
+                sent: size,
+            },
+            new_bytes: size,
+            gap: false,
+            time: Timestamp::from_parts(100 + number as i64, 0),
+        });
+        *sent += u64::from(size);
+        assert!(!reader.is_foreign(), "{word}");
+    }
+    let kinds = SshUse::kinds_of(reader.conduct().counts);
+    assert_eq!(kinds, [SshKind::InsideTls, SshKind::LocalForward]);
 }
