@@ -27,6 +27,7 @@ fn detector_pages_are_their_module_docs() {
             "relay" => relay_figures(),
             "ssh-tunnel" => ssh_figures(),
             "beacon" => include_str!("../benches/rhythms/figures.md").to_owned(),
+            "payload-anomaly" => include_str!("../benches/tunnels.md").to_owned(),
             _ => String::new(),
         };
         renew_or_compare(&page, &(detector.page() + &figures));
