@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sends captures through a network of its own at their own speed, and holds what `hopscope capture` finds against `replay`.
 
-    benches/live.py [--jobs N] [--workers N...] HOPSCOPE CAPTURE...
+    benches/live.py [--jobs N] [--workers N...] [--rings N...] HOPSCOPE CAPTURE...
 
 Needs root, iproute2, tcpreplay and tcpdump. Captures that are not Ethernet, do not fit the MTU or last longer than three
 minutes are left out. Of each finding the last line counts. Two comparisons: with a replay of what tcpdump recorded at the same
@@ -54,7 +54,7 @@ def differences(one, other, key=""):
         yield key, json.dumps(one), json.dumps(other)
 
 
-def live(binary, path, workers, name, record):
+def live(binary, path, way, name, record):
     def ip(*arguments):
         subprocess.run(["ip", *arguments], check=True)
 
@@ -65,7 +65,7 @@ def live(binary, path, workers, name, record):
         ip("-n", name, "link", "add", "hs0", "type", "veth", "peer", "name", "hs1")
         for end in "hs0", "hs1":
             ip("-n", name, "link", "set", end, "mtu", str(MTU), "up")
-        command = [*inside, binary, "capture", "-i", "hs1", "--format", "json", "--workers", str(workers)]
+        command = [*inside, binary, "capture", "-i", "hs1", "--format", "json", *way]
         sensor = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         while "listening" not in (line := sensor.stderr.readline()):
             assert line, "the sensor has ended"
@@ -91,9 +91,9 @@ def replay(binary, path):
 
 
 def compare(arguments):
-    number, binary, path, workers, seconds = arguments
+    number, binary, path, way, seconds = arguments
     record = f"/tmp/hsbench{os.getpid()}-{number}.pcap"
-    output, sent, (read, dropped, unread) = live(binary, path, workers, f"hsbench{os.getpid()}-{number}", record)
+    output, sent, (read, dropped, unread) = live(binary, path, way, f"hsbench{os.getpid()}-{number}", record)
     found, recorded, original = findings(output), replay(binary, record), replay(binary, path)
     os.remove(record)
     is_recorded = without(LIFE, found) == without(LIFE, recorded)
@@ -102,7 +102,7 @@ def compare(arguments):
         if without(keys, found) == without(keys, original):
             verdict = name
     print(f"record {'same' if is_recorded else 'DIFFERENT':<9} capture {verdict:<9} {len(original):3} findings, {seconds:5.1f} s,"
-          f" {sent} sent, {read} read, {dropped} dropped, {unread} unread, {workers} workers  {'/'.join(path.split('/')[-2:])}",
+          f" {sent} sent, {read} read, {dropped} dropped, {unread} unread, {' '.join(way)[2:]:<9}  {'/'.join(path.split('/')[-2:])}",
           flush=True)
     for other, keys in (recorded, LIFE), (original, MEASURED):
         for key, one, two in differences(without(keys, other), without(keys, found)):
@@ -113,19 +113,23 @@ def compare(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--workers", type=int, nargs="+", default=[0])
+    parser.add_argument("--workers", nargs="*", default=["0"])
+    parser.add_argument("--rings", nargs="*", default=[])
     parser.add_argument("binary")
     parser.add_argument("captures", nargs="+")
     options = parser.parse_args()
     fitting = [(path, *fit) for path in options.captures if (fit := frames(path))]
-    runs = [(path, workers, seconds) for path, seconds, _ in fitting for workers in options.workers]
+    ways = [["--workers", number] for number in options.workers] + [["--rings", number] for number in options.rings]
+    runs = [(path, way, seconds) for path, seconds, _ in fitting for way in ways]
     work = [(number, options.binary, *run) for number, run in enumerate(runs)]
     with ThreadPoolExecutor(options.jobs) as pool:
         good = list(pool.map(compare, work))
-    recorded, same, accounted = (sum(column) for column in zip(*good))
-    print(f"{len(good)} runs over {len(fitting)} captures: {recorded} as a replay of the record, {same} as a replay of the capture,"
-          f" {accounted} with every frame accounted for")
-    sys.exit(min(recorded, accounted) < len(good))
+    for way in ways:
+        of_way = [told for run, told in zip(runs, good) if run[1] == way]
+        recorded, same, accounted = (sum(column) for column in zip(*of_way))
+        print(f"{' '.join(way)[2:]:<9} {len(of_way)} captures: {recorded} as a replay of the record, {same} as a replay of the capture,"
+              f" {accounted} with every frame accounted for")
+    sys.exit(not all(recorded and accounted for recorded, _, accounted in good))
 
 
 if __name__ == "__main__":

@@ -56,8 +56,8 @@ def streams_and_datagrams(out, frames):
         if not payload:
             continue
         if transport == 17:
-            is_dns = ends[0][1] == 53 or ends[1][1] == 53
-            write(out, "dns" if is_dns else "socks_udp", payload)
+            services = {53: "dns", 3478: "stun", 5060: "sip"}
+            write(out, services.get(ends[0][1]) or services.get(ends[1][1]) or "socks_udp", payload)
             continue
         key = tuple(sorted(ends))
         clients.setdefault(key, ends[0])

@@ -383,7 +383,7 @@ impl Default for Findings {
             sessions: Number::new(65_536),
             remembered: Number::new(4_096),
             names: Number::new(65_536),
-            waiting_mebibytes: Number::new(16),
+            waiting_mebibytes: Number::new(8),
             per_minute: Number::new(600),
             update_seconds: Number::new(60),
             close_seconds: Number::new(300),

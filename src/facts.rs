@@ -49,6 +49,11 @@ pub struct FlowFacts {
 }
 
 impl FlowFacts {
+    /// Whether nobody acknowledges what is sent in it.
+    pub fn is_of_datagrams(&self) -> bool {
+        self.transport == Transport::UDP
+    }
+
     /// The hello of a TLS client that does not say what it will speak.
     pub fn mute_hello(&self) -> Option<&ClientHello> {
         let hello = self.hello()?;

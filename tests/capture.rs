@@ -72,14 +72,17 @@ fn several_interfaces_are_one_run_in_order_of_time() {
         return;
     };
     let name = CAPTURES[0];
-    let sensor = Sensor::start(&network, &["-i", "hs1", "-i", "hs3", "-i", "hs1"]);
-    network.send(&capture(name), |frame| {
-        let is_client_leg = frame.windows(4).any(|bytes| bytes == [10, 9, 1, 10]);
-        if is_client_leg { "hs0" } else { "hs2" }
-    });
-    let told = sensor.stop();
-    assert_eq!(told.last_findings(), replayed(name), "{}", told.messages);
-    assert!(told.messages.contains(" frames from 2 interfaces: "));
+    for rings in ["1", "2"] {
+        let interfaces = ["-i", "hs1", "-i", "hs3", "-i", "hs1"];
+        let sensor = Sensor::start(&network, &[&interfaces[..], &["--rings", rings]].concat());
+        network.send(&capture(name), |frame| {
+            let is_client_leg = frame.windows(4).any(|bytes| bytes == [10, 9, 1, 10]);
+            if is_client_leg { "hs0" } else { "hs2" }
+        });
+        let told = sensor.stop();
+        assert_eq!(told.last_findings(), replayed(name), "{}", told.messages);
+        assert!(told.messages.contains(" frames from 2 interfaces: "));
+    }
 }
 
 /// A finding does not wait for the end, and its last line closes it.
@@ -119,39 +122,43 @@ fn an_interface_that_is_down_for_a_while_is_survived() {
     let Some(network) = Network::make("down") else {
         return;
     };
-    let mut sensor = Sensor::start(&network, &["-i", "hs1"]);
-    network.ip(&["link", "set", "hs1", "down"]);
-    assert!(sensor.message().contains("hs1 cannot be read for now: "));
-    network.ip(&["link", "set", "hs1", "up"]);
-    assert_eq!(sensor.message(), "hopscope: hs1 can be read again\n");
-    network.send(&capture(CAPTURES[0]), |_| "hs0");
-    let told = sensor.stop();
-    assert_eq!(
-        told.last_findings(),
-        replayed(CAPTURES[0]),
-        "{}",
-        told.messages
-    );
-    assert!(told.messages.contains("hs1: 1 time it could not be read"));
+    for rings in ["1", "3"] {
+        let mut sensor = Sensor::start(&network, &["-i", "hs1", "--rings", rings]);
+        network.ip(&["link", "set", "hs1", "down"]);
+        assert!(sensor.message().contains("hs1 cannot be read for now: "));
+        network.ip(&["link", "set", "hs1", "up"]);
+        assert_eq!(sensor.message(), "hopscope: hs1 can be read again\n");
+        network.send(&capture(CAPTURES[0]), |_| "hs0");
+        let told = sensor.stop();
+        assert_eq!(
+            told.last_findings(),
+            replayed(CAPTURES[0]),
+            "{}",
+            told.messages
+        );
+        assert!(told.messages.contains("hs1: 1 time it could not be read"));
+    }
 }
 
 #[test]
 fn a_sensor_without_interfaces_ends_with_what_it_found_and_4() {
-    let Some(network) = Network::make("gone") else {
-        return;
-    };
-    let sensor = Sensor::start(&network, &["-i", "hs1"]);
-    network.send(&capture(CAPTURES[0]), |_| "hs0");
-    network.ip(&["link", "del", "hs1"]);
-    let told = sensor.wait();
-    assert_eq!(told.code, 4, "{}", told.messages);
-    assert_eq!(
-        told.last_findings(),
-        replayed(CAPTURES[0]),
-        "{}",
-        told.messages
-    );
-    assert!(told.messages.contains("hs1 is given up: "));
+    for rings in ["1", "3"] {
+        let Some(network) = Network::make(&format!("gone-{rings}")) else {
+            return;
+        };
+        let sensor = Sensor::start(&network, &["-i", "hs1", "--rings", rings]);
+        network.send(&capture(CAPTURES[0]), |_| "hs0");
+        network.ip(&["link", "del", "hs1"]);
+        let told = sensor.wait();
+        assert_eq!(told.code, 4, "{}", told.messages);
+        assert_eq!(
+            told.last_findings(),
+            replayed(CAPTURES[0]),
+            "{}",
+            told.messages
+        );
+        assert!(told.messages.contains("hs1 is given up: "));
+    }
 }
 
 #[test]
@@ -444,6 +451,57 @@ fn findings_go_to_a_file_that_may_be_moved_away() {
     expected.sort_by_key(|finding| finding["id"].to_string());
     let [all, expected] = [all, expected].map(|findings| ids(&findings));
     assert_eq!(all, expected);
+}
+
+/// Killed at one moment or another, a sensor leaves every line that it told, each whole, and metrics of one moment; the next one
+/// goes on behind them.
+#[test]
+fn a_sensor_that_is_killed_breaks_nothing() {
+    let Some(network) = Network::make("killed") else {
+        return;
+    };
+    let scratch = Scratch::new("killed");
+    let [file, metrics] = ["findings.jsonl", "hopscope.prom"].map(|name| scratch.file(name, ""));
+    let read = |path: &PathBuf| std::fs::read_to_string(path).unwrap();
+    let start = |rings: &str| {
+        let mut command = network.command(HOPSCOPE);
+        let [file, metrics] = [&file, &metrics].map(|path| path.to_str().unwrap());
+        command.args([
+            "capture",
+            "--buffer-size",
+            "4",
+            "-i",
+            "hs1",
+            "--rings",
+            rings,
+        ]);
+        command.args(["--output", file, "--metrics", metrics]);
+        Sensor::spawn(command)
+    };
+    let mut before = String::new();
+    for round in 0..12 {
+        let mut sensor = start(["1", "2"][round % 2]);
+        network.send(&capture(CAPTURES[round % 3]), |_| "hs0");
+        let told = before.lines().count() + round / 2 % 2;
+        while read(&file).lines().count() < told {
+            thread::yield_now();
+        }
+        sensor.signal(Signal::KILL);
+        assert_eq!(sensor.wait().code, -1);
+        let now = read(&file);
+        assert!(now.starts_with(&before), "what was told is there no more");
+        assert!(now.is_empty() || now.ends_with('\n'), "half a line: {now}");
+        last_findings(&now);
+        let metrics = read(&metrics);
+        let is_whole = metrics.contains("\nhopscope_up 1\n") && metrics.ends_with('\n');
+        assert!(metrics.is_empty() || is_whole, "half a page: {metrics}");
+        before = now;
+    }
+    let sensor = start("2");
+    network.send(&capture(CAPTURES[0]), |_| "hs0");
+    assert_eq!(sensor.stop().code, 0);
+    let added = read(&file).strip_prefix(&before).unwrap().to_owned();
+    assert_eq!(ids(&last_findings(&added)), ids(&replayed(CAPTURES[0])));
 }
 
 #[test]

@@ -29,22 +29,22 @@
 //!
 //! ## Quiet when
 //!
-//! It is a keepalive of the protocol (MQTT PINGREQ, WebSocket and HTTP/2 PING, SSH), goes to everybody (broadcast,
-//! multicast), is a service that is asked by the clock (DNS for hosts, NTP, SNMP, DHCP, syslog), it stays in the house
-//! (monitoring, health checks, brokers), what is fetched differs each time, as pages and lists do, or the next request
-//! follows as soon as the last one is answered (long polls). Names that hold an address are left alone (reverse zones, block
-//! lists).
+//! It is a keepalive of the protocol (MQTT PINGREQ, WebSocket and HTTP/2 PING, SSH, and in datagrams STUN and SIP), goes to
+//! everybody (broadcast, multicast), is a service that is asked by the clock (DNS for hosts, in TLS and QUIC at port 853 too,
+//! NTP, SNMP, DHCP, syslog), it stays in the house (monitoring, health checks, brokers), what is fetched differs each time,
+//! as pages and lists do, or the next request follows as soon as the last one is answered (long polls). Names that hold an
+//! address are left alone (reverse zones, block lists).
 //!
 //! ## Misses
 //!
 //! Fewer than nine connections (a downloader that asks for three things, a dropper that sends six screenshots); clients that
 //! are refused each time, for nothing is sent; sleeps as irregular as chance; two rhythms in turn before fifty beats; what
 //! calls within the house, where monitoring does the same; implants that change the address with each beat, look up
-//! no name and speak no TLS, or ride on a service that the whole house uses; names that a server asks for on behalf of many; beats that
-//! the server begins (a bot in a chat room that is asked whether it is alive), and beats inside a session that come faster
-//! than every second and a half. A rhythm inside a session is told when
-//! the session comes to an age of `long-lived-session`, or is over. A capture that begins cold
-//! has no history by which a destination is rare: update checks with answers of few sizes and jitter look like an implant.
+//! no name and speak no TLS, ride on a service that the whole house uses, speak TLS at the port of DNS, or dress as SIP or
+//! STUN; names that a server asks for on behalf of many; beats that the server begins (a bot in a chat room that is asked
+//! whether it is alive), and beats inside a session that come faster than every second and a half. A rhythm inside a session
+//! is told when the session comes to an age of `long-lived-session`, or is over. A capture that begins cold has no history
+//! by which a destination is rare: update checks with answers of few sizes and jitter look like an implant.
 
 mod crowds;
 mod look_ups;
@@ -280,13 +280,18 @@ impl<'a> From<&'a Talk> for Beats<'a> {
     }
 }
 
-/// Whether it is a service that everybody asks by the clock, datagram by datagram, or one that nobody answers:
-/// broadcasts and multicasts among them.
+/// Whether it is a service that everybody asks by the clock, or one that nobody answers: broadcasts and multicasts among
+/// them.
 fn is_asked_by_the_clock(session: &Session, end: &FlowEnd) -> bool {
-    let is_dns = end.protocol == Some(Kind::Dns);
+    let port = session.server.port;
     match session.transport {
-        Transport::TCP => is_dns,
-        Transport::UDP => is_dns || end.quality.one_sided || ASKED.contains(&session.server.port),
+        Transport::TCP => end.protocol == Some(Kind::Tls) && port == DNS_IN_TLS,
+        Transport::UDP => {
+            end.protocol == Some(Kind::Dns)
+                || end.quality.one_sided
+                || port == DNS_IN_TLS
+                || ASKED.contains(&port)
+        }
         _ => true,
     }
 }
@@ -318,6 +323,9 @@ const LOOK_UP_SHARE: usize = 16;
 
 /// What several clients do together, and one client at several servers, is remembered for so many pairs.
 const CROWD_SHARE: usize = 16;
+
+/// DNS in TLS (RFC 7858) or, of datagrams, in QUIC (RFC 9250).
+const DNS_IN_TLS: u16 = 853;
 
 /// So many gaps tell enough of a client alone.
 const FEW_GAPS: u32 = 8;
@@ -625,7 +633,11 @@ mod tests {
             (Transport::UDP, 123, None, true),
             (Transport::UDP, 4_466, None, false),
             (Transport::UDP, 4_466, Some(Kind::Dns), true),
+            (Transport::UDP, 853, None, true),
             (Transport::TCP, 123, None, false),
+            (Transport::TCP, 853, Some(Kind::Tls), true),
+            (Transport::TCP, 853, None, false),
+            (Transport::TCP, 443, Some(Kind::Tls), false),
             (Transport::ICMP, 0, None, true),
         ] {
             (session.transport, session.server.port) = (transport, port);
@@ -714,6 +726,8 @@ mod tests {
         let cases = [
             ("192.0.2.66:4455", None, 32, 14, true),
             ("192.0.2.66:443", Some(Kind::Tls), 45, 14, true),
+            ("192.0.2.66:4455", Some(Kind::Stun), 20, 14, false),
+            ("192.0.2.66:5060", Some(Kind::Sip), 600, 14, false),
             ("192.0.2.66:443", Some(Kind::Tls), 24, 14, false),
             ("192.0.2.66:1883", None, 2, 14, false),
             ("192.0.2.66:22", Some(Kind::Ssh), 52, 14, false),

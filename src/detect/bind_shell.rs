@@ -4,29 +4,32 @@
 //!
 //! ## Sees
 //!
-//! Shells in the clear, shown by the side that was called, on any port, also through SOCKS or CONNECT: the same prompts,
-//! banners, complaints and answers as reverse-shell. A stage, the program that a stager waits for: its length, the lowest
-//! byte first, and then a library that loads itself, or code that begins as Metasploit's does, sent by the side that
-//! opened the connection.
+//! Shells in the clear, shown by the side that was called, on any port, also through SOCKS or CONNECT, and over UDP:
+//! the same prompts, banners, complaints and answers as reverse-shell. A stage, the program that a stager waits for:
+//! its length, the lowest byte first, and then a library that loads itself, or code that begins as Metasploit's does,
+//! sent by the side that opened the connection.
 //!
 //! ## Means
 //!
-//! *proven* (high): a prompt or banner on one side, and a command on the other with its answer, or with the next prompt
-//! behind it. *probable* (high): a prompt or banner and known commands whose answers were not recognised; answers that
-//! fit the commands without a prompt; a stage that is code from its first byte; all that was picked up in its middle.
-//! *possible* (low): a banner or prompt and one side only, or words that are no known commands; two known commands and no
-//! answer; what `id` prints, where the other side is not in the capture; a length and an ordinary program.
+//! *proven* (high): a prompt or banner on one side, and a command on the other with its answer, or with the next
+//! prompt behind it. *probable* (high): a prompt or banner and known commands whose answers were not recognised;
+//! answers that fit the commands without a prompt; a stage that is code from its first byte; all that was picked up in
+//! its middle, and all over UDP. *possible* (low): a banner or prompt and one side only, or words that are no known
+//! commands; two known commands and no answer; what `id` prints, where the other side is not in the capture; a length
+//! and an ordinary program.
 //!
 //! ## Quiet when
 //!
-//! The called side negotiates telnet, or asks for a login, or begins as another protocol does. A session that was picked
-//! up in its middle on a port of telnet or rlogin: its beginning would have told. A file with prompts in it is fetched by
-//! a side that says nothing. The shell comes out of a WebSocket, as the terminals of web applications do.
+//! The called side negotiates telnet, or asks for a login, or begins as another protocol does. A session that was
+//! picked up in its middle on a port of telnet or rlogin: its beginning would have told. Over UDP, only one side
+//! speaks. A file with prompts in it is fetched by a side that says nothing. The shell comes out of a WebSocket, as
+//! the terminals of web applications do.
 //!
 //! ## Misses
 //!
-//! Shells inside TLS or any encryption, and in a WebSocket. Prompts that somebody made up, where no command of the table is
-//! given in the first 2 KiB. A console server that hands out a root prompt without a login looks the same, and is no
+//! Shells inside TLS or any encryption, and in a WebSocket. Prompts that somebody made up, where no line editor shows
+//! them, or no command of the table is given in the first 2 KiB. Over UDP, shells to which something else than a whole
+//! command is said first. A console server that hands out a root prompt without a login looks the same, and is no
 //! better.
 
 use super::shell;

@@ -5,41 +5,47 @@
 //! ## Sees
 //!
 //! Shells in the clear, shown by the side that opened the connection, on any port, also through SOCKS, CONNECT or a
-//! WebSocket: prompts, banners and complaints of bash, dash, BusyBox, cmd.exe and PowerShell, with or without a terminal,
-//! and commands that are answered as only a shell answers (`id` by `uid=…`). A stage, the program that a stager calls out
-//! to fetch: its length, the lowest byte first, and then a library that loads itself, or code that begins as Metasploit's
-//! does, sent by the called side before the opener says anything.
+//! WebSocket: prompts, banners and complaints of bash, dash, BusyBox, cmd.exe and PowerShell, with or without a
+//! terminal, and commands that are answered as only a shell answers (`id` by `uid=…`), also behind prompts that
+//! somebody made up, where a line editor shows them (readline, zsh and fish ask the terminal to bracket what is
+//! pasted). The same over UDP, where the first datagram shows a prompt or a complaint, hands over to a line editor, or
+//! is a command. A stage, the program that a stager calls out to fetch: its length, the lowest byte first, and then a
+//! library that loads itself, or code that begins as Metasploit's does, sent by the called side before the opener says
+//! anything.
 //!
-//! Inside TLS, who begins. Where the hello does not say what will be spoken (no ALPN, RFC 7301), exchanges are told apart
-//! by silences of half a second. In a shell that calls out, the called side begins at least four in five of them, with
-//! as little as a key or a command, and the opener answers.
+//! Inside TLS, who begins. Where the hello does not say what will be spoken (no ALPN, RFC 7301), exchanges are told
+//! apart by silences of half a second. In a shell that calls out, the called side begins at least four in five of
+//! them, with as little as a key or a command, and the opener answers.
 //!
 //! ## Means
 //!
-//! *proven* (high): a prompt or banner on one side, and a command on the other with its answer, or with the next prompt
-//! behind it. *probable* (high): a prompt or banner and known commands whose answers were not recognised; answers that
-//! fit the commands without a prompt; a stage that is code from its first byte; all that was picked up in its middle,
-//! because who opened is then a guess; eight such exchanges inside TLS, or six in all of a session that is over, whose
-//! answers are longer than what was asked and vary by half their mean, after silences that vary more than a timer's, with
-//! a server that the hello does not name. *possible* (low): a banner or prompt and one side only, or words that are no
-//! known commands; the same inside TLS with a server that has a name; two known commands and no answer; what `id` prints,
-//! where the other side is not in the capture; a length and an ordinary program.
+//! *proven* (high): a prompt or banner on one side, and a command on the other with its answer, or with the next
+//! prompt behind it. *probable* (high): a prompt or banner and known commands whose answers were not recognised;
+//! answers that fit the commands without a prompt; a stage that is code from its first byte; all that was picked up in
+//! its middle, because who opened is then a guess, and all over UDP; eight such exchanges inside TLS, or six in all of
+//! a session that is over, whose answers are longer than what was asked and vary by half their mean, after silences
+//! that vary more than a timer's, with a server that the hello does not name. *possible* (low): a banner or prompt and
+//! one side only, or words that are no known commands; the same inside TLS with a server that has a name; two known
+//! commands and no answer; what `id` prints, where the other side is not in the capture; a length and an ordinary
+//! program.
 //!
 //! ## Quiet when
 //!
-//! The side that shows prompts is the one that was called: that is a bind-shell, or administration. The first bytes of a
-//! side belong to another protocol: telnet, FTP, SMTP, IRC, POP and IMAP, Redis, HTTP, which speak in other words. A file
-//! with prompts in it is sent to a side that says nothing. Inside TLS, what the server sends is acknowledged by messages of
-//! one length, comes by a timer, or is as long as the requests of a management service.
+//! The side that shows prompts is the one that was called: that is a bind-shell, or administration. The first bytes of
+//! a side belong to another protocol: telnet, FTP, SMTP, IRC, POP and IMAP, Redis, HTTP, which speak in other words. A
+//! file with prompts in it is sent to a side that says nothing. Over UDP, only one side is seen to speak. Inside TLS,
+//! what the server sends is acknowledged by messages of one length, comes by a timer, or is as long as the requests of
+//! a management service.
 //!
 //! ## Misses
 //!
 //! Shells inside SSH, QUIC, or TLS that speaks ALPN, or whose hello is not whole in the capture; those inside TLS with
-//! fewer than six exchanges, picked up in their middle, or by a program that does not wait between commands. Programs for
-//! remote control look the same inside TLS, and are no better where nobody approved them. Prompts that somebody made up,
-//! where no command of the table is given in the first 2 KiB. Stages of PHP, Python and Java, whose length is written the
-//! other way round, and stages that are encoded. Sessions in which the side that was called begins with capitals, as no
-//! Unix command does.
+//! fewer than six exchanges, picked up in their middle, or by a program that does not wait between commands. Programs
+//! for remote control look the same inside TLS, and are no better where nobody approved them. Prompts that somebody
+//! made up, where no line editor shows them, or no command of the table is given in the first 2 KiB. Over UDP, shells
+//! without a prompt to which something else than a whole command is said first. Commands that come in one connection,
+//! and answers that go in another. Stages of PHP, Python and Java, whose length is written the other way round, and
+//! stages that are encoded. Sessions in which the side that was called begins with capitals, as no Unix command does.
 
 use super::shell;
 use crate::evidence::Evidence;

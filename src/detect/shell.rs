@@ -34,8 +34,13 @@ pub(super) fn shown_by(side: Side, facts: &FlowFacts) -> Option<Shown<'_>> {
     shown.max_by_key(|shown| shown.certainty)
 }
 
-/// Who opened a flow that was picked up in its middle is a guess, so that nothing in it is proven.
+/// Who opened a flow that was picked up in its middle is a guess, so that nothing in it is proven. The same is so for
+/// datagrams, which nobody acknowledges: a side that says nothing may not be there.
 fn certainty(layer: &Layer, facts: &FlowFacts) -> Option<Certainty> {
+    let is_of_datagrams = facts.is_of_datagrams();
+    if is_of_datagrams && !is_two_sided(facts) {
+        return None;
+    }
     let certainty = match &layer.protocol {
         Protocol::Shell(shell) => session(shell, facts)?,
         Protocol::Stage(stage) => match stage.image {
@@ -44,7 +49,7 @@ fn certainty(layer: &Layer, facts: &FlowFacts) -> Option<Certainty> {
         },
         _ => return None,
     };
-    match facts.quality.midstream {
+    match facts.quality.midstream || is_of_datagrams {
         true => Some(certainty.min(Certainty::Probable)),
         false => Some(certainty),
     }
@@ -52,7 +57,6 @@ fn certainty(layer: &Layer, facts: &FlowFacts) -> Option<Certainty> {
 
 fn session(shell: &Shell, facts: &FlowFacts) -> Option<Certainty> {
     let is_distinct = shell.mark.is_some_and(|mark| mark.is_distinct);
-    let is_two_sided = facts.traffic.client_bytes > 0 && facts.traffic.server_bytes > 0;
     match (shell.mark, shell.spoken) {
         (Some(_), Spoken::Answers) => Some(Certainty::Proven),
         (None, Spoken::Answers) => Some(Certainty::Probable),
@@ -60,12 +64,16 @@ fn session(shell: &Shell, facts: &FlowFacts) -> Option<Certainty> {
         (_, Spoken::Commands) => Some(Certainty::Possible),
         // A file with prompts in it is sent to a side that says nothing.
         (Some(_), Spoken::Nothing) if is_distinct => {
-            (is_two_sided || facts.quality.one_sided).then_some(Certainty::Possible)
+            (is_two_sided(facts) || facts.quality.one_sided).then_some(Certainty::Possible)
         }
         (Some(_), Spoken::Nothing) => None,
         // What `id` prints stands in files, too.
         (None, Spoken::Nothing) => facts.quality.one_sided.then_some(Certainty::Possible),
     }
+}
+
+fn is_two_sided(facts: &FlowFacts) -> bool {
+    facts.traffic.client_bytes > 0 && facts.traffic.server_bytes > 0
 }
 
 /// The evidence of a shell.

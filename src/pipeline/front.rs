@@ -245,7 +245,8 @@ impl<'a, S: Source, P: Plan> Front<'a, S, P> {
     }
 
     /// The present account, but for what others count.
-    pub(super) fn audit(&self, shards: ShardCounts) -> Audit {
+    pub(super) fn audit(&mut self, shards: ShardCounts) -> Audit {
+        self.source.settle();
         Audit {
             source: self.source.account().clone(),
             account: self.account(shards),

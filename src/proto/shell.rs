@@ -45,13 +45,36 @@ pub fn parse(exchange: &Exchange<'_>) -> Answer<Shell> {
     let start = marks::start(&glance.lines, goes_on);
     let told = || Told::new(operator, OPERATOR_BYTES);
     match start {
-        Start::Foreign => Answer::No,
+        Start::Foreign if !is_edited(shell.bytes) => Answer::No,
         Start::Announced(mark) => announced(mark, &told(), &Told::new(shell, SHELL_BYTES)),
         Start::Open if goes_on => wait(&told(), &glance),
-        Start::Bare | Start::Open if begins_otherwise(operator) => Answer::No,
-        Start::Bare => bare(&told(), &Told::new(shell, BARE_BYTES)),
+        _ if begins_otherwise(operator) => Answer::No,
+        Start::Bare | Start::Foreign => bare(&told(), &Told::new(shell, BARE_BYTES)),
         Start::Open => silent(&told(), &glance),
     }
+}
+
+/// Whether datagrams that begin with this one may be a shell's session: it shows a mark, hands over to a line editor, or
+/// gives a command. Asked of the first datagram of every flow, most of which are no text.
+pub fn may_open(datagram: &[u8]) -> bool {
+    let head = datagram.get(..GLANCE_BYTES).unwrap_or(datagram);
+    if !head.iter().all(|&byte| lines::is_written(byte)) {
+        return false;
+    }
+    let lines = Lines::new(head, None);
+    let is_announced = || matches!(marks::start(&lines, true), Start::Announced(_));
+    let is_shown = marks::may_begin(head) && (is_announced() || is_edited(head));
+    is_shown || commands::may_begin(head) && Commands::of(&lines, false).first == Some(true)
+}
+
+/// Whether a line editor takes over where a shell's side has said nothing that no shell says. Before each prompt, however
+/// it is decorated, readline, zsh and fish ask the terminal to bracket what is pasted (xterm's private mode 2004).
+fn is_edited(shell: &[u8]) -> bool {
+    let glance = shell.get(..GLANCE_BYTES).unwrap_or(shell);
+    let mut places = glance.windows(BRACKETED_PASTE.len());
+    let place = places.position(|bytes| bytes == BRACKETED_PASTE);
+    let before = place.and_then(|place| glance.get(..place));
+    before.is_some_and(|before| marks::start(&Lines::new(before, None), true) != Start::Foreign)
 }
 
 /// Whether the first line that a side gives is no command.
@@ -227,6 +250,8 @@ const STEP: usize = 256;
 const GLANCE_BYTES: usize = 512;
 /// Commands that are worth a word though nobody was seen to answer them.
 const SEVERAL: usize = 2;
+/// What turns the bracketing of pasted text on.
+const BRACKETED_PASTE: &[u8] = b"\x1b[?2004h";
 /// What `id` prints: worth a word even where nobody was seen to ask.
 const IDENTITY: &[u8] = b"uid=";
 
@@ -308,7 +333,7 @@ mod tests {
         ),
     ];
 
-    const BARE: [Case; 6] = [
+    const BARE: [Case; 10] = [
         ("id", b"id\n", b"uid=33(www-data) gid=33(www-data)\n", None),
         ("name", b"whoami\n", b"vagrant\n", None),
         ("Windows", b"whoami\r\n", b"nt authority\\system\r\n", None),
@@ -320,6 +345,30 @@ mod tests {
         ),
         ("told", b"echo WSHTGldi\n", b"WSHTGldi\r\n", None),
         ("header", b"\n\nps aux\n", b"USER       PID %CPU\n", None),
+        (
+            "two lines of a prompt",
+            b"id\r",
+            "id\x1b[?2004h┌──(me㉿vm)-[/]\r\r\n└─# id\r\n\x1b[?2004l\ruid=0(me)\r\n".as_bytes(),
+            None,
+        ),
+        (
+            "the time",
+            b"id\r",
+            b"\x1b[?2004h21:42:05 me@vm:/# id\r\n\x1b[?2004l\ruid=0(me)\r\n",
+            None,
+        ),
+        (
+            "brackets",
+            b"cd /\rls -l\r",
+            b"\x1b[?2004h(venv) [me@vm:/] {1} # cd /\r\n\x1b[?2004h# ls -l\r\ntotal 4\r\n",
+            None,
+        ),
+        (
+            "colours",
+            b"id\r",
+            b"\x1b[?2004h\x1b[32m[21:28:59] me in / > \x1b[0mid\r\n\x1b[?2004l\ruid=0(me)\r\n",
+            None,
+        ),
     ];
 
     #[test]
@@ -443,6 +492,57 @@ mod tests {
         for (client, server) in said {
             let seen = exchange(Prefix::open(client), Prefix::open(server));
             assert_eq!(parse(&seen), Answer::No, "{client:?} {server:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_editor_is_none_behind_foreign_words() {
+        let cases: [(&[u8], bool); 6] = [
+            (b"\x1b[?2004h[1] me > ", true),
+            (b"id\x1b[?2004h[1] me > ", true),
+            (b"", false),
+            (b"[1] me > ", false),
+            (b"READY cli\r\n\x1b[?2004h> ", false),
+            (b"login: \x1b[?2004h> ", false),
+        ];
+        for (shown, expected) in cases {
+            assert_eq!(is_edited(shown), expected, "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn datagrams_begin_with_a_mark_an_editor_or_a_command() {
+        let opens: [&[u8]; 6] = [
+            b"bash: no job control in this shell\n",
+            b"/bin/sh: 0: can't access tty; job control turned off\n# ",
+            b"\x1b[?2004hme@vm:~# ",
+            b"\x1b[?2004h",
+            b"id\n",
+            b"uname -a",
+        ];
+        for datagram in opens {
+            assert!(may_open(datagram), "{datagram:?}");
+        }
+        let others: [&[u8]; 16] = [
+            b"",
+            b"hello\n",
+            b"\n",
+            b"<34>Jan  1 00:00:00 vm sh: root@vm:/# id",
+            b"sh[7]: uid=0(root)",
+            b"page.views:1|c",
+            b"servers.vm.load 0.5 1767225600\n",
+            b"cpu,host=vm value=1\n",
+            b"{\"id\":1}\n",
+            b"REGISTER sip:a.test SIP/2.0\r\n",
+            b"M-SEARCH * HTTP/1.1\r\n",
+            b"\x00\x01pxelinux.0\0octet\0",
+            b"#\x02\x06\xec",
+            b"\xc3\0\0\0\x01",
+            b"stats\r\n",
+            b"\xff\xff\xff\xffgetstatus\n",
+        ];
+        for datagram in others {
+            assert!(!may_open(datagram), "{datagram:?}");
         }
     }
 

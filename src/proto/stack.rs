@@ -3,6 +3,7 @@
 //! `CONNECT → TLS`, `SOCKS5 → CONNECT → SSH` and `PROXY → CONNECT` come out as stacks. Nothing here knows a port.
 
 mod candidates;
+mod kind;
 
 use super::http::upgrade::Acceptance;
 use super::http::{self, Http};
@@ -22,6 +23,7 @@ use super::websocket::{Penguin, WebSocket};
 use super::yamux::Yamux;
 use super::{Answer, End, Exchange, Need, Prefix, Reading, Side};
 use candidates::{CANDIDATES, Candidate, Candidates, Parser};
+pub use kind::Kind;
 
 /// The layers read so far and what is still worth asking.
 #[derive(Debug)]
@@ -127,6 +129,11 @@ impl Stack {
     #[must_use]
     pub fn in_full(self, in_full: bool) -> Self {
         Self { in_full, ..self }
+    }
+
+    /// Nothing read yet of datagrams that may be a shell's session, one behind the other: no more is looked for there.
+    pub fn of_datagrams() -> Self {
+        Self::among(Candidates::of_datagrams())
     }
 
     /// Nothing read yet of the stream that the messages of a WebSocket carry.
@@ -407,45 +414,6 @@ enum Next {
     Nothing,
 }
 
-/// Which protocol, and nothing of what it said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// SOCKS5.
-    Socks5,
-    /// SOCKS4a.
-    Socks4a,
-    /// SOCKS4.
-    Socks4,
-    /// The datagrams of SOCKS5.
-    SocksUdp,
-    /// HTTP/1.
-    Http,
-    /// HTTP/2.
-    Http2,
-    /// The PROXY protocol.
-    Proxy,
-    /// TLS.
-    Tls,
-    /// SSH.
-    Ssh,
-    /// WebSocket.
-    WebSocket,
-    /// yamux.
-    Yamux,
-    /// smux.
-    Smux,
-    /// Mux.Cool.
-    MuxCool,
-    /// The framing of penguin.
-    Penguin,
-    /// A command shell.
-    Shell,
-    /// A program sent to be run.
-    Stage,
-    /// DNS in datagrams.
-    Dns,
-}
-
 impl Protocol {
     fn next(&self) -> Next {
         match self {
@@ -529,52 +497,6 @@ impl Protocol {
             Self::Penguin(_) => Kind::Penguin,
             Self::Shell(_) => Kind::Shell,
             Self::Stage(_) => Kind::Stage,
-        }
-    }
-}
-
-impl Kind {
-    /// Every protocol.
-    pub const ALL: [Self; 17] = [
-        Self::Socks5,
-        Self::Socks4a,
-        Self::Socks4,
-        Self::SocksUdp,
-        Self::Http,
-        Self::Http2,
-        Self::Proxy,
-        Self::Tls,
-        Self::Ssh,
-        Self::WebSocket,
-        Self::Yamux,
-        Self::Smux,
-        Self::MuxCool,
-        Self::Penguin,
-        Self::Shell,
-        Self::Stage,
-        Self::Dns,
-    ];
-
-    /// Its name, as findings give it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Socks5 => "socks5",
-            Self::Socks4a => "socks4a",
-            Self::Socks4 => "socks4",
-            Self::SocksUdp => "socks5-udp",
-            Self::Http => "http",
-            Self::Http2 => "http2",
-            Self::Proxy => "proxy-protocol",
-            Self::Tls => "tls",
-            Self::Ssh => "ssh",
-            Self::WebSocket => "websocket",
-            Self::Yamux => "yamux",
-            Self::Smux => "smux",
-            Self::MuxCool => "mux.cool",
-            Self::Penguin => "penguin",
-            Self::Shell => "shell",
-            Self::Stage => "stage",
-            Self::Dns => "dns",
         }
     }
 }

@@ -100,7 +100,7 @@ fn ask(flow: &mut Flow, piece: Piece<'_>) -> Progress {
     if let Probe::Asking(probing) = &mut flow.probe {
         return probing.add(piece);
     }
-    let mut stack = Stack::new(flow.is_midstream()).in_full(flow.watched);
+    let mut stack = first_stack(flow);
     let settled = piece.offset == 0 && stack.probe(&FirstPiece(piece)) == Progress::Settled;
     if settled {
         flow.probe = Probe::Read(stack.into_layers());
@@ -110,6 +110,14 @@ fn ask(flow: &mut Flow, piece: Piece<'_>) -> Progress {
     let progress = probing.add(piece);
     flow.probe = Probe::Asking(probing);
     progress
+}
+
+fn first_stack(flow: &Flow) -> Stack {
+    let stack = match flow.tcp {
+        Some(_) => Stack::new(flow.is_midstream()),
+        None => Stack::of_datagrams(),
+    };
+    stack.in_full(flow.watched)
 }
 
 fn finish(flow: &mut Flow, side: Side) -> Progress {

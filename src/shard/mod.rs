@@ -177,7 +177,7 @@ impl Shard {
         if is_probed {
             self.probe(place, &piece, events);
         } else if segment.transport == Transport::UDP {
-            self.take_datagram(place, from, segment, events);
+            self.take_datagram(place, &piece, events);
         }
         if !is_tcp && brings {
             self.tell(place, &piece, events);

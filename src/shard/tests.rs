@@ -392,6 +392,37 @@ fn the_first_datagram_of_a_side_tells_of_a_relay() {
 }
 
 #[test]
+fn datagrams_are_read_as_a_shell_where_both_sides_speak_as_one() {
+    let [host, operator] = ["10.0.0.1:50000", "10.0.0.2:5000"];
+    let prompt: &[u8] = b"bash: no job control in this shell\nme@vm:/$ ";
+    type Sent = (&'static str, &'static [u8]);
+    let answer: Sent = (host, b"uid=0(root) gid=0(root)\nme@vm:/$ ");
+    let shell = &["1 Some(Probable)", "1 ended"];
+    let cases: [(&[Sent], &[&str]); 8] = [
+        (&[(host, prompt), (operator, b"id\n"), answer], shell),
+        (&[(operator, b"id\n"), answer], shell),
+        (
+            &[(host, b"\x1b[?2004h[1] > "), (operator, b"id\r"), answer],
+            shell,
+        ),
+        (&[(host, prompt)], &[]),
+        (&[(operator, b"id\n"), (operator, b"ls\n")], &[]),
+        (&[(operator, b"id\n"), (host, b"ERR unknown\n")], &[]),
+        (&[(host, b"hello\n"), (operator, b"id\n"), answer], &[]),
+        (&[(host, b"web:1|c"), (operator, b"id\n"), answer], &[]),
+    ];
+    for (datagrams, expected) in cases {
+        let mut watch = Watch::ample();
+        for &(from, payload) in datagrams {
+            let to = if from == host { operator } else { host };
+            watch.sees(&udp(from, to, payload));
+        }
+        assert_eq!(watch.ends().told(), expected, "{datagrams:?}");
+        assert_eq!(watch.shard.head_bytes, 0, "{datagrams:?}");
+    }
+}
+
+#[test]
 fn a_silent_flow_is_over_at_its_second() {
     let mut watch = Watch::ample();
     watch

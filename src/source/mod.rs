@@ -63,6 +63,9 @@ pub trait Source {
         None
     }
 
+    /// Brings the account up to date.
+    fn settle(&mut self) {}
+
     /// What was read so far, and what could not be.
     fn account(&self) -> &SourceAccount;
 }
@@ -78,9 +81,6 @@ pub trait Ring: Source + Send {
     ///
     /// As [`Source::proceed`].
     fn proceed_until(&mut self, most: usize, until: Timestamp) -> Result<Arrival, SourceError>;
-
-    /// Brings the account up to date.
-    fn settle(&mut self) {}
 }
 
 /// What comes next from a source.

@@ -1,8 +1,8 @@
 //! Parsers that read one datagram.
 
 use hopscope::proto::dns::{self, Named};
-use hopscope::proto::socks_udp;
 use hopscope::proto::target::is_plausible_name;
+use hopscope::proto::{sip, socks_udp, stun};
 
 /// The header of a relayed datagram does not depend on the payload, and there must be one.
 pub(super) fn socks_udp(datagram: &[u8]) {
@@ -28,4 +28,26 @@ pub(super) fn dns(datagram: &[u8]) {
         let cut = answers_of(&datagram[..length]);
         assert!(answers.starts_with(&cut), "{cut:?} of {answers:?}");
     }
+}
+
+/// The first line alone tells, whatever is behind it; without its end it tells nothing.
+pub(super) fn sip(datagram: &[u8]) {
+    let end = datagram.iter().position(|&byte| byte == b'\n');
+    let (line, cut) = match end {
+        Some(end) => (&datagram[..=end], &datagram[..end]),
+        None => (datagram, datagram),
+    };
+    assert_eq!(sip::is_message(datagram), sip::is_message(line));
+    assert!(!sip::is_message(cut), "no end of the line needed");
+}
+
+/// The header tells, and what is cut behind it changes nothing; more than it says makes it none.
+pub(super) fn stun(datagram: &[u8]) {
+    if !stun::is_message(datagram) {
+        return;
+    }
+    assert!(stun::is_message(&datagram[..20]), "more than the header");
+    assert!(!stun::is_message(&datagram[..19]), "no header needed");
+    let longer = [datagram, &[0; 1 << 16]].concat();
+    assert!(!stun::is_message(&longer), "any length");
 }

@@ -19,7 +19,7 @@ use hopscope::proto::{
 pub(crate) type Check = fn(&[u8]);
 
 /// Each check by the name of its fuzz target.
-pub(crate) const CHECKS: [(&str, Check); 18] = [
+pub(crate) const CHECKS: [(&str, Check); 20] = [
     ("source", files::source),
     ("decode", decode::check),
     ("head", head::check),
@@ -55,6 +55,8 @@ pub(crate) const CHECKS: [(&str, Check); 18] = [
     }),
     ("socks_udp", datagram::socks_udp),
     ("dns", datagram::dns),
+    ("sip", datagram::sip),
+    ("stun", datagram::stun),
     ("replay", files::replay),
 ];
 

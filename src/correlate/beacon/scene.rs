@@ -126,11 +126,14 @@ impl Scene<'_> {
     }
 
     /// Protocols keep their sessions alive with messages of their own, which hardly carry anything (MQTT PINGREQ, WebSocket
-    /// and HTTP/2 PING, socket.io, the keepalives of SSH). What beats beside them is an application's.
+    /// and HTTP/2 PING, socket.io, the keepalives of SSH, STUN Binding, SIP OPTIONS). What beats beside them is an
+    /// application's.
     fn weigh_heartbeat(&self, weights: &mut Weights, beats: Beats<'_>) {
         let least = match self.end.protocol {
             Some(Kind::Tls) => OWN_PING + TLS_RECORD,
             Some(Kind::Ssh) => SSH_KEEPALIVE,
+            Some(Kind::Stun) => STUN_BINDING,
+            Some(Kind::Sip) => SIP_DATAGRAM,
             _ => OWN_PING,
         };
         let is_own = beats.requests.most() <= least;
@@ -248,3 +251,7 @@ impl Scene<'_> {
 const OWN_PING: u32 = 17;
 const TLS_RECORD: u32 = 22;
 const SSH_KEEPALIVE: u32 = 128;
+/// A Binding request with a user name of ICE and what proves it (RFC 7675, section 5.1), with room for what else is usual.
+const STUN_BINDING: u32 = 160;
+/// SIP that is larger goes by TCP (RFC 3261, section 18.1.1).
+const SIP_DATAGRAM: u32 = 1_300;

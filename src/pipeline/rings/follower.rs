@@ -75,14 +75,12 @@ impl<'a, R: Ring> Follower<'a, R> {
         let _ = self.recycled.try_send(batch);
         self.clock = self.clock.max(end.now);
         self.worker.advance(end.now, is_last, &mut events);
-        if is_last {
-            self.ring.settle();
-        }
+        let audit = (is_last || end.audit).then(|| self.audit());
         Ok(Made {
             events,
             end: end.and(self.ring.take_missed()),
             is_last,
-            audit: (is_last || end.audit).then(|| self.audit()),
+            audit,
         })
     }
 
@@ -149,7 +147,8 @@ impl<'a, R: Ring> Follower<'a, R> {
         worker.take(&seen.0, events);
     }
 
-    fn audit(&self) -> Audit {
+    fn audit(&mut self) -> Audit {
+        self.ring.settle();
         Audit {
             source: self.ring.account().clone(),
             account: Account {

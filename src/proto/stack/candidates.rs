@@ -136,6 +136,11 @@ impl Candidates {
         })
     }
 
+    /// What datagrams may carry, one behind the other.
+    pub(super) fn of_datagrams() -> Self {
+        Self::of(|candidate| matches!(candidate.parser, Parser::Shell))
+    }
+
     /// Every parser, behind a layer that this side serves.
     pub(super) fn served_by(server: Side) -> Self {
         Self::of(|candidate| {

@@ -349,6 +349,10 @@ impl Source for Live {
         self.missed.take()
     }
 
+    fn settle(&mut self) {
+        self.count(clock());
+    }
+
     fn account(&self) -> &SourceAccount {
         &self.account
     }
@@ -370,10 +374,6 @@ impl Ring for Live {
             }
             self.wait((until + HOLD - now).min(TICK))?;
         }
-    }
-
-    fn settle(&mut self) {
-        self.count(clock());
     }
 }
 

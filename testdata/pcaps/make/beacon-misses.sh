@@ -31,6 +31,26 @@ miss_ntp() { # chrony, a poll each second, from a new port each time
     stretch 60 0.05
 }
 
+miss_dns_in_tls() { # a resolver asks another one in TLS: for somebody, and each second whether it is there
+    net_up; web_up
+    local dot='addTLSLocal("0.0.0.0:853","%s/web.crt","%s/web.key")\naddACL("0.0.0.0/0")\n'
+    printf "$dot"'newServer("%s")\n' "$W" "$W" $DNS >"$W/upper.conf"
+    printf 'setLocal("%s:53")\nsetACL("0.0.0.0/0")\nnewServer({address="%s:853",tls="openssl",validateCertificates=false})\n' $RLY $WEB >"$W/lower.conf"
+    spawn web dnsdist --supervised -C "$W/upper.conf"; up web 853
+    record; spawn rly dnsdist --supervised -C "$W/lower.conf"; sleep 1
+    on cli host -W 2 -t A web.example.test $RLY >/dev/null || true; sleep 19; save
+}
+
+miss_stun_binding() { # a phone asks how it is seen from outside, from one port
+    net_up; spawn out python3 "$TOOLS/keeps_open.py" serve; sleep 1
+    record; on cli python3 "$TOOLS/keeps_open.py" stun $OUT 14; save; stretch 20
+}
+
+miss_sip_options() { # the same at its registrar, in SIP
+    net_up; spawn out python3 "$TOOLS/keeps_open.py" serve; sleep 1
+    record; on cli python3 "$TOOLS/keeps_open.py" sip $OUT 14; save; stretch 20
+}
+
 miss_mqtt_publish() { # a thing that publishes what it measures, each time in a new connection
     net_up; printf 'listener 1883 %s\nallow_anonymous true\n' $RLY >"$W/mosquitto.conf"
     spawn rly mosquitto -c "$W/mosquitto.conf"; up rly 1883

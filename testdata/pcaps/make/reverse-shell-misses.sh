@@ -41,4 +41,17 @@ miss_mqtt_tls() { # messages come when they come, and each is acknowledged
     (sleep 1; for n in 1 2 3 4 5 6 7 8 9 10; do on out mosquitto_pub -h 127.0.0.1 -q 1 -t news -m "message $n"; sleep "$((1 + RANDOM % 2)).$((RANDOM % 9))"; done)
     save
 }
+miss_transcript_over_udp() { # to somebody who says nothing
+    net_up; record in cli out; spawn out socat -u UDP-RECV:4444 /dev/null; waits out 4444
+    printf "$TRANSCRIPT" | on cli timeout 10 nc.openbsd -u -w 1 $OUT 4444; save; has_datagram 'uid=0'
+}
+miss_chat_over_udp() { # two people, one of whom called
+    net_up; record in cli out; datagram_operator typed 0.8 'hello, are you there' 'last night was long' 'ls is broken again' 'ok'
+    (sleep 0.6; typed 0.8 'hi' 'yes' 'who broke it?' 'date?') | on cli timeout 20 nc.openbsd -u -w 2 $OUT 4444 >/dev/null; save; has_datagram 'who broke'
+}
+miss_text_over_udp() { # counters, lines of logs, SIP and SSDP, each answered in words
+    net_up; record in cli out
+    spawn out /usr/bin/python3 "$TOOLS/text_over_udp.py" serve $OUT; waits out 8125
+    on cli timeout 20 /usr/bin/python3 "$TOOLS/text_over_udp.py" talk $OUT; save; has_datagram 'REGISTER'
+}
 scenarios "$@"

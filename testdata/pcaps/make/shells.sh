@@ -47,3 +47,23 @@ bind_() { # FEEDER-WORDS... -- COMMAND... : cli calls rly:4444, which runs the s
     net_up; victim rly "$@" & PIDS+=($!); up rly 4444
     record in cli out rly; caller cli $RLY 4444 "${feeder[@]}"; save
 }
+
+# Over UDP nobody listens and nobody hangs up: who waits is there when somebody calls, and goes when the script does.
+datagram_operator() { # FEEDER... : on out:4444
+    (cd / && "$@" | timeout 30 ip netns exec "$P-out" socat -T 15 - UDP-LISTEN:4444 >"$W/operator.4444" 2>&1) & PIDS+=($!)
+    waits out 4444
+}
+waits() { # NS PORT : until something has the port
+    local i
+    for i in $(seq 100); do
+        if on "$1" ss -Hanu "sport = :$2" | grep -q .; then return; fi
+        sleep 0.1
+    done
+    die "nothing waits on $1 port $2"
+}
+datagrams() { # FEEDER-WORDS... -- COMMAND... : cli calls out:4444 and runs the shell
+    local feeder=()
+    while [ "$1" != -- ]; do feeder+=("$1"); shift; done; shift
+    net_up; record in cli out; datagram_operator "${feeder[@]}"; victim cli timeout 12 "$@"; save
+}
+has_datagram() { tshark -r "$PCAP" -Y "udp contains \"$1\"" 2>/dev/null | grep -q . || die "$PCAP lacks $1"; }
