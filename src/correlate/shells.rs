@@ -28,7 +28,7 @@ impl Shells {
         self.told.insert(session.id, ());
         match moved {
             None => Some(evidence),
-            Some(session) => is_new.then(|| Evidence {
+            Some(session) => is_new.then_some(Evidence {
                 relay: session.client.address,
                 session,
                 ..evidence
