@@ -26,12 +26,13 @@ pub mod proxies;
 pub mod recent;
 pub mod relay;
 pub mod rhythm;
+pub mod shells;
 pub mod sizes;
 pub mod slab;
 pub mod talks;
 pub mod targets;
 
-use crate::evidence::{Certainty, Evidence, Session};
+use crate::evidence::{Certainty, Evidence, Says, Session};
 use crate::facts::lasting::Lasted;
 use crate::facts::legs::{Asked, Flight, Lived, Sighting, Spoke, Totals};
 use crate::facts::{Answers, FlowEnd, FlowFacts, FlowId, LookUp, PayloadSizes, Print};
@@ -53,6 +54,7 @@ use payloads::Payloads;
 use prints::Prints;
 use proxies::Proxies;
 use relay::{RelayLimits, Relays};
+use shells::Shells;
 
 /// The stage that sees the events of all shards in order of time, and turns them into findings.
 #[derive(Debug)]
@@ -63,6 +65,7 @@ pub struct Ordered {
     relays: Relays,
     fan_outs: FanOuts,
     initiatives: Initiatives,
+    shells: Shells,
     new_relays: NewRelays,
     destinations: Destinations,
     prints: Prints,
@@ -126,6 +129,7 @@ impl Ordered {
             prints: Prints::new(limits.destinations / DESTINATIONS_OF_A_PRINT),
             beacons: limits.speaks.beacon.then(|| Beacons::new(limits.pairs)),
             initiatives: Initiatives::new(limits.remembered, limits.speaks.reverse_shell),
+            shells: Shells::new(limits.remembered),
             payloads: Payloads::new(watch.payloads.clone()),
             new_relays: NewRelays::new(watch),
             speaks: limits.speaks,
@@ -140,6 +144,10 @@ impl Ordered {
         self.initiatives.read(facts, now);
         let joins = self.relays.read(facts, &evidence, &self.names, now);
         for evidence in evidence {
+            if matches!(evidence.says, Says::Shell(_)) {
+                self.add_shell(evidence, now);
+                continue;
+            }
             for known in self.proxies.weigh(evidence) {
                 self.add(&known.evidence, now);
                 self.spread(&known.evidence, now);
@@ -197,10 +205,24 @@ impl Ordered {
             beacons.flight(flight, now);
         }
         if let Some(shell) = self.initiatives.flight(flight, now) {
-            self.add(&shell, now);
+            self.add_shell(shell, now);
         }
         let joins = self.relays.flight(flight, now);
         self.add_measured(&joins, now);
+    }
+
+    /// Adds a shell to what is told of the host that has it.
+    fn add_shell(&mut self, shell: Evidence, now: Timestamp) {
+        let seen_in = shell.session.id;
+        let origin = self.relays.origin(seen_in);
+        let Some(shell) = self.shells.place(shell, origin) else {
+            return;
+        };
+        self.add(&shell, now);
+        let session = shell.session.id;
+        if session != seen_in && !self.relays.is_alive(session) {
+            self.findings.over(session);
+        }
     }
 
     /// Takes a connection that a side of a multiplexed tunnel asked for.
@@ -346,7 +368,7 @@ impl Ordered {
     pub fn ended(&mut self, end: &FlowEnd, now: Timestamp) {
         self.associations.forget(end.id);
         if let Some(shell) = self.initiatives.ended(end, now) {
-            self.add(&shell, now);
+            self.add_shell(shell, now);
         }
         let (leg, joins) = self.relays.ended(end, now);
         if let Some(leg) = leg {
@@ -411,6 +433,7 @@ impl Ordered {
             endpoints: self.associations.forgotten()
                 + self.proxies.forgotten()
                 + self.initiatives.forgotten()
+                + self.shells.forgotten()
                 + self.fan_outs.forgotten(),
             names: self.names.forgotten(),
             destinations: self.destinations.forgotten(),
@@ -453,7 +476,8 @@ impl Ordered {
                 * (Associations::ENTRY_BYTES
                     + Proxies::ENTRY_BYTES
                     + NewRelays::ENTRY_BYTES
-                    + Initiatives::ENTRY_BYTES)
+                    + Initiatives::ENTRY_BYTES
+                    + Shells::ENTRY_BYTES)
             + Relays::memory_bound(limits.relays)
             + limits.fan_outs.remembered * FanOuts::ENTRY_BYTES
     }

@@ -73,6 +73,8 @@ pub struct Relays {
     joined: Recent<(FlowId, FlowId), ()>,
     /// Flows of which content or a target proved where they lead, on a relay.
     proven: Recent<(FlowId, Address), ()>,
+    /// Of a leg that its relay opened, the leg on which the session came to it, where that is proven.
+    origins: Recent<FlowId, Session>,
     /// Legs that gave way.
     displaced: u64,
 }
@@ -117,6 +119,7 @@ impl Relays {
             hops: Hops::new(limits.joins, limits.relays),
             joined: Recent::new(limits.joins),
             proven: Recent::new(limits.joins),
+            origins: Recent::new(limits.joins),
             displaced: 0,
         }
     }
@@ -310,14 +313,31 @@ impl Relays {
         }
         self.joined.insert(flows, ());
         if !matches!(joined.proof, Proof::Measured(_)) {
-            for (relay, legs) in joined.relays.iter().zip(joined.legs.windows(2)) {
-                for leg in legs {
-                    self.proven.insert((leg.id, *relay), ());
-                }
-            }
+            self.prove(&joined);
         }
         self.hops.add(joined.hop(), now);
         joined.evidence()
+    }
+
+    /// Notes where legs lead, and whence they come.
+    fn prove(&mut self, joined: &Joined) {
+        for (relay, legs) in joined.relays.iter().zip(joined.legs.windows(2)) {
+            for leg in legs {
+                self.proven.insert((leg.id, *relay), ());
+            }
+            if let [inbound, outbound] = legs
+                && [*relay, joined.leaves].contains(&outbound.client.address)
+                && inbound.client.address != *relay
+            {
+                self.origins.insert(outbound.id, *inbound);
+            }
+        }
+    }
+
+    /// The first leg of a session that a relay passes on in this flow, if it is proven that one does and opened it.
+    pub fn origin(&self, flow: FlowId) -> Option<Session> {
+        let legs = std::iter::successors(self.origins.get(&flow), |leg| self.origins.get(&leg.id));
+        legs.take(MOST_RELAYS).last().copied()
     }
 
     /// Whether there is a way to which nothing was joined for a while.
@@ -358,7 +378,10 @@ impl Relays {
             + Echoes::memory_bound(limits.nonces, limits.joins)
             + Measures::memory_bound(limits.joins / HUB_SHARE, limits.legs / LEG_SHARE)
             + limits.joins
-                * (Requests::ENTRY_BYTES + Hops::ENTRY_BYTES + 16 * size_of::<(FlowId, FlowId)>())
+                * (Requests::ENTRY_BYTES
+                    + Hops::ENTRY_BYTES
+                    + 16 * size_of::<(FlowId, FlowId)>()
+                    + 2 * size_of::<(FlowId, Session)>())
     }
 }
 
@@ -484,6 +507,8 @@ impl Joined {
     }
 }
 
+/// A way through more relays is not followed back.
+const MOST_RELAYS: usize = 8;
 /// Pairs of legs that are remembered for one host that is measured: a host's logs take more room.
 const HUB_SHARE: usize = 16;
 /// Flows that are remembered for one that is measured: most hosts only ask, or only serve.

@@ -29,6 +29,9 @@
 //! commands and no answer; what `id` prints, where the other side is not in the capture; a length and an ordinary
 //! program.
 //!
+//! Where a relay is proven to pass the session on, both of its legs show the shell: it is told of the client of the first
+//! leg alone, which has it.
+//!
 //! ## Quiet when
 //!
 //! The side that shows prompts is the one that was called: that is a bind-shell, or administration. The first bytes of

