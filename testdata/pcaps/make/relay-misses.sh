@@ -52,6 +52,57 @@ miss_app_api_tls() { # TLS on both legs
 
 # --- store and forward --------------------------------------------------------------
 
+says() { # COUNT : lines of any length, at the pace of people
+    local i
+    for ((i = 0; i < $1; i++)); do
+        echo "line $i: $(head -c $((RANDOM % 60 + 5)) /dev/urandom | base64 -w0)"; sleep $((RANDOM % 2)).$((RANDOM % 9 + 1))
+    done
+}
+
+miss_syslog_relay() { # RFC 5424: a relay of messages; nobody answers
+    net_up; mkdir "$W/queue"
+    printf 'global(workDirectory="%s/queue")\nmodule(load="imtcp")\ninput(type="imtcp" port="514")\naction(type="omfwd" target="%s" port="514" protocol="tcp")\n' \
+        "$W" $RL2 >"$W/rsyslog.conf"
+    spawn rl2 socat -u TCP-LISTEN:514,fork STDOUT; up rl2 514
+    spawn rly rsyslogd -n -f "$W/rsyslog.conf" -i "$W/rsyslog.pid"; up rly 514
+    record; says 20 | on cli logger -s -t app -n $RLY -P 514 -T --rfc3164 >/dev/null 2>&1; save; busy $CLI $RLY 20; busy $RLY $RL2 20
+}
+
+miss_mqtt_bridge_tls() { # publishers at one broker, which tells another
+    net_up; certificate
+    printf 'listener 8883 0.0.0.0\nallow_anonymous true\ncertfile %s/web.crt\nkeyfile %s/web.key\n' "$W" "$W" >"$W/broker.conf"
+    { cat "$W/broker.conf"; printf 'connection site\naddress %s:8883\ntopic # both 0\nbridge_cafile %s/web.crt\nbridge_insecure true\n' $OUT "$W"; } >"$W/bridge.conf"
+    chmod -R a+rX "$W"; spawn out mosquitto -c "$W/broker.conf"; up out 8883
+    spawn rly mosquitto -c "$W/bridge.conf"; up rly 8883; sleep 1; record
+    says 20 | on cli mosquitto_pub -h $RLY -p 8883 --cafile "$W/web.crt" --insecure -t plant -l; save; busy $CLI $RLY 20; busy $RLY $OUT 20
+}
+
+miss_mqtt_bridge() { # both sites publish and subscribe
+    net_up; printf 'listener 1883 0.0.0.0\nallow_anonymous true\n' >"$W/broker.conf"
+    { cat "$W/broker.conf"; printf 'connection site\naddress %s:1883\ntopic # both 0\n' $RL2; } >"$W/bridge.conf"
+    chmod -R a+rX "$W"; spawn rl2 mosquitto -c "$W/broker.conf"; up rl2 1883
+    spawn rly mosquitto -c "$W/bridge.conf"; up rly 1883; sleep 1; record
+    spawn web mosquitto_sub -h $RL2 -t '#'; spawn cli mosquitto_sub -h $RLY -t 'there/#'; sleep 0.5
+    says 20 | on out mosquitto_pub -h $RL2 -t there/1 -l & local there=$!
+    says 20 | on cli mosquitto_pub -h $RLY -t here/1 -l; wait $there; save; busy $CLI $RLY 20; busy $RLY $RL2 20
+}
+
+miss_pgbouncer() { # three clients share two connections, a transaction each
+    net_up; install -d -o nobody "$W/pg"; local run="setpriv --reuid=nobody --clear-groups" i client
+    (cd /; $run env PATH="$PATH:/usr/lib/postgresql/15/bin" initdb -D "$W/pg" -U postgres -A trust >/dev/null)
+    echo 'host all all 10.9.0.0/16 trust' >>"$W/pg/pg_hba.conf"
+    spawn rl2 $run env PATH="$PATH:/usr/lib/postgresql/15/bin" postgres -D "$W/pg" -h $RL2 -k "$W/pg"; up rl2 5432
+    printf '[databases]\npostgres = host=%s port=5432 user=postgres\n[pgbouncer]\nlisten_addr=0.0.0.0\nlisten_port=6432\nauth_type=any\nunix_socket_dir=\npool_mode=transaction\n' \
+        $RL2 >"$W/pgbouncer.ini"; chmod -R a+rX "$W"
+    spawn rly $run pgbouncer "$W/pgbouncer.ini"; up rly 6432; record
+    on cli psql -q -h $RLY -p 6432 -U postgres -c 'create table t as select i a, md5(i::text) b from generate_series(1,500) i' postgres
+    for client in 1 2 3; do
+        for ((i = 0; i < 12; i++)); do
+            echo "select * from t where a > $((RANDOM % 500)) limit $((RANDOM % 9 + 1));"; sleep 0.$((RANDOM % 7 + 3))
+        done | on cli timeout 30 psql -q -h $RLY -p 6432 -U postgres postgres >/dev/null &
+    done; sleep 9; save; busy $CLI $RLY 30; busy $RLY $RL2 30
+}
+
 miss_mail() { # postfix on rly takes mails, queues them and hands them on
     net_up; mkdir -p "$W/postfix" "$W/spool"; install -d -o postfix "$W/data"
     cp /usr/share/postfix/master.cf.dist "$W/postfix/master.cf"; sed -i 's/^\([a-z].*\) y  \( *[-0-9]\)/\1 n  \2/' "$W/postfix/master.cf"
