@@ -485,7 +485,7 @@ impl Ordered {
 }
 
 /// One fingerprint is remembered for so many destinations.
-const DESTINATIONS_OF_A_PRINT: usize = 4;
+const DESTINATIONS_OF_A_PRINT: usize = 16;
 
 #[cfg(test)]
 mod tests {

@@ -34,7 +34,9 @@ impl Shard {
     /// A shell shows itself in the first datagram, or is told something there: then they are read as a stream is, in the
     /// order in which they came.
     fn expect_shell(&mut self, place: Place, piece: &Piece<'_>, events: &mut Outbox<'_>) {
-        let is_unread = |flow: &&mut Flow| matches!(flow.probe, Probe::Settled) && !flow.reported;
+        let is_unread = |flow: &&mut Flow| {
+            matches!(flow.probe, Probe::Settled) && flow.protocol.is_none() && !flow.reported
+        };
         let Some(flow) = self.table.flow_mut(place).filter(is_unread) else {
             return;
         };

@@ -397,12 +397,13 @@ fn datagrams_are_read_as_a_shell_where_both_sides_speak_as_one() {
     let prompt: &[u8] = b"bash: no job control in this shell\nme@vm:/$ ";
     type Sent = (&'static str, &'static [u8]);
     let answer: Sent = (host, b"uid=0(root) gid=0(root)\nme@vm:/$ ");
+    let edited: Sent = (host, b"id\r\nuid=0(root) gid=0(root)\r\n");
     let shell = &["1 Some(Probable)", "1 ended"];
     let cases: [(&[Sent], &[&str]); 8] = [
         (&[(host, prompt), (operator, b"id\n"), answer], shell),
         (&[(operator, b"id\n"), answer], shell),
         (
-            &[(host, b"\x1b[?2004h[1] > "), (operator, b"id\r"), answer],
+            &[(host, b"\x1b[?2004h[1] > "), (operator, b"id\r"), edited],
             shell,
         ),
         (&[(host, prompt)], &[]),

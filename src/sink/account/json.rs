@@ -52,6 +52,7 @@ fn interface(interface: &InterfaceAccount) -> Value {
         "passed": interface.passed,
         "read": interface.read,
         "dropped": interface.dropped,
+        "freezes": interface.freezes,
         "dropped_before": interface.dropped_before,
         "outages": interface.outages,
         "lost": interface.lost,
