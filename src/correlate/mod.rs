@@ -148,6 +148,7 @@ impl Ordered {
                 self.add_shell(evidence, now);
                 continue;
             }
+            let evidence = proxies::carried_out(evidence, &joins);
             for known in self.proxies.weigh(evidence) {
                 self.add(&known.evidence, now);
                 self.spread(&known.evidence, now);

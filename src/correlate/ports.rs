@@ -27,8 +27,8 @@ const TLS: [u16; 24] = [
 ];
 
 /// HTTP and what is like it.
-const HTTP: [u16; 14] = [
-    80, 443, 591, 3000, 3128, 5000, 5985, 8000, 8008, 8080, 8081, 8088, 8888, 9090,
+const HTTP: [u16; 15] = [
+    80, 443, 591, 3000, 3128, 3142, 5000, 5985, 8000, 8008, 8080, 8081, 8088, 8888, 9090,
 ];
 
 /// Databases, queues, desktops, chat and monitoring: of the IANA registry, what is met most.

@@ -5,7 +5,7 @@
 
 use super::recent::Recent;
 use crate::decode::Endpoint;
-use crate::evidence::{Certainty, Evidence};
+use crate::evidence::{Certainty, Evidence, Proof, Says};
 use crate::facts::{FlowEnd, FlowId};
 
 /// Endpoints that are proven HTTP proxies, and hints that wait for such a proof; each up to a cap, oldest first out.
@@ -15,6 +15,24 @@ pub struct Proxies {
     waiting: Recent<Endpoint, Vec<Weighed>>,
     /// The servers of the hints that wait and whose flows are not over.
     flows: Recent<FlowId, Endpoint>,
+}
+
+/// Evidence of a request, which is proven where one of these joins shows that it was carried out: the server went where it
+/// was asked to.
+pub fn carried_out(evidence: Evidence, joins: &[Evidence]) -> Evidence {
+    let is_hint = evidence.certainty == Certainty::Hint;
+    let carries_out = |join: &Evidence| {
+        let by_target = matches!(&join.says, Says::Join(join) if join.proof == Proof::Target);
+        by_target && join.session.id == evidence.session.id
+    };
+    if is_hint && joins.iter().any(carries_out) {
+        let certainty = Certainty::Proven;
+        return Evidence {
+            certainty,
+            ..evidence
+        };
+    }
+    evidence
 }
 
 /// Evidence that counts now, and the end of its flow where that was seen before.
@@ -124,7 +142,9 @@ const HINTS_EACH: usize = 8;
 mod tests {
     use super::*;
     use crate::evidence::samples::evidence;
+    use crate::evidence::{Join, Mechanism};
     use crate::facts::samples::end;
+    use crate::time::Span;
     use Certainty::{Hint, Possible, Probable, Proven};
 
     fn forward(flow: u64, certainty: Certainty) -> Evidence {
@@ -162,6 +182,36 @@ mod tests {
             assert_eq!(weighed(&mut the_other_way_round, forward(2, Hint)), []);
             let together = [&[itself], expected].concat();
             assert_eq!(weighed(&mut the_other_way_round, known), together, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_is_carried_out_is_proven() {
+        let join = |flow: u64, proof: Proof| Evidence {
+            says: Says::Join(Box::new(Join {
+                mechanism: Mechanism::Proxy,
+                proof,
+                client: forward(1, Hint).session.client,
+                target: forward(1, Hint).session.server,
+                delay: Span::from_millis(1),
+                preamble: 0,
+                again: false,
+            })),
+            ..evidence(flow, Proven)
+        };
+        let cases = [
+            (forward(1, Hint), vec![], Hint),
+            (forward(1, Hint), vec![join(1, Proof::Target)], Proven),
+            (forward(1, Hint), vec![join(1, Proof::Proxied)], Hint),
+            (forward(1, Hint), vec![join(2, Proof::Target)], Hint),
+            (forward(1, Possible), vec![join(1, Proof::Target)], Possible),
+        ];
+        for (evidence, joins, certainty) in cases {
+            assert_eq!(
+                carried_out(evidence, &joins).certainty,
+                certainty,
+                "{joins:?}"
+            );
         }
     }
 

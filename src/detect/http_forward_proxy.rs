@@ -10,7 +10,8 @@
 //!
 //! ## Means
 //!
-//! *proven* (medium): the answer came through a proxy, or the proxy asked for credentials. *probable* (medium): the proxy
+//! *proven* (medium): the answer came through a proxy, the proxy asked for credentials, or it was seen to open a connection to
+//! where it was asked to. *probable* (medium): the proxy
 //! answered itself, with an error; or the answer's head was cut from the capture, and the same server was proven an
 //! HTTP proxy by another exchange.
 //!
@@ -22,7 +23,7 @@
 //!
 //! ## Misses
 //!
-//! A proxy that leaves no mark in its answers, unless it was proven by a CONNECT. Requests inside TLS, and over HTTP/2.
+//! A proxy that leaves no mark in its answers, unless it was proven by a CONNECT or the leg that goes out is seen. Requests inside TLS, and over HTTP/2.
 //! `ws://` and `ftp://` URIs are read as any other.
 
 use super::tunnel;

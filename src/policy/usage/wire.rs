@@ -331,7 +331,7 @@ const MOVED: &str = "payload-anomaly";
 const TURNED: &str = "new-relay";
 
 /// Ports at which services are called that are there for many.
-const USUAL_PORTS: [u16; 22] = [
-    22, 25, 53, 80, 110, 123, 143, 443, 465, 587, 636, 853, 993, 995, 1080, 1194, 3128, 3389, 8000,
-    8080, 8443, 8888,
+const USUAL_PORTS: [u16; 23] = [
+    22, 25, 53, 80, 110, 123, 143, 443, 465, 587, 636, 853, 993, 995, 1080, 1194, 3128, 3142, 3389,
+    8000, 8080, 8443, 8888,
 ];

@@ -23,6 +23,13 @@ hit_squid() { # a miss, then a hit from the cache
     has " 3128 $(hex 'GET http://web.example.test/cached')"; has_text 'X-Cache: MISS'; has_text 'X-Cache: HIT'
 }
 
+hit_apt_cacher() { # no mark in its answers: the leg that goes out proves it
+    net_up; web_up; mkdir -p "$W/cache" "$W/logs"; chmod a+rwx "$W/cache" "$W/logs"
+    spawn rly apt-cacher-ng ForeGround=1 Port=3142 CacheDir="$W/cache" LogDir="$W/logs" SocketPath="$W/acng.sock" PidFile="$W/acng.pid"; up rly 3142
+    record; curl_ cli -x http://$RLY:3142 http://web.example.test/debian/pool/main/h/hello_1_all.deb; save
+    has " 3142 $(hex 'GET http://web.example.test/')"; lacks "$(hex 'Via:')"
+}
+
 hit_privoxy() {
     net_up; web_up; privoxy_up; record; requests $RLY:8118; save
     has " 8118 $(hex 'GET http://web.example.test/')"; has "8118 [0-9]+ $(hex 'HTTP/1.1 200')"
