@@ -113,7 +113,7 @@ fn announced(mark: Mark, told: &Told, shown: &Told) -> Answer<Shell> {
         return yes(Some(mark), Spoken::Answers);
     }
     match (told.grows(), shown.grows()) {
-        (_, false) if commands.known > 0 => yes(Some(mark), Spoken::Commands),
+        (false, false) if commands.known > 0 => yes(Some(mark), Spoken::Commands),
         (false, false) => yes(Some(mark), Spoken::Nothing),
         _ => wait(told, shown),
     }
@@ -426,9 +426,12 @@ mod tests {
                 then: b"bash: no job control in this s",
             },
         };
-        let answer = parse(&exchange(Prefix::open(b"last | head\n"), cut));
+        let told = b"last | head\n";
+        let answer = parse(&exchange(Prefix::closed(told), cut));
         let expected = shell(Some("shell-complaint"), Spoken::Commands);
         assert_eq!(answer, Answer::Yes(expected));
+        let answer = parse(&exchange(Prefix::open(told), cut));
+        assert!(matches!(answer, Answer::More(_)), "it may yet be answered");
     }
 
     #[test]
