@@ -4,17 +4,18 @@
     benches/soak.py [--minutes M] [--ways "--rings 1,--rings 2"] [--pps N] HOPSCOPE CAPTURE...
 
 Needs root, iproute2, tcpreplay and curl. One sensor for each way listens to the same interface. All the while short connections come, none
-twice: two thousand a second at the usual rate, which in an hour is what comes in eight at a million an hour. Meanwhile, in turns: a capture with something to be found (planted); a SYN flood from
-everywhere; malformed frames; the interface goes down and comes back; the configuration changes, now and then for the worse; the output is put
-aside by another program, or rotated; its disk is full for a while; the account is asked for, by signal and over HTTP. Packets of findings are
-kept as evidence.
+twice: two thousand a second at the usual rate, which in an hour is what comes in eight at a million an hour. Meanwhile, in turns: a capture with
+something to be found (planted); a SYN flood from everywhere; malformed frames; the interface goes down and comes back; the configuration changes,
+now and then for the worse; the output is put aside by another program, or rotated; its disk is full for a while; the account is asked for, by
+signal and over HTTP. Packets of findings are kept as evidence.
 
 Planted are those captures given of which a replay tells something of severity `medium` or worse. What must be told of each is what a replay of
-all of them one after the other tells of it the second time round: in company some is told differently than alone, and that is listed. A finding
+all of them one after the other tells of it the second time round: in company some is told differently than alone, and that is listed. Those
+that are proven must be told; of those that are probable, whose chance depends on what else a run has measured, it is listed which were not. A finding
 counts as told if a line with its id was written whose `last_seen` is no older than the planting; of a fan-out, whose id names the relay at which
 it was first told, if one of that client was.
 
-Exits with 0 if every sensor ended well, its account is exact, every plant was told when it was planted last, and memory at the end is within a tenth, and
+Exits with 0 if every sensor ended well, its account is exact, every proven plant was told when it was planted last, and memory at the end is within a tenth, and
 8 MiB, of what it was at the tenth minute (or after two fifths of a shorter run).
 """
 import argparse, collections, glob, json, os, pathlib, random, re, shutil, signal, struct, subprocess, sys, tempfile, threading, time
@@ -219,7 +220,8 @@ def plants(binary, captures, folder):
     for path in captures:
         fit = frames(path)
         if fit and fit[0] < 3:
-            found = {key_of(finding): finding["detector"] for finding in map(json.loads, replay(binary, path)) if finding["severity"] in WORTH}
+            found = [finding for finding in map(json.loads, replay(binary, path)) if finding["severity"] in WORTH]
+            found = {key_of(finding): f"{finding['certainty']} {finding['detector']}" for finding in found}
             if found:
                 alone[path] = found
     told, starts = in_company(binary, alone, folder)
@@ -348,6 +350,7 @@ class Soak:
         newest = {path: when for when, path in self.planted}
         due = [(key, detector, path) for path in newest for key, detector in self.plants[path].items()]
         late = [(detector, os.path.basename(path)) for key, detector, path in due if seen(sensor.lines.get(key)) < newest[path] - 1]
+        missed = [plant for plant in late if plant[0].startswith("proven")]
         last = sensor.rss[-1][0]
         early = [mib for at, mib in sensor.rss if at >= min(600, 0.4 * last)][0]
         most = max(mib for at, mib in sensor.rss if at >= min(600, 0.4 * last))
@@ -363,7 +366,7 @@ class Soak:
               f" {sensor.told('cannot be read for now')} outages, {sensor.told('cannot be written')} full disks,"
               f" {sensor.told('nothing was lost')} of them without loss; {sensor.files} files of findings")
         print("the end of what it said:\n" + "".join(sensor.messages[-16:]), flush=True)
-        return sensor.code == 0 and is_exact and is_flat and is_up and not late
+        return sensor.code == 0 and is_exact and is_flat and is_up and not missed
 
     def clean(self):
         for sensor in self.sensors:
