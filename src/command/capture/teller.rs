@@ -190,6 +190,7 @@ impl Follow for Teller {
         if let Some(exhibits) = &mut self.exhibits {
             finding.packets = exhibits.show(&finding);
             self.told.unshown = exhibits.refused();
+            self.told.gone = exhibits.gone();
         }
         let finding = &finding;
         self.worst = self.worst.max(Some(finding.severity));
