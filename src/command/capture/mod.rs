@@ -110,9 +110,14 @@ pub(super) struct Capture {
     quiet: bool,
 }
 
-fn unmanaged(error: io::Error) -> Failure {
-    let sentence = format!("NOTIFY_SOCKET names no service manager that can be reached: {error}");
-    Failure::new(Exit::Input, sentence)
+/// Whoever reads the messages learns why the manager hears nothing; the capture needs none.
+fn manager() -> Option<Manager> {
+    Manager::of_environment().unwrap_or_else(|error| {
+        tell(format_args!(
+            "the service manager that NOTIFY_SOCKET names cannot be told anything: {error}"
+        ));
+        None
+    })
 }
 
 /// Closes the board when the capture is over, however it ends.
@@ -134,7 +139,7 @@ impl Capture {
             .measured(self.metrics.as_deref())
             .logged(self.messages.open()?)
             .showing(Showing::open(&config, self.config.as_deref())?)
-            .watched(Manager::of_environment().map_err(unmanaged)?);
+            .watched(manager());
         let report = |interface: &str, change: &_| tell(format_args!("{interface} {change}"));
         let stop = signals.stop.clone();
         let rings = self.rings(&config);
