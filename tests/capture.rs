@@ -65,22 +65,27 @@ fn what_is_captured_gives_the_findings_of_a_replay() {
     }
 }
 
-/// Each leg of the relay on an interface of its own, so that only the order in time joins them.
+/// Each leg of the relay on an interface of its own, so that only the order in time joins them. Evidence has both.
 #[test]
 fn several_interfaces_are_one_run_in_order_of_time() {
     let Some(network) = Network::make("two") else {
         return;
     };
     let name = CAPTURES[0];
+    let scratch = Scratch::new("two");
+    let (folder, config) = evidence(&scratch);
+    let config = config.to_str().unwrap();
     for rings in ["1", "2"] {
-        let interfaces = ["-i", "hs1", "-i", "hs3", "-i", "hs1"];
+        let interfaces = ["-i", "hs1", "-i", "hs3", "-i", "hs1", "--config", config];
         let sensor = Sensor::start(&network, &[&interfaces[..], &["--rings", rings]].concat());
         network.send(&capture(name), |frame| {
             let is_client_leg = frame.windows(4).any(|bytes| bytes == [10, 9, 1, 10]);
             if is_client_leg { "hs0" } else { "hs2" }
         });
         let told = sensor.stop();
-        assert_eq!(told.last_findings(), replayed(name), "{}", told.messages);
+        let findings = told.last_findings().into_iter();
+        let findings: Vec<Value> = findings.map(|f| found_again(f, &folder)).collect();
+        assert_eq!(findings, replayed(name), "{}", told.messages);
         assert!(told.messages.contains(" frames from 2 interfaces: "));
     }
 }
@@ -363,12 +368,7 @@ fn evidence_gives_its_finding_again() {
         return;
     };
     let scratch = Scratch::new("evidence");
-    let file = scratch.file("found/none", "");
-    let folder = file.parent().unwrap();
-    let config = scratch.file(
-        "site.toml",
-        "[evidence]\ndirectory = \"found\"\nseverity = \"medium\"",
-    );
+    let (folder, config) = evidence(&scratch);
     let config = config.to_str().unwrap();
     // With so many rings the two legs of the relay come by different ones.
     for way in [["--workers", "2"], ["--rings", "2"], ["--rings", "64"]] {
@@ -379,12 +379,23 @@ fn evidence_gives_its_finding_again() {
         let findings = last_findings(&told.output);
         assert_eq!(findings.len(), 2, "{way:?}: {}", told.output);
         for finding in findings {
-            assert_is_found_again(finding, folder);
+            found_again(finding, &folder);
         }
     }
 }
 
-fn assert_is_found_again(mut finding: Value, folder: &Path) {
+/// A folder for evidence, and a configuration that names it.
+fn evidence(scratch: &Scratch) -> (PathBuf, PathBuf) {
+    let file = scratch.file("found/none", "");
+    let config = scratch.file(
+        "site.toml",
+        "[evidence]\ndirectory = \"found\"\nseverity = \"medium\"",
+    );
+    (file.parent().unwrap().to_owned(), config)
+}
+
+/// A finding without the name of its file, which is held against what a replay of the file finds.
+fn found_again(mut finding: Value, folder: &Path) -> Value {
     let packets = finding.as_object_mut().unwrap().remove("packets").unwrap();
     let (name, id) = (packets.as_str().unwrap(), finding["id"].as_str().unwrap());
     assert!(name.starts_with(id) && name.ends_with(".pcapng"), "{name}");
@@ -407,6 +418,7 @@ fn assert_is_found_again(mut finding: Value, folder: &Path) {
         assert_eq!(again[key], finding[key], "{name}: {key}");
     }
     std::fs::remove_file(written).unwrap();
+    finding
 }
 
 /// By UDP, and to a daemon here that begins anew after the sensor gave up its rights.
