@@ -68,6 +68,12 @@ enum Subject {
         detector: &'static str,
         server: Endpoint,
     },
+    /// What a client asks for below a domain, told by a digest of its name.
+    Domain {
+        detector: &'static str,
+        client: Address,
+        name: u64,
+    },
     /// What goes from a client through some hosts, told by a digest of their addresses.
     Path {
         detector: &'static str,
@@ -95,15 +101,17 @@ impl Subject {
                 client,
                 server,
             },
-            Says::Beacon(beacon) if beacon.domain.is_some() => Self::Path {
-                detector,
-                client,
-                hosts: digest_of_name(beacon.domain.as_deref().unwrap_or_default()),
-            },
-            Says::Beacon(beacon) => Self::Pair {
-                detector,
-                client,
-                server: beacon.home,
+            Says::Beacon(beacon) => match &beacon.domain {
+                Some(domain) => Self::Domain {
+                    detector,
+                    client,
+                    name: domain.digest,
+                },
+                None => Self::Pair {
+                    detector,
+                    client,
+                    server: beacon.home,
+                },
             },
             Says::Join(join) if join.client == evidence.session.client => {
                 Self::Service { detector, server }
@@ -131,6 +139,7 @@ impl Subject {
         match self {
             Self::Pair { detector, .. }
             | Self::Service { detector, .. }
+            | Self::Domain { detector, .. }
             | Self::Path { detector, .. } => detector,
         }
     }
@@ -145,7 +154,7 @@ fn digest_of(hosts: &[Address]) -> [u8; 8] {
 }
 
 fn digest_of_name(name: &str) -> [u8; 8] {
-    first_64_bits(Sha256::new().chain_update(name.as_bytes()))
+    first_64_bits(Sha256::new().chain_update(name))
 }
 
 fn first_64_bits(hash: Sha256) -> [u8; 8] {
@@ -538,7 +547,7 @@ impl Draft {
         let name_of = |end: Endpoint| self.names.of(end.address.ip()).map(str::to_owned);
         Finding {
             schema: SCHEMA,
-            id: id_of(subject),
+            id: id_of(subject, &self.evidence),
             status,
             detector: subject.detector(),
             title: super::title::of(
@@ -641,7 +650,7 @@ fn target_of(says: &Says) -> Option<Target> {
 }
 
 /// The first 64 bits of a SHA-256 over what the finding is about.
-fn id_of(subject: &Subject) -> String {
+fn id_of(subject: &Subject, evidence: &Summary) -> String {
     let mut hash = Sha256::new();
     hash.update(subject.detector());
     hash.update([0]);
@@ -651,6 +660,10 @@ fn id_of(subject: &Subject) -> String {
             update(&mut hash, *server);
         }
         Subject::Service { server, .. } => update(&mut hash, *server),
+        Subject::Domain { client, .. } => {
+            hash.update(client.bits().to_be_bytes());
+            hash.update(digest_of_name(evidence.domain().unwrap_or_default()));
+        }
         Subject::Path { client, hosts, .. } => {
             hash.update(client.bits().to_be_bytes());
             hash.update(hosts);
