@@ -142,12 +142,6 @@ impl Shard {
     }
 
     pub(super) fn order(&self, time: Timestamp, cause: Cause, frame: u64) -> Order {
-        Order {
-            time,
-            cause,
-            frame,
-            shard: self.number,
-            sequence: 0,
-        }
+        Order::new(time, cause, frame, self.number)
     }
 }

@@ -439,26 +439,18 @@ fn a_silent_flow_is_over_at_its_second() {
 
 #[test]
 fn within_a_moment_expiry_comes_before_frames_and_they_before_the_end() {
-    let order = |cause, frame, shard, sequence| Order {
-        time: Timestamp::from_nanos(0),
-        cause,
-        frame,
-        shard,
-        sequence,
-    };
+    let order = |cause, frame, shard| Order::new(Timestamp::from_nanos(0), cause, frame, shard);
     let orders = [
-        order(Cause::Expiry, 1, 9, 0),
-        order(Cause::Expiry, 2, 0, 0),
-        order(Cause::Frame, 1, 9, 9),
-        order(Cause::Frame, 2, 0, 0),
-        order(Cause::Frame, 2, 0, 1),
-        order(Cause::End, 1, 0, 0),
+        order(Cause::Expiry, 1, 9),
+        order(Cause::Expiry, 2, 0),
+        order(Cause::Frame, 1, 9),
+        order(Cause::Frame, 2, 0),
+        order(Cause::Frame, 2, 0).next(),
+        order(Cause::Frame, 2, 1),
+        order(Cause::End, 1, 0),
     ];
-    assert!(orders.is_sorted());
-    let later = Order {
-        time: Timestamp::from_nanos(1),
-        ..orders[0]
-    };
+    assert!(orders.is_sorted_by(|one, other| one < other));
+    let later = Order::new(Timestamp::from_nanos(1), Cause::Expiry, 1, 9);
     assert!(orders.iter().all(|order| *order < later));
 }
 
