@@ -41,6 +41,7 @@
 //! a dozen exchanges or opened within a second or two of each other, peers that mix many circuits (Tor), and hosts busier
 //! than their log of 128 flights for each client. Connections inside SSH that overlap in time, or carry little or the same
 //! as others, are not told by their lives. A relay whose legs were both opened by itself is not measured.
+//! A pool of connections to one store, such as nutcracker's, is told as a forward where the first client's content begins one.
 
 use super::echoes::{Echo, Echoes};
 use super::forgotten::Forgotten;

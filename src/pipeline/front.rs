@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::correlate::forgotten::Forgotten;
 use crate::decode::{Decoder, FrameCounts, Outcome, Segment, straight};
 use crate::finding::lifecycle::FindingCounts;
-use crate::shard::{Moment, Route, ShardCounts};
+use crate::shard::{Event, Moment, Route, Shard, ShardCounts};
 use crate::source::{Arrival, Frame, Missed, Source, SourceError};
 use crate::time::Timestamp;
 
@@ -264,6 +264,32 @@ impl<'a, S: Source, P: Plan> Front<'a, S, P> {
             forgotten: Forgotten::default(),
             hosts_unwatched: 0,
             interrupted: self.interrupted,
+        }
+    }
+}
+
+/// Shows segments to the shards that own their flows, where these are here. All flows are looked up before the first of them
+/// is met.
+#[inline]
+pub(super) fn meet(
+    sightings: &[Sighting<'_>],
+    shards: &mut [Shard],
+    place: impl Fn(&Route) -> Option<usize>,
+    events: &mut Vec<Event>,
+) {
+    let guess = |sighting: &Sighting<'_>| {
+        let shard = shards.get(place(&sighting.route)?)?;
+        shard.place_of(&sighting.route)
+    };
+    let guesses: ArrayVec<_, AT_ONCE> = sightings.iter().map(guess).collect();
+    for (sighting, guess) in sightings.iter().zip(guesses) {
+        let Sighting {
+            moment,
+            route,
+            segment,
+        } = sighting;
+        if let Some(shard) = place(route).and_then(|place| shards.get_mut(place)) {
+            shard.segment(*moment, route, guess, segment, events);
         }
     }
 }

@@ -1,10 +1,8 @@
 //! The whole pipeline in the calling thread.
 
-use arrayvec::ArrayVec;
-
-use super::front::{AT_ONCE, Front, Sighting, Step};
+use super::front::{AT_ONCE, Front, Step, meet};
 use super::{BATCH_FRAMES, Found, Run, RunError, Stage, shards_of};
-use crate::shard::{Event, SHARDS, Shard, ShardCounts};
+use crate::shard::{Event, Route, SHARDS, Shard, ShardCounts};
 use crate::source::Source;
 use crate::time::Timestamp;
 
@@ -47,8 +45,9 @@ impl Shards {
 
     fn batch<S: Source>(&mut self, front: &mut Front<'_, S>) -> Result<Step, RunError> {
         let Self { shards, events } = self;
+        let number = |route: &Route| Some(usize::from(route.shard));
         for _ in 0..BATCH_FRAMES / AT_ONCE {
-            let step = front.next(|sightings| take(shards, sightings, events))?;
+            let step = front.next(|sightings| meet(sightings, shards, number, events))?;
             if step != Step::More {
                 return Ok(step);
             }
@@ -75,24 +74,5 @@ impl Shards {
             counts.add(shard.counts());
         }
         counts
-    }
-}
-
-/// Looks all flows up before it goes to the first of them.
-fn take(shards: &mut [Shard], sightings: &[Sighting<'_>], events: &mut Vec<Event>) {
-    let guess = |sighting: &Sighting<'_>| {
-        let shard = shards.get(usize::from(sighting.route.shard))?;
-        shard.place_of(&sighting.route)
-    };
-    let guesses: ArrayVec<_, AT_ONCE> = sightings.iter().map(guess).collect();
-    for (sighting, guess) in sightings.iter().zip(guesses) {
-        let Sighting {
-            moment,
-            route,
-            segment,
-        } = sighting;
-        if let Some(shard) = shards.get_mut(usize::from(route.shard)) {
-            shard.segment(*moment, route, guess, segment, events);
-        }
     }
 }

@@ -14,10 +14,9 @@ mod spread;
 
 use std::thread;
 
-use arrayvec::ArrayVec;
 use crossbeam_channel::{Receiver, bounded};
 
-use super::front::{AT_ONCE, Front, Round, Sighting};
+use super::front::{AT_ONCE, Front, Round, Sighting, meet};
 use super::keep::Keep;
 use super::workers::{Batch, counts_of, deal};
 use super::{Audit, Found, Outcome, Run, RunError, Stage, outcome_of, shards_of};
@@ -111,25 +110,10 @@ struct Worker {
 }
 
 impl Worker {
-    /// Takes those of its flows; looks them all up before it goes to the first of them.
+    /// Takes those of its flows.
     fn take(&mut self, sightings: &[Sighting<'_>], events: &mut Vec<Event>) {
         let Self { spread, lanes } = self;
-        let guess = |sighting: &Sighting<'_>| {
-            let lane = lanes.get(spread.lane(&sighting.route)?)?;
-            lane.place_of(&sighting.route)
-        };
-        let guesses: ArrayVec<_, AT_ONCE> = sightings.iter().map(guess).collect();
-        for (sighting, guess) in sightings.iter().zip(guesses) {
-            let Sighting {
-                moment,
-                route,
-                segment,
-            } = sighting;
-            let lane = spread.lane(route).and_then(|lane| lanes.get_mut(lane));
-            if let Some(lane) = lane {
-                lane.segment(*moment, route, guess, segment, events);
-            }
-        }
+        meet(sightings, lanes, |route| spread.lane(route), events);
     }
 
     fn counts(&self) -> ShardCounts {
