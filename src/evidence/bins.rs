@@ -108,7 +108,8 @@ mod tests {
     #[test]
     fn gaps_fall_into_bins_around_their_middle() {
         let mut gaps = GapBins::around(60.0);
-        [60.0, 60.0, 5.0, 60.0, 9_000.0].map(|gap| gaps.count(gap));
+        let all = [60.0, 60.0, 5.0, 60.0, 9_000.0];
+        all.into_iter().for_each(|gap| gaps.count(gap));
         let bins: Vec<_> = gaps.iter().collect();
         let counts: Vec<_> = bins.iter().map(|bin| bin.2).collect();
         assert_eq!(counts, [1, 3, 1]);
@@ -121,7 +122,8 @@ mod tests {
     #[test]
     fn sizes_fall_into_four_bins_of_each_doubling() {
         let mut sizes = SizeBins::default();
-        [0, 1, 3, 172, 200, u32::MAX].map(|size| sizes.count(size));
+        let all = [0, 1, 3, 172, 200, u32::MAX];
+        all.into_iter().for_each(|size| sizes.count(size));
         let last = (786_432, 917_503, 1);
         let told: Vec<_> = sizes.iter().collect();
         assert_eq!(told, [(0, 15, 3), (160, 191, 1), (192, 223, 1), last]);

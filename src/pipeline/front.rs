@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::correlate::forgotten::Forgotten;
 use crate::decode::{Decoder, FrameCounts, Outcome, Segment, straight};
 use crate::finding::lifecycle::FindingCounts;
-use crate::shard::{Event, Moment, Route, Shard, ShardCounts};
+use crate::shard::{Events, Moment, Route, Shard, ShardCounts};
 use crate::source::{Arrival, Frame, Missed, Source, SourceError};
 use crate::time::Timestamp;
 
@@ -275,21 +275,21 @@ pub(super) fn meet(
     sightings: &[Sighting<'_>],
     shards: &mut [Shard],
     place: impl Fn(&Route) -> Option<usize>,
-    events: &mut Vec<Event>,
+    events: &mut Events,
 ) {
-    let guess = |sighting: &Sighting<'_>| {
+    let look_up = |sighting: &Sighting<'_>| {
         let shard = shards.get(place(&sighting.route)?)?;
-        shard.place_of(&sighting.route)
+        shard.whereabouts(&sighting.route)
     };
-    let guesses: ArrayVec<_, AT_ONCE> = sightings.iter().map(guess).collect();
-    for (sighting, guess) in sightings.iter().zip(guesses) {
+    let whereabouts: ArrayVec<_, AT_ONCE> = sightings.iter().map(look_up).collect();
+    for (sighting, whereabouts) in sightings.iter().zip(whereabouts) {
         let Sighting {
             moment,
             route,
             segment,
         } = sighting;
         if let Some(shard) = place(route).and_then(|place| shards.get_mut(place)) {
-            shard.segment(*moment, route, guess, segment, events);
+            shard.segment(*moment, route, whereabouts, segment, events);
         }
     }
 }

@@ -30,21 +30,26 @@ pub struct Event {
 pub struct Order {
     /// When it happened.
     pub time: Timestamp,
-    /// Cause, frame, shard and number among theirs: one number, for it is compared more often than told.
-    place: u128,
+    /// The cause, in the uppermost bits, and the frame.
+    cause: u64,
+    /// The shard, and the number among its events by this cause.
+    number: u64,
 }
 
 impl Order {
     /// The first event that a shard tells by a cause, of a frame.
     pub(super) fn new(time: Timestamp, cause: Cause, frame: u64, shard: u16) -> Self {
-        let place = (cause as u128) << 112 | u128::from(frame) << 48 | u128::from(shard) << 32;
-        Self { time, place }
+        Self {
+            time,
+            cause: (cause as u64) << 62 | frame,
+            number: u64::from(shard) << 32,
+        }
     }
 
     /// The one behind it, by the same cause.
     pub(super) fn next(self) -> Self {
         Self {
-            place: self.place + 1,
+            number: self.number + 1,
             ..self
         }
     }
@@ -90,6 +95,31 @@ pub enum Report {
     Portrait(Box<FlowPortrait>),
 }
 
+/// What shards have to say in a round.
+#[derive(Debug, Default)]
+pub struct Events {
+    /// What frames brought, in the order in which shards met them.
+    by_frames: Vec<Event>,
+    /// What expired, and what the end of the run brought.
+    by_time: Vec<Event>,
+}
+
+impl Events {
+    /// Adds what other shards have to say.
+    pub fn append(&mut self, mut others: Self) {
+        self.by_frames.append(&mut others.by_frames);
+        self.by_time.append(&mut others.by_time);
+    }
+
+    /// Takes all of them out, in order. What frames brought comes in runs that are in order, which a stable sort makes use
+    /// of, as long as nothing stands between them.
+    pub fn in_order(&mut self) -> std::vec::Drain<'_, Event> {
+        self.by_frames.append(&mut self.by_time);
+        self.by_frames.sort_by_key(|event| event.order);
+        self.by_frames.drain(..)
+    }
+}
+
 /// Numbers the events of one cause.
 pub(super) struct Outbox<'a> {
     order: Order,
@@ -97,7 +127,18 @@ pub(super) struct Outbox<'a> {
 }
 
 impl<'a> Outbox<'a> {
-    pub(super) fn new(order: Order, out: &'a mut Vec<Event>) -> Self {
+    /// What a shard tells by a cause, of a frame.
+    pub(super) fn new(
+        time: Timestamp,
+        cause: Cause,
+        (frame, shard): (u64, u16),
+        out: &'a mut Events,
+    ) -> Self {
+        let order = Order::new(time, cause, frame, shard);
+        let out = match cause {
+            Cause::Frame => &mut out.by_frames,
+            Cause::Expiry | Cause::End => &mut out.by_time,
+        };
         Self { order, out }
     }
 
