@@ -96,7 +96,9 @@ def tunnels(lab):
 
 def told(bin_, config, path):
     out = subprocess.run([bin_, "replay", "--workers", "0", "--config", config, "--format", "json", path], capture_output=True, check=True)
-    return any(json.loads(line)["detector"] == "payload-anomaly" for line in out.stdout.splitlines())
+    findings = [json.loads(line) for line in out.stdout.splitlines()]
+    detectors = {one["detector"] for one in findings if one["severity"] in ("medium", "high", "critical")}
+    return "payload-anomaly" in detectors, detectors - {"payload-anomaly"}
 
 
 def main():
@@ -113,23 +115,29 @@ def main():
         subprocess.run([asked.bin, "learn", "--out", os.path.join(folder, "profile.toml"), path], capture_output=True, check=True)
         open(config, "w").write('[baseline]\nprofile = "profile.toml"\n')
         print(f"{len(learned)} web sessions learned, {len(kept)} kept back\n")
-        print("| capture | sessions | " + " | ".join(f"{count} in an hour" for count in COUNTS) + " |\n|---|---|" + "---|" * len(COUNTS))
+        print("| capture | sessions | " + " | ".join(f"{count} in an hour" for count in COUNTS) + " | other detectors |")
+        print("|---|---|" + "---|" * len(COUNTS) + "---|")
         rows = [("(control) web that was not learned", "", kept)] + list(tunnels(asked.lab))
         named = {count: [0, 0] for count in COUNTS}
+        anyhow = {count: 0 for count in COUNTS}
         for name, role, found in rows:
-            cells = []
+            cells, others = [], set()
             for count in COUNTS:
                 alone = [(at, one) for at, one in zip(hour(20, count), in_turn(found, count))]
                 beside = alone + [(at + 1, one) for at, one in zip(hour(20, count), in_turn(kept, count))]
                 answers = []
                 for place, plan in enumerate((alone, beside)):
                     capture(path, plan)
-                    answers.append(told(asked.bin, config, path))
-                    named[count][place] += answers[-1] and bool(role)
+                    answer, by = told(asked.bin, config, path)
+                    answers.append(answer)
+                    others |= by
+                    named[count][place] += answer and bool(role)
+                    anyhow[count] += place == 0 and bool(role) and bool(answer or by)
                 cells.append(" / ".join("yes" if answer else "no" for answer in answers))
-            print(f"| {name} | {len(found)} | " + " | ".join(cells) + " |", flush=True)
+            print(f"| {name} | {len(found)} | " + " | ".join(cells) + f" | {', '.join(sorted(others))} |", flush=True)
         all_ = len(rows) - 1
-        print(f"| named of {all_}, alone / beside as many web sessions | | " + " | ".join(f"{a} / {b}" for a, b in named.values()) + " |")
+        print(f"| named of {all_}, alone / beside as many web sessions | | " + " | ".join(f"{a} / {b}" for a, b in named.values()) + " | |")
+        print(f"| alone, by any detector | | " + " | ".join(str(count) for count in anyhow.values()) + " | |")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use hopscope::config::Config;
-use hopscope::pipeline::{self, Outcome, Run, rings};
+use hopscope::pipeline::{self, Outcome, Progress, Run, rings};
 use hopscope::sink::jsonl;
 use hopscope::source::{
     Arrival, Captures, Frame, Inputs, LinkType, Ring, Source, SourceAccount, SourceError,
@@ -125,6 +125,24 @@ fn a_frame_in_the_wrong_ring_is_not_lost() {
     }
 }
 
+/// Whoever looks on sees in the end what all rings have read.
+#[test]
+fn progress_counts_what_every_ring_read() {
+    let path = captures::directory().join("socks-proxy/hit-microsocks-noauth.pcap");
+    let frames = frames(&path);
+    for count in [1, 2, 3] {
+        let mut number = 0;
+        let mut parts = divide(&frames, count, |_| {
+            number += 1;
+            number
+        });
+        let mut newest = 0;
+        let mut progress = |progress: Progress| newest = progress.frames;
+        watched(&mut progress, |run| rings::run(&mut parts, run).unwrap());
+        assert_eq!(newest, frames.len() as u64, "{count}");
+    }
+}
+
 fn divide(frames: &[Owned], rings: u8, mut choose: impl FnMut(&Owned) -> usize) -> Vec<Part> {
     let end = frames
         .iter()
@@ -157,13 +175,17 @@ fn replay(path: &Path) -> Outcome {
 }
 
 fn with(start: impl FnOnce(Run<'_>) -> Outcome) -> Outcome {
+    watched(&mut |_| {}, start)
+}
+
+fn watched(progress: &mut dyn FnMut(Progress), start: impl FnOnce(Run<'_>) -> Outcome) -> Outcome {
     start(Run {
         config: &Config::default(),
         workers: 0,
         watch: None,
         learn: false,
         stop: &AtomicBool::new(false),
-        progress: &mut |_| {},
+        progress,
         follow: None,
     })
 }

@@ -41,7 +41,7 @@ enum Subject {
     },
     /// What is known of one flow: who opened it, what each side sent, and what was read in it
     Flow {
-        /// A Community ID (1:…), or both ends as IP:PORT-IP:PORT in either order, with IPv6 in brackets and perhaps
+        /// A Community ID (1:…) or the beginning of it, or both ends as IP:PORT-IP:PORT in either order, with IPv6 in brackets and perhaps
         /// /tcp or /udp behind them
         selector: Watch,
         #[command(flatten)]
@@ -200,7 +200,7 @@ fn print_flows(portraits: Portraits) -> io::Result<()> {
     }
     let more = count.saturating_sub(first.len() as u64);
     if more > 0 {
-        writeln!(out, "\nand {more} more between the same ends")?;
+        writeln!(out, "\nand {more} more")?;
     }
     out.flush()
 }

@@ -197,6 +197,11 @@ impl Beacons {
         self.pairs.forgotten() + self.look_ups.forgotten()
     }
 
+    /// How many sessions were not followed because there was no room.
+    pub fn unfollowed(&self) -> u64 {
+        self.talks.unfollowed()
+    }
+
     /// An upper bound of the bytes of memory it holds.
     pub const fn memory_bound(cap: usize) -> usize {
         cap * Pairs::PAIR_BYTES

@@ -445,6 +445,11 @@ impl Ordered {
         forgotten
     }
 
+    /// How many sessions there were whose rhythm was not followed because too many were.
+    pub fn sessions_unfollowed(&self) -> u64 {
+        self.beacons.as_ref().map_or(0, Beacons::unfollowed)
+    }
+
     /// How often a host came that is not watched because too many are.
     pub fn hosts_unwatched(&self) -> u64 {
         self.new_relays.hosts_unwatched() + self.payloads.refused()

@@ -12,10 +12,12 @@
 //! ## Means
 //!
 //! Sizes differ by more than chance: the G-test reaches level 9 (a p-value below 10⁻⁹; half of the flows count, for
-//! flows of one host resemble each other), a quarter of sizes was hardly ever used, and sizes moved by more than half a doubling
-//! or are all larger by one number of bytes. How far they moved is told in doublings; a number of bytes that was added to each payload is told with the framing
-//! that adds so much. It is *probable* that something changed, and no more: a tunnel, other
-//! software, or other work. MITRE ATT&CK calls it Junk Data (AN0031).
+//! flows of one host resemble each other), a quarter of sizes was hardly ever used, and sizes moved by more than half a
+//! doubling or are all larger by one number of bytes. That is asked of all flows of the hour, and of the odd ones: those a
+//! quarter of whose own sizes was hardly ever used. How many odd ones there are, and not their sizes, is then tested against
+//! the most that Markov's inequality allows among what was learned. How far sizes moved is told in doublings; a number of
+//! bytes that was added to each payload is told with the framing that adds so much. It is *probable* that something changed,
+//! and no more: a tunnel, other software, or other work. MITRE ATT&CK calls it Junk Data (AN0031).
 //!
 //! ## Quiet when
 //!
@@ -24,10 +26,10 @@
 //!
 //! ## Misses
 //!
-//! Few long sessions: it takes thirty in an hour, and of most tunnels sixty or more where they come alone, twice as many beside
-//! as much ordinary traffic. Tunnels whose sizes are those of web sessions in another mix (OpenSSH, one WebSocket for all), and
-//! TLS inside TLS where sizes move by less than half a doubling. Tunnels that copy the sizes of what they hide in. Hosts that turned together. Services at other
-//! ports than those that were learned: the eight lowest of each host.
+//! Few long sessions: it takes thirty in an hour, and sixty beside as much ordinary traffic. Tunnels whose sizes are those of
+//! web sessions in another mix (OpenSSH, one WebSocket for all), and TLS inside TLS where sizes move by less than half a
+//! doubling. Tunnels that copy the sizes of what they hide in. Hosts that turned together. Services at other ports than those
+//! that were learned: the eight lowest of each host.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -35,7 +37,7 @@ use std::net::IpAddr;
 use crate::evidence::{Certainty, Drift, Evidence, Fit, Says, Session};
 use crate::facts::PayloadSizes;
 use crate::profile::few::Merge;
-use crate::profile::fit::News;
+use crate::profile::fit::{NOVEL, News};
 use crate::profile::host::{Call, Host, Port};
 use crate::profile::usual::Usual;
 use crate::time::Timestamp;
@@ -57,6 +59,8 @@ pub struct Payloads {
 struct Window {
     session: Session,
     call: Call,
+    /// The flows of that a part of which is new.
+    odd: Call,
 }
 
 impl Payloads {
@@ -104,9 +108,10 @@ impl Payloads {
         let flow = &sizes.flow;
         let (transport, number) = (flow.transport, flow.server.port);
         let key = (Port { number, transport }, flow.client.address.ip());
-        if self.usual_of(key).is_none() {
+        let call = Call::of(sizes);
+        let Some(odd) = self.usual_of(key).map(|usual| call.odd(usual)) else {
             return;
-        }
+        };
         if self.windows.len() >= self.cap && !self.windows.contains_key(&key) {
             self.refused += 1;
             return;
@@ -114,9 +119,11 @@ impl Payloads {
         let window = self.windows.entry(key).or_insert_with(|| Window {
             session: Session::from(flow),
             call: Call::default(),
+            odd: Call::default(),
         });
         window.session.last_seen = window.session.last_seen.max(sizes.last_seen);
-        window.call.merge(Call::of(sizes));
+        window.call.merge(call);
+        window.odd.merge(odd);
     }
 
     fn usual_of(&self, (port, ip): (Port, IpAddr)) -> Option<&Call> {
@@ -139,8 +146,13 @@ impl Payloads {
         let usual = self.usual_of(key)?;
         let drifts = [true, false].into_iter().filter_map(|sent| {
             let (usual, now) = (usual.way(sent), window.call.way(sent));
-            let is_known = usual.count() >= FLOWS && now.count() >= FLOWS;
-            let fit = is_known.then(|| Fit::of(usual, now)).filter(is_odd)?;
+            if usual.count() < FLOWS || now.count() < FLOWS {
+                return None;
+            }
+            let odd = window.odd.way(sent);
+            let fits = [Fit::of(usual, now), Fit::of_odd(usual, odd, now)];
+            let fits = fits.into_iter().filter(is_odd);
+            let fit = fits.max_by(|one, other| one.level.total_cmp(&other.level))?;
             let drift = Drift {
                 port: key.0.number,
                 sent,
@@ -160,7 +172,7 @@ impl Payloads {
     }
 
     /// Bytes of memory for what a host and port did in an hour, an upper bound.
-    pub const WINDOW_BYTES: usize = 2 * size_of::<((Port, IpAddr), Window)>() + Call::BYTES;
+    pub const WINDOW_BYTES: usize = 2 * size_of::<((Port, IpAddr), Window)>() + 2 * Call::BYTES;
 }
 
 /// Small payloads move far by what is added to them, large ones hardly at all: it is enough that all are larger by as much.
@@ -197,9 +209,6 @@ const LEVEL: f64 = 9.0;
 
 /// How far sizes must have moved, in doublings.
 const FAR: f64 = 0.5;
-
-/// The share of sizes that must be new.
-const NOVEL: f64 = 0.25;
 
 /// The share of what is new that another host must have, too, for it to be an update.
 const ALIKE: f64 = 0.4;
@@ -295,9 +304,17 @@ mod tests {
     fn a_host_that_moved_alone_is_told() {
         const NEW: &[u32] = &[5_000, 9_000];
         const MIX: &[u32] = &[64, 64, 64, 112, 320];
-        let cases: [(&[Hour<'_>], usize, &str); 7] = [
+        let cases: [(&[Hour<'_>], usize, &str); 11] = [
             (&[(1, 100, &USUAL)], 0, "the usual"),
             (&[(1, 100, NEW)], 1, "new sizes"),
+            (&[(1, 30, NEW)], 1, "just enough"),
+            (&[(1, 60, &USUAL), (1, 60, NEW)], 1, "beside the usual"),
+            (&[(1, 400, &USUAL), (1, 20, NEW)], 0, "a few among many"),
+            (
+                &[(1, 100, &[65, 110, 330, 1_290])],
+                0,
+                "other sizes close by",
+            ),
             (&[(1, 29, NEW)], 0, "too few"),
             (&[(1, 100, MIX)], 0, "a burst of what is known"),
             (&[(1, 100, NEW), (2, 100, &USUAL)], 1, "a peer that stays"),

@@ -4,6 +4,7 @@ mod tasks;
 
 use std::collections::HashMap;
 
+use super::recent::Recent;
 use super::rhythm::{Regularity, Rhythm};
 use super::sizes::Sizes;
 use crate::facts::FlowId;
@@ -17,6 +18,10 @@ use tasks::{Carried, Reply, Tasks};
 pub struct Talks {
     talks: HashMap<FlowId, Followed, foldhash::fast::RandomState>,
     cap: usize,
+    /// Sessions for which there was no room, so that each is counted once.
+    turned_away: Recent<FlowId, ()>,
+    /// How many there were.
+    unfollowed: u64,
 }
 
 /// A session that is followed. In most the client speaks once, and there is nothing to keep but that.
@@ -65,6 +70,8 @@ impl Talks {
         Self {
             talks: HashMap::default(),
             cap,
+            turned_away: Recent::new(cap),
+            unfollowed: 0,
         }
     }
 
@@ -75,10 +82,24 @@ impl Talks {
         }
         if let Some(followed) = self.talks.get_mut(&flight.flow) {
             followed.take(flight, now);
-        } else if flight.from == Side::Client && self.talks.len() < self.cap {
+        } else if flight.from == Side::Client {
+            self.begin(flight, now);
+        }
+    }
+
+    fn begin(&mut self, flight: &Flight, now: Timestamp) {
+        if self.talks.len() < self.cap {
             let start = Start::new(flight, now);
             self.talks.insert(flight.flow, Followed::Once(start));
+        } else if !self.turned_away.contains(&flight.flow) {
+            self.turned_away.insert(flight.flow, ());
+            self.unfollowed += 1;
         }
+    }
+
+    /// How many sessions were not followed, or not from their beginning, because there was no room.
+    pub fn unfollowed(&self) -> u64 {
+        self.unfollowed
     }
 
     /// How the client of a session that goes on spoke so far, if that has a rhythm.
@@ -94,6 +115,7 @@ impl Talks {
         if lasted < OPENING_TIME {
             return None;
         }
+        self.turned_away.remove(&flow);
         let Followed::Talk(mut talk) = self.talks.remove(&flow)? else {
             return None;
         };
@@ -102,7 +124,8 @@ impl Talks {
     }
 
     /// Bytes of memory for one session, an upper bound.
-    pub const TALK_BYTES: usize = size_of::<Talk>() + 2 * (size_of::<(FlowId, Followed)>() + 1);
+    pub const TALK_BYTES: usize =
+        size_of::<Talk>() + 2 * (size_of::<(FlowId, Followed)>() + 1) + TURNED_AWAY_BYTES;
 }
 
 impl Followed {
@@ -222,6 +245,10 @@ impl Talk {
     }
 }
 
+/// A session that is not followed.
+const TURNED_AWAY_BYTES: usize =
+    2 * (size_of::<(FlowId, u64)>() + 1) + 4 * size_of::<(u64, FlowId)>();
+
 /// What a keepalive of a protocol carries at most, in a record of TLS.
 const PING: u64 = 39;
 
@@ -281,6 +308,28 @@ mod tests {
             (13 * 45, 13 * 50)
         );
         assert!(talk.requests.are_alike() && !talk.hardly_pauses());
+    }
+
+    #[test]
+    fn each_session_without_room_is_counted_once() {
+        let mut talks = Talks::new(2);
+        let mut flight = |flow, millis| {
+            let flight = Flight {
+                one_sided: false,
+                flow: FlowId(flow),
+                opened: Timestamp::from_parts(0, 0),
+                from: Side::Client,
+                client_bytes: 0,
+                server_bytes: 0,
+            };
+            talks.flight(&flight, at(millis));
+        };
+        for round in 0..3 {
+            (1..=4).for_each(|flow| flight(flow, 1_000 * round));
+        }
+        assert_eq!(talks.unfollowed(), 2);
+        (2..=3).for_each(|flow| drop(talks.ended(FlowId(flow), LASTED, (0, 0))));
+        assert_eq!((talks.talks.len(), talks.turned_away.len()), (1, 1));
     }
 
     #[test]

@@ -198,6 +198,7 @@ impl<'a, S: Source, P: Plan> Front<'a, S, P> {
                 },
             }
         }
+        drop(keep);
         deliver(&seen);
     }
 
@@ -237,11 +238,7 @@ impl<'a, S: Source, P: Plan> Front<'a, S, P> {
     }
 
     pub(super) fn progress(&self) -> Progress {
-        let account = self.source.account();
-        Progress {
-            frames: account.frames,
-            bytes: account.bytes,
-        }
+        Progress::of(self.source.account())
     }
 
     /// The present account, but for what others count.
@@ -263,6 +260,7 @@ impl<'a, S: Source, P: Plan> Front<'a, S, P> {
             findings: FindingCounts::default(),
             forgotten: Forgotten::default(),
             hosts_unwatched: 0,
+            sessions_unfollowed: 0,
             interrupted: self.interrupted,
         }
     }

@@ -18,7 +18,7 @@ impl<'a> Keep<'a> {
     }
 }
 
-/// Recent packets, while nobody else may touch them.
+/// Recent packets, while nobody else may touch them: not for longer than it takes to put some there.
 #[derive(Debug)]
 pub(super) struct Kept<'a>(Option<MutexGuard<'a, Recent>>);
 

@@ -75,12 +75,21 @@ pub trait Follow: Send {
 }
 
 /// How far a run is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Frames read.
     pub frames: u64,
     /// Captured bytes read.
     pub bytes: u64,
+}
+
+impl Progress {
+    const fn of(account: &SourceAccount) -> Self {
+        Self {
+            frames: account.frames,
+            bytes: account.bytes,
+        }
+    }
 }
 
 /// What a run found and what it saw.
@@ -136,6 +145,8 @@ pub struct Account {
     pub forgotten: Forgotten,
     /// How often a host came that was not watched because too many were.
     pub hosts_unwatched: u64,
+    /// Sessions whose rhythm was not followed because too many were.
+    pub sessions_unfollowed: u64,
     /// The run was ended from outside before its captures were read.
     pub interrupted: bool,
 }
@@ -244,6 +255,7 @@ struct OrderedCounts {
     findings: FindingCounts,
     forgotten: Forgotten,
     hosts_unwatched: u64,
+    sessions_unfollowed: u64,
 }
 
 impl OrderedCounts {
@@ -251,6 +263,7 @@ impl OrderedCounts {
         account.findings = self.findings;
         account.forgotten = self.forgotten;
         account.hosts_unwatched = self.hosts_unwatched;
+        account.sessions_unfollowed = self.sessions_unfollowed;
     }
 }
 
@@ -396,6 +409,7 @@ impl<'a> Stage<'a> {
             },
             forgotten: self.ordered.forgotten(),
             hosts_unwatched: self.ordered.hosts_unwatched(),
+            sessions_unfollowed: self.ordered.sessions_unfollowed(),
         }
     }
 

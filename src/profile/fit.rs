@@ -3,6 +3,9 @@
 use super::shape::Shape;
 use crate::evidence::Fit;
 
+/// The share of sizes that must be new, of all flows together or of one that is odd.
+pub const NOVEL: f64 = 0.25;
+
 impl Fit {
     /// Of what is seen now against what is usual. Flows of one host come in kinds and in runs, so that there is less to learn
     /// from them than from as many that have nothing to do with each other: only a half of them counts.
@@ -16,6 +19,22 @@ impl Fit {
             novelty: News::of(usual, now).share(),
             shift: shift(usual, now, distance),
         }
+    }
+
+    /// Of the odd flows alone, a part [`NOVEL`] of each of which is new: whether there are more of them than there can be among
+    /// the usual flows. By Markov's inequality their rare sizes make up for no more, however these are dealt out.
+    pub fn of_odd(usual: &Shape, odd: &Shape, among: &Shape) -> Self {
+        let most = f64::min(News::of(usual, usual).share() / NOVEL, 1.0);
+        let seen = odd.count() / among.count();
+        let either = |share: f64| [(0, 1.0 - share), (1, share)];
+        let level = if seen > most {
+            let (flows, fresh) = (usual.count() / 2.0, among.count() / 2.0);
+            level(&either(most), &either(seen), flows, fresh)
+        } else {
+            0.0
+        };
+        let fit = Self::of(usual, odd);
+        Self { level, ..fit }
     }
 }
 
@@ -158,6 +177,7 @@ impl Shape {
 mod tests {
     use super::*;
     use crate::facts::{Sent, SizeBin};
+    use crate::profile::few::Merge;
 
     /// So many flows of one payload each, of these sizes in turn.
     fn shape(flows: usize, sizes: &[u32]) -> Shape {
@@ -190,6 +210,23 @@ mod tests {
         for (flows, sizes, differs) in cases {
             let fit = Fit::of(&shape(400, &USUAL), &shape(flows, sizes));
             assert_eq!(fit.level >= 9.0, differs, "{flows} {sizes:?}: {fit:?}");
+        }
+    }
+
+    #[test]
+    fn more_odd_flows_than_can_be_are_told() {
+        let mut usual = shape(400, &USUAL);
+        usual.merge(shape(4, &[5_000]));
+        let cases = [
+            (3, 60, false),
+            (10, 60, false),
+            (60, 60, true),
+            (60, 120, true),
+        ];
+        for (odd, among, differs) in cases {
+            let (odd, among) = (shape(odd, &[7_000, 9_000]), shape(among, &USUAL));
+            let fit = Fit::of_odd(&usual, &odd, &among);
+            assert_eq!(fit.level >= 9.0, differs, "{fit:?}");
         }
     }
 

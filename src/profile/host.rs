@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use super::few::{Few, FewOf, Merge};
+use super::fit::{NOVEL, News};
 use super::shape::Shape;
 use super::words::Words;
 use crate::decode::{Address, Endpoint, Transport};
@@ -193,6 +194,23 @@ impl Call {
         call.sent.add(&sizes.client);
         call.received.add(&sizes.server);
         call
+    }
+
+    /// The directions of this one session that are odd: a part [`NOVEL`] of their sizes is new.
+    #[must_use]
+    pub fn odd(&self, usual: &Self) -> Self {
+        let odd = |usual: &Shape, now: &Shape| {
+            let is_odd = News::of(usual, now).share() >= NOVEL;
+            if is_odd {
+                now.clone()
+            } else {
+                Shape::default()
+            }
+        };
+        Self {
+            sent: odd(&usual.sent, &self.sent),
+            received: odd(&usual.received, &self.received),
+        }
     }
 
     /// What it sends, or what it is sent.

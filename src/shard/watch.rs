@@ -18,7 +18,7 @@ use crate::proto::stack::Layer;
 /// Which flows are to be portrayed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Watch {
-    /// Those with this Community ID v1, seed 0.
+    /// Those whose Community ID v1, seed 0, begins so.
     CommunityId(String),
     /// Those between two endpoints, whichever opened, over this transport or over any.
     Ends([Endpoint; 2], Option<Transport>),
@@ -31,7 +31,8 @@ impl Watch {
         match self {
             Self::CommunityId(id) => {
                 let [one, other] = ends;
-                facts::community_id(one, other, transport).as_ref() == Some(id)
+                facts::community_id(one, other, transport)
+                    .is_some_and(|whole| whole.starts_with(id))
             }
             Self::Ends([one, other], only) => {
                 let same_ends = ends == [*one, *other] || ends == [*other, *one];
@@ -41,14 +42,14 @@ impl Watch {
     }
 }
 
-/// Reads a Community ID (`1:…`) or two ends (`IP:PORT-IP:PORT`, perhaps with `/tcp` or `/udp` behind).
+/// Reads a Community ID (`1:…`), or the beginning of one, or two ends (`IP:PORT-IP:PORT`, perhaps with `/tcp` or `/udp` behind).
 impl FromStr for Watch {
     type Err = WatchError;
 
     fn from_str(text: &str) -> Result<Self, WatchError> {
         if let Some(digest) = text.strip_prefix("1:") {
-            let whole = is_sha1_in_base64(digest).then(|| text.to_owned());
-            return whole.map(Self::CommunityId).ok_or(WatchError::CommunityId);
+            let id = begins_like_sha1(digest).then(|| text.to_owned());
+            return id.map(Self::CommunityId).ok_or(WatchError::CommunityId);
         }
         let (ends, transport) = match text.split_once('/') {
             Some((ends, transport)) => (ends, Some(transport_of(transport)?)),
@@ -69,7 +70,9 @@ pub enum WatchError {
     #[error("it names no flow; give a Community ID (1:…) or both ends (IP:PORT-IP:PORT)")]
     Shape,
     /// It begins like a Community ID.
-    #[error("a Community ID is 1: and 28 characters of base64, the last of them =")]
+    #[error(
+        "a Community ID is 1: and 28 characters of base64, the last of them =; the first four or more will do"
+    )]
     CommunityId,
     /// One end is none.
     #[error("`{0}` is no end of a flow; write 192.0.2.1:443, or [2001:db8::1]:443 for IPv6")]
@@ -79,11 +82,15 @@ pub enum WatchError {
     Transport(String),
 }
 
-/// 20 bytes are 27 characters and one of padding (RFC 4648, section 4).
-fn is_sha1_in_base64(text: &str) -> bool {
+/// 20 bytes are 27 characters and one of padding (RFC 4648, section 4). So few flows begin with the same four that it is
+/// seldom more than one.
+fn begins_like_sha1(text: &str) -> bool {
     let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    text.strip_suffix('=')
-        .is_some_and(|digits| digits.len() == 27 && digits.bytes().all(is_digit))
+    let (digits, lengths) = match text.strip_suffix('=') {
+        Some(digits) => (digits, 27..=27),
+        None => (text, 4..=27),
+    };
+    lengths.contains(&digits.len()) && digits.bytes().all(is_digit)
 }
 
 fn transport_of(name: &str) -> Result<Transport, WatchError> {
@@ -103,7 +110,7 @@ fn endpoint_of(text: &str) -> Result<Endpoint, WatchError> {
 }
 
 /// What one shard knows of the flows that are watched and not over. There are never more of them than transports
-/// between two ends.
+/// between two ends, or than flows whose Community IDs begin alike.
 #[derive(Debug, Default)]
 pub(super) struct Watching {
     watch: Option<Watch>,
@@ -203,6 +210,8 @@ mod tests {
     fn a_flow_is_named_by_its_id_or_its_ends() {
         let cases = [
             ("1:HGqH+Q4rFDPQKNBXPT8gOkUFFn8=", None, true),
+            ("1:HGqH", None, true),
+            ("1:HGqH+Q4rFDPQKNBXPT8gOkUFFn8", None, true),
             ("10.0.0.1:5-10.0.0.2:80", None, false),
             (
                 "10.0.0.2:80-10.0.0.1:5/tcp",
@@ -233,8 +242,9 @@ mod tests {
             ("", WatchError::Shape),
             ("10.0.0.1:80", WatchError::Shape),
             ("web.example.test", WatchError::Shape),
-            ("1:HGqH", WatchError::CommunityId),
-            ("1:HGqH+Q4rFDPQKNBXPT8gOkUFFn8", WatchError::CommunityId),
+            ("1:HGq", WatchError::CommunityId),
+            ("1:HGqH=", WatchError::CommunityId),
+            ("1:HGqH+Q4rFDPQKNBXPT8gOkUFFn8A", WatchError::CommunityId),
             ("1:HGqH?Q4rFDPQKNBXPT8gOkUFFn8=", WatchError::CommunityId),
             ("10.0.0.1-10.0.0.2:80", WatchError::End("10.0.0.1".into())),
             ("10.0.0.1:5-::1:80", WatchError::End("::1:80".into())),

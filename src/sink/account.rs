@@ -189,6 +189,11 @@ fn losses(
             "a host came that was not watched because too many were; raise baseline.hosts",
         ),
         (
+            account.sessions_unfollowed,
+            "session",
+            "whose rhythm was not followed because too many were; raise rhythms.pairs",
+        ),
+        (
             account.fragments.forgotten(),
             "fragmented datagram",
             "given up before all fragments were there",
@@ -296,6 +301,7 @@ mod tests {
                 over_budget: 1,
                 ..FindingCounts::default()
             },
+            sessions_unfollowed: 5,
             forgotten: Forgotten {
                 legs: 7,
                 ..Forgotten::default()
@@ -316,6 +322,7 @@ hopscope: 2 segments delivered twice by a mirror, counted once
 hopscope: 2 flows that nobody had answered forgotten because the flow table was full; raise flows.max
 hopscope: 1 flow that went on forgotten because the flow table was full; raise flows.max
 hopscope: 3 stream heads given up to stay inside the budget; raise heads.budget_mebibytes
+hopscope: 5 sessions whose rhythm was not followed because too many were; raise rhythms.pairs
 hopscope: 2 findings given out early because too many were held; raise findings.max
 hopscope: 1 finding not told, because too many were given out early; raise findings.max
 hopscope: 7 times what was remembered of other flows gave way; raise relays.legs

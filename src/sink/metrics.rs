@@ -181,6 +181,11 @@ fn shards(page: &mut Page, account: &Account) -> fmt::Result {
             account.hosts_unwatched,
         ),
         (
+            "sessions_unfollowed_total",
+            "Sessions whose rhythm was not followed because too many were.",
+            account.sessions_unfollowed,
+        ),
+        (
             "datagrams_given_up_total",
             "Fragmented datagrams given up.",
             account.fragments.forgotten(),

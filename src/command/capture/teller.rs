@@ -145,7 +145,10 @@ impl Teller {
 
     /// Reads the configuration again; what is wrong with it changes nothing.
     fn reload(&mut self) -> Option<Policy> {
-        let path = self.path.clone()?;
+        let Some(path) = self.path.clone() else {
+            tell("there is no configuration to be read again; --config names one");
+            return None;
+        };
         let config = match Config::load(Some(&path)) {
             Ok(config) => config,
             Err(error) => {

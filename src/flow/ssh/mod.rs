@@ -7,6 +7,7 @@
 mod auth;
 mod channels;
 mod cycles;
+mod header;
 mod opening;
 mod requests;
 mod sealed;

@@ -5,8 +5,11 @@
 //! key exchange of whole blocks of eight (RFC 4253, section 6), sixteen bytes that say that keys are taken into use, and a
 //! request for a service that is as long as its acceptance.
 
+use std::ops::ControlFlow;
+
 use arrayvec::ArrayVec;
 
+use super::header::Header;
 use super::stream::Step;
 use crate::facts::ssh::Wrapping;
 use crate::flow::probing::Piece;
@@ -17,10 +20,7 @@ use crate::proto::ssh::message;
 /// Following the records of one direction by their headers (RFC 8446, section 5.1).
 #[derive(Debug)]
 pub(super) struct Records {
-    /// Where the next byte of a header stands.
-    at: u64,
-    header: [u8; HEADER],
-    have: usize,
+    header: Header<HEADER>,
     /// Bytes that TLS adds to what a record holds.
     added: u32,
 }
@@ -63,35 +63,22 @@ impl Records {
     /// Of a direction whose next record begins at an offset.
     pub(super) fn new(at: usize, added: u32) -> Self {
         Self {
-            at: at as u64,
-            header: [0; HEADER],
-            have: 0,
+            header: Header::new(at as u64),
             added,
         }
     }
 
     /// The next record of a payload that ends at an offset.
     pub(super) fn next(&mut self, piece: Piece<'_>, end: u64) -> Step {
-        while self.have < HEADER {
-            if self.at >= end {
-                return Step::Nothing;
-            }
-            let Some(byte) = piece.byte_at(self.at) else {
-                return Step::Lost;
-            };
-            if let Some(place) = self.header.get_mut(self.have) {
-                *place = byte;
-            }
-            self.have = self.have.saturating_add(1);
-            self.at = self.at.saturating_add(1);
-        }
-        self.have = 0;
-        let [kind, major, _, high, low] = self.header;
+        let [kind, major, _, high, low] = match self.header.read(HEADER, piece, end) {
+            ControlFlow::Continue(header) => header,
+            ControlFlow::Break(step) => return step,
+        };
         let length = u32::from(u16::from_be_bytes([high, low]));
         if !KINDS.contains(&kind) || major != MAJOR || length > LONGEST {
             return Step::Lost;
         }
-        self.at = self.at.saturating_add(length.into());
+        self.header.skip(length.into());
         let bytes = length.saturating_sub(self.added);
         let holds = kind == APPLICATION && bytes > 0;
         Step::Packet {

@@ -1,5 +1,8 @@
 //! One direction of an SSH session: packets in the clear, then what is written at once.
 
+use std::ops::ControlFlow;
+
+use super::header::Header;
 use super::sealed::Records;
 use crate::flow::probing::Piece;
 use crate::proto::ssh::framing::Framing;
@@ -78,10 +81,7 @@ enum Mode {
 /// Following packets by their headers.
 #[derive(Debug)]
 struct Walk {
-    /// Where the next byte of a header stands.
-    at: u64,
-    header: [u8; CLEAR_HEADER],
-    have: usize,
+    header: Header<CLEAR_HEADER>,
     encrypted: bool,
 }
 
@@ -241,7 +241,7 @@ impl Stream {
 
     fn begin_encryption(&mut self) {
         if let Mode::Packets(walk) = &self.mode {
-            let at = walk.at;
+            let at = walk.header.at;
             self.mode = if self.framing.is_some_and(Framing::is_clear) {
                 Mode::Packets(Walk::new(at, true))
             } else {
@@ -298,30 +298,17 @@ pub(super) enum Step {
 impl Walk {
     fn new(at: u64, encrypted: bool) -> Self {
         Self {
-            at,
-            header: [0; CLEAR_HEADER],
-            have: 0,
+            header: Header::new(at),
             encrypted,
         }
     }
 
     fn next(&mut self, piece: Piece<'_>, end: u64, framing: Option<Framing>) -> Step {
         let wanted = if self.encrypted { LENGTH } else { CLEAR_HEADER };
-        while self.have < wanted {
-            if self.at >= end {
-                return Step::Nothing;
-            }
-            let Some(byte) = piece.byte_at(self.at) else {
-                return Step::Lost;
-            };
-            if let Some(place) = self.header.get_mut(self.have) {
-                *place = byte;
-            }
-            self.have = self.have.saturating_add(1);
-            self.at = self.at.saturating_add(1);
-        }
-        self.have = 0;
-        let [a, b, c, d, _, kind] = self.header;
+        let [a, b, c, d, _, kind] = match self.header.read(wanted, piece, end) {
+            ControlFlow::Continue(header) => header,
+            ControlFlow::Break(step) => return step,
+        };
         let whole = if self.encrypted {
             framing.and_then(|framing| framing.stated([a, b, c, d]))
         } else {
@@ -334,7 +321,7 @@ impl Walk {
             return Step::Lost;
         };
         let behind = u64::from(bytes).saturating_sub(wanted as u64);
-        self.at = self.at.saturating_add(behind);
+        self.header.skip(behind);
         let kind = (!self.encrypted).then_some(kind);
         Step::Packet { kind, bytes }
     }

@@ -5,12 +5,12 @@ use std::iter::Peekable;
 use arrayvec::ArrayVec;
 use crossbeam_channel::{Receiver, Sender};
 
-use super::{LOST, Made, Stray, Worker};
+use super::{Elsewhere, LOST, Made, Stray, Worker};
 use crate::decode::{FrameCounts, Outcome, alone, straight};
 use crate::pipeline::front::{AT_ONCE, Plan, Sighting};
 use crate::pipeline::keep::Keep;
 use crate::pipeline::workers::Batch;
-use crate::pipeline::{Account, Audit};
+use crate::pipeline::{Account, Audit, Progress};
 use crate::shard::Events;
 use crate::source::{Arrival, Frame, Ring, SourceError};
 use crate::time::Timestamp;
@@ -25,6 +25,9 @@ pub(super) struct Follower<'a, R> {
     strays: Sender<Stray>,
     recycled: Sender<Batch>,
     keep: Keep<'a>,
+    elsewhere: &'a Elsewhere,
+    /// How much of what it read stands there.
+    shown: Progress,
 }
 
 impl<'a, R: Ring> Follower<'a, R> {
@@ -33,6 +36,7 @@ impl<'a, R: Ring> Follower<'a, R> {
         worker: Worker,
         strays: Sender<Stray>,
         recycled: Sender<Batch>,
+        elsewhere: &'a Elsewhere,
     ) -> Self {
         Self {
             ring,
@@ -43,6 +47,8 @@ impl<'a, R: Ring> Follower<'a, R> {
             strays,
             recycled,
             keep: Keep::default(),
+            elsewhere,
+            shown: Progress::default(),
         }
     }
 
@@ -69,6 +75,7 @@ impl<'a, R: Ring> Follower<'a, R> {
     fn make(&mut self, mut batch: Batch) -> Result<Made, SourceError> {
         let mut events = Events::default();
         self.take(&batch, &mut events)?;
+        self.show();
         let (end, is_last) = (batch.end, batch.last);
         batch.clear();
         // Where there are enough, it is let go.
@@ -82,6 +89,13 @@ impl<'a, R: Ring> Follower<'a, R> {
             is_last,
             audit,
         })
+    }
+
+    /// Adds what it read in this round to what all followers have read.
+    fn show(&mut self) {
+        let now = Progress::of(self.ring.account());
+        let before = std::mem::replace(&mut self.shown, now);
+        self.elsewhere.add(before, now);
     }
 
     /// Takes the frames of the ring up to the end of the round, and what was handed on between them.
@@ -144,6 +158,7 @@ impl<'a, R: Ring> Follower<'a, R> {
                 counts.record(&LOST);
             }
         }
+        drop(keep);
         worker.take(&seen.0, events);
     }
 

@@ -3,7 +3,7 @@
 use crossbeam_channel::{Receiver, Sender};
 
 use super::spread::Spread;
-use super::{Made, ROUND_STEPS, Stray, Worker};
+use super::{Elsewhere, Made, ROUND_STEPS, Stray, Worker};
 use crate::pipeline::front::{Front, Round, Sighting, Step};
 use crate::pipeline::workers::Batch;
 use crate::pipeline::{Progress, RunError};
@@ -19,10 +19,13 @@ pub(super) struct Lead<'a, R> {
     pub(super) spare: Receiver<Batch>,
     pub(super) strays: Receiver<Stray>,
     pub(super) rounds: Sender<Made>,
+    /// What the followers have read.
+    pub(super) elsewhere: &'a Elsewhere,
 }
 
 impl<R: Ring> Lead<'_, R> {
-    pub(super) fn run(mut self, progress: &mut dyn FnMut(Progress)) -> Result<(), RunError> {
+    /// Leads to the end, and says how far it is itself by then.
+    pub(super) fn run(mut self, progress: &mut dyn FnMut(Progress)) -> Result<Progress, RunError> {
         loop {
             let spare = || self.spare.try_recv().unwrap_or_default();
             let mut round = Open {
@@ -31,9 +34,9 @@ impl<R: Ring> Lead<'_, R> {
             };
             let is_last = self.fill(&mut round)?;
             self.end(round, is_last)?;
-            progress(self.front.progress());
+            progress(self.elsewhere.and(self.front.progress()));
             if is_last {
-                return Ok(());
+                return Ok(self.front.progress());
             }
         }
     }

@@ -12,6 +12,7 @@ mod follower;
 mod lead;
 mod spread;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use crossbeam_channel::{Receiver, bounded};
@@ -19,7 +20,7 @@ use crossbeam_channel::{Receiver, bounded};
 use super::front::{AT_ONCE, Front, Round, Sighting, meet};
 use super::keep::Keep;
 use super::workers::{Batch, counts_of, deal};
-use super::{Audit, Found, Outcome, Run, RunError, Stage, outcome_of, shards_of};
+use super::{Audit, Found, Outcome, Progress, Run, RunError, Stage, outcome_of, shards_of};
 use crate::decode;
 use crate::shard::{Events, Shard, ShardCounts};
 use crate::source::{Frame, LinkType, Ring, SourceError};
@@ -60,6 +61,7 @@ fn pump<R: Ring>(
     spread: impl Fn(u8) -> Spread,
 ) -> Result<(Found, Audit), RunError> {
     let mut hands = deal(others.len() + 1, shards_of(run)).into_iter();
+    let elsewhere = Elsewhere::default();
     thread::scope(|scope| {
         let (stray, strays) = bounded(STRAYS);
         let (recycled, spare) = bounded(QUEUED * others.len());
@@ -71,8 +73,14 @@ fn pump<R: Ring>(
         };
         let lead_worker = worker(0);
         for (ring, number) in others.iter_mut().zip(1..) {
-            let follower = Follower::new(ring, worker(number), stray.clone(), recycled.clone())
-                .keeping(front.keep);
+            let follower = Follower::new(
+                ring,
+                worker(number),
+                stray.clone(),
+                recycled.clone(),
+                &elsewhere,
+            )
+            .keeping(front.keep);
             let (inlet, batches) = bounded(QUEUED);
             let (rounds, outlet) = bounded(QUEUED);
             threads.push(scope.spawn(move || follower.run(&batches, &rounds)));
@@ -87,13 +95,14 @@ fn pump<R: Ring>(
             spare,
             strays: strays.clone(),
             rounds,
+            elsewhere: &elsewhere,
         };
         let led = lead.run(run.progress);
         let merged = merging.join();
         for thread in threads {
             thread.join().map_err(|_| RunError::WorkerDied)??;
         }
-        led?;
+        (run.progress)(elsewhere.and(led?));
         let (found, mut audit) = merged.map_err(|_| RunError::WorkerDied)??;
         // What the leader did not come to in its last round.
         for _ in strays.try_iter() {
@@ -129,6 +138,31 @@ impl Worker {
             self.lanes
                 .iter_mut()
                 .for_each(|lane| lane.finish(now, events));
+        }
+    }
+}
+
+/// What the followers have read, for whoever looks how far the run is.
+#[derive(Default)]
+struct Elsewhere {
+    frames: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Elsewhere {
+    /// Takes that one of them had read so much, and has read more.
+    fn add(&self, before: Progress, now: Progress) {
+        self.frames
+            .fetch_add(now.frames - before.frames, Ordering::Relaxed);
+        self.bytes
+            .fetch_add(now.bytes - before.bytes, Ordering::Relaxed);
+    }
+
+    /// This and what the leader has read.
+    fn and(&self, lead: Progress) -> Progress {
+        Progress {
+            frames: lead.frames + self.frames.load(Ordering::Relaxed),
+            bytes: lead.bytes + self.bytes.load(Ordering::Relaxed),
         }
     }
 }

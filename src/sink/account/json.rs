@@ -43,6 +43,7 @@ pub fn json(source: &SourceAccount, account: &Account, now: Timestamp) -> Value 
         },
         "forgotten": counts(account.forgotten.by_key().into_iter()),
         "hosts_unwatched": account.hosts_unwatched,
+        "sessions_unfollowed": account.sessions_unfollowed,
     })
 }
 

@@ -1,4 +1,5 @@
-//! What libpcap does not ask the kernel for: sockets that share the frames of an interface, and what a ring counted.
+//! What libpcap does not ask the kernel for: sockets that share the frames of an interface, what a ring counted, and what it
+//! passes over.
 //!
 //! packet(7) describes the options. This is the only file of the crate with `unsafe` in it: three calls, each of which hands the
 //! kernel a pointer to a live value of the type that the option is defined with, and the size of that type.
@@ -19,8 +20,12 @@ pub(super) struct Group(c_int);
 
 impl Group {
     /// Begins a group with this socket. Until it has a program, all frames go to this one.
-    pub(super) fn begin(socket: BorrowedFd<'_>) -> io::Result<Self> {
-        set(socket, PACKET_FANOUT, &ANY_NUMBER)?;
+    pub(super) fn begin(socket: BorrowedFd<'_>, direction: Direction) -> io::Result<Self> {
+        let kind = match direction {
+            Direction::Both => ANY_NUMBER,
+            Direction::In => ANY_NUMBER | PACKET_FANOUT_FLAG_IGNORE_OUTGOING << 16,
+        };
+        set(socket, PACKET_FANOUT, &kind)?;
         get(socket, PACKET_FANOUT).map(Self)
     }
 
@@ -41,6 +46,20 @@ impl Group {
         };
         set(socket, PACKET_FANOUT_DATA, &program)
     }
+}
+
+/// Which frames of an interface a socket is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    Both,
+    /// Those that come in. All that goes out over loopback comes in again; libpcap passes the first copy over, but the kernel
+    /// counts it.
+    In,
+}
+
+/// Leaves out what goes out of the interface of a socket. Since Linux 4.20; a group has its own flag for it.
+pub(super) fn leave_out_outgoing(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set(socket, PACKET_IGNORE_OUTGOING, &YES)
 }
 
 /// What the kernel counted for a ring since it was last asked; `struct tpacket_stats_v3`.
@@ -126,8 +145,11 @@ const fn size_of_option<T>() -> libc::socklen_t {
 const PACKET_STATISTICS: c_int = 6;
 const PACKET_FANOUT: c_int = 18;
 const PACKET_FANOUT_DATA: c_int = 22;
+const PACKET_IGNORE_OUTGOING: c_int = 23;
 const PACKET_FANOUT_CBPF: c_int = 6;
 const PACKET_FANOUT_FLAG_UNIQUEID: c_int = 0x2000;
+const PACKET_FANOUT_FLAG_IGNORE_OUTGOING: c_int = 0x4000;
+const YES: c_int = 1;
 
 /// A group that a program divides, of a number that no other has: `PACKET_FANOUT` takes kind and flags above the number.
 const ANY_NUMBER: c_int = (PACKET_FANOUT_CBPF | PACKET_FANOUT_FLAG_UNIQUEID) << 16;

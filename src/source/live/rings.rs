@@ -47,13 +47,18 @@ impl Live {
 
 #[cfg(target_os = "linux")]
 fn join(taps: &[&Tap], program: &[Instruction]) -> Result<(), SourceError> {
-    use super::fanout::Group;
+    use super::fanout::{Direction, Group};
     use std::os::fd::AsFd;
 
     let [first, others @ ..] = taps else {
         return Ok(());
     };
-    let joined = Group::begin(first.as_fd()).and_then(|group| {
+    let direction = if first.is_loopback() {
+        Direction::In
+    } else {
+        Direction::Both
+    };
+    let joined = Group::begin(first.as_fd(), direction).and_then(|group| {
         others.iter().try_for_each(|tap| group.add(tap.as_fd()))?;
         Group::divide(first.as_fd(), program)
     });

@@ -18,6 +18,7 @@ use crate::time::Timestamp;
 /// Frames are copied out of the kernel's buffer a few at a time, so that it is free again before they are looked at.
 pub(super) struct Tap {
     name: String,
+    is_loopback: bool,
     handle: Capture<Active>,
     link: LinkType,
     bytes: Vec<u8>,
@@ -72,8 +73,13 @@ impl Tap {
                     cause: said(&error),
                 })?;
         }
+        let is_loopback = is_loopback(name);
+        if is_loopback {
+            leave_out_copies(&handle);
+        }
         Ok(Self {
             name: name.to_owned(),
+            is_loopback,
             link: link_of(&handle),
             handle,
             bytes: Vec::new(),
@@ -89,6 +95,11 @@ impl Tap {
 
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether all that goes out of it comes in again.
+    pub(super) fn is_loopback(&self) -> bool {
+        self.is_loopback
     }
 
     /// The frame whose turn it is.
@@ -169,7 +180,7 @@ impl Tap {
 
     /// Where Linux tells of it. libpcap would open a socket to ask, which a sensor that gave up its rights may not.
     fn folder(&self) -> PathBuf {
-        Path::new("/sys/class/net").join(&self.name)
+        folder_of(&self.name)
     }
 
     /// Passes over the frames of an earlier time.
@@ -217,6 +228,24 @@ fn open(name: &str, listen: &Listen) -> Result<Capture<Active>, pcap::Error> {
         .timeout(super::PATIENCE_MILLIS)
         .open()
 }
+
+fn is_loopback(name: &str) -> bool {
+    let kind = fs::read_to_string(folder_of(name).join("type"));
+    kind.is_ok_and(|kind| kind.trim() == LOOPBACK)
+}
+
+fn folder_of(name: &str) -> PathBuf {
+    Path::new("/sys/class/net").join(name)
+}
+
+/// An old kernel cannot, and counts them as unread.
+#[cfg(target_os = "linux")]
+fn leave_out_copies(handle: &Capture<Active>) {
+    let _ = super::fanout::leave_out_outgoing(handle.as_fd());
+}
+
+#[cfg(not(target_os = "linux"))]
+fn leave_out_copies(_: &Capture<Active>) {}
 
 fn keep(packet: &Packet<'_>, bytes: &mut Vec<u8>, records: &mut Vec<Record>) {
     let start = bytes.len();
@@ -275,6 +304,9 @@ const NO_NETWORKS: [&str; 5] = ["bluetooth", "dbus-", "nflog", "nfqueue", "usbmo
 
 /// What stands for all interfaces together.
 const ALL: &str = "any";
+
+/// `ARPHRD_LOOPBACK` of `linux/if_arp.h`.
+const LOOPBACK: &str = "772";
 
 /// How many frames are taken at once.
 const AT_MOST: usize = 256;
