@@ -17,8 +17,6 @@ pub struct FlowTable {
     hasher: foldhash::fast::RandomState,
     flows: Vec<Option<Flow>>,
     free: Vec<u32>,
-    /// How many flows were removed so far, wrapped.
-    removed: u32,
     order: Rings,
     wheel: Wheel,
     timeouts: Timeouts,
@@ -54,13 +52,6 @@ pub enum Due {
 /// Where a flow lives in the table.
 pub type Place = u32;
 
-/// Where a flow lived, and when.
-#[derive(Clone, Copy, Debug)]
-pub struct Whereabouts {
-    place: Place,
-    removed: u32,
-}
-
 impl FlowTable {
     /// An empty table for at most `cap` flows (at least one).
     pub fn new(cap: usize, timeouts: Timeouts) -> Self {
@@ -69,7 +60,6 @@ impl FlowTable {
             hasher: foldhash::fast::RandomState::default(),
             flows: Vec::new(),
             free: Vec::new(),
-            removed: 0,
             order: Rings::new(CLASSES),
             wheel: Wheel::new(),
             timeouts,
@@ -92,23 +82,11 @@ impl FlowTable {
         self.places.find(self.hash(key), same).copied()
     }
 
-    /// Where the flow of a key lives now, for [`FlowTable::find_again`].
+    /// Where the flow of a key lives; perhaps still where it lived before.
     #[inline]
-    pub fn whereabouts(&self, key: &FlowKey) -> Option<Whereabouts> {
-        let place = self.find(key)?;
-        Some(Whereabouts {
-            place,
-            removed: self.removed,
-        })
-    }
-
-    /// Where the flow of a key lives: where it lived a while ago, as long as no flow was removed since.
-    #[inline]
-    pub fn find_again(&self, key: &FlowKey, whereabouts: Option<Whereabouts>) -> Option<Place> {
-        match whereabouts {
-            Some(whereabouts) if whereabouts.removed == self.removed => Some(whereabouts.place),
-            _ => self.find(key),
-        }
+    pub fn find_again(&self, key: &FlowKey, before: Option<Place>) -> Option<Place> {
+        let still = before.filter(|&place| self.flow(place).is_some_and(|flow| flow.key == *key));
+        still.or_else(|| self.find(key))
     }
 
     /// Adds a flow whose key is not in the table. The caller has made room with [`FlowTable::victim`].
@@ -160,7 +138,6 @@ impl FlowTable {
         self.order.remove(place);
         self.wheel.cancel(place);
         self.free.push(place);
-        self.removed = self.removed.wrapping_add(1);
     }
 
     /// Tells the table that a flow is established now: from here on it outlives half-open flows.

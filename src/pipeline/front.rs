@@ -275,19 +275,19 @@ pub(super) fn meet(
     place: impl Fn(&Route) -> Option<usize>,
     events: &mut Events,
 ) {
-    let look_up = |sighting: &Sighting<'_>| {
+    let guess = |sighting: &Sighting<'_>| {
         let shard = shards.get(place(&sighting.route)?)?;
-        shard.whereabouts(&sighting.route)
+        shard.place_of(&sighting.route)
     };
-    let whereabouts: ArrayVec<_, AT_ONCE> = sightings.iter().map(look_up).collect();
-    for (sighting, whereabouts) in sightings.iter().zip(whereabouts) {
+    let guesses: ArrayVec<_, AT_ONCE> = sightings.iter().map(guess).collect();
+    for (sighting, guess) in sightings.iter().zip(guesses) {
         let Sighting {
             moment,
             route,
             segment,
         } = sighting;
         if let Some(shard) = place(route).and_then(|place| shards.get_mut(place)) {
-            shard.segment(*moment, route, whereabouts, segment, events);
+            shard.segment(*moment, route, guess, segment, events);
         }
     }
 }

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::front::{AT_ONCE, Front, Round, Sighting, Step};
 use super::{Audit, Found, Run, RunError, Stage, shards_of};
 use crate::decode::Segment;
-use crate::shard::{Events, Moment, Route, SHARDS, Shard, ShardCounts, Whereabouts};
+use crate::shard::{Events, Moment, Place, Route, SHARDS, Shard, ShardCounts};
 use crate::source::Source;
 use crate::time::Timestamp;
 
@@ -61,11 +61,11 @@ pub(super) trait Lane: Send {
         &mut self,
         moment: Moment,
         route: &Route,
-        whereabouts: Option<Whereabouts>,
+        guess: Option<Place>,
         segment: &Segment<'_>,
         out: &mut Events,
     );
-    fn whereabouts(&self, route: &Route) -> Option<Whereabouts>;
+    fn place_of(&self, route: &Route) -> Option<Place>;
     fn advance(&mut self, now: Timestamp, out: &mut Events);
     fn finish(&mut self, now: Timestamp, out: &mut Events);
     fn counts(&self) -> ShardCounts;
@@ -76,15 +76,15 @@ impl Lane for Shard {
         &mut self,
         moment: Moment,
         route: &Route,
-        whereabouts: Option<Whereabouts>,
+        guess: Option<Place>,
         segment: &Segment<'_>,
         out: &mut Events,
     ) {
-        Shard::segment(self, moment, route, whereabouts, segment, out);
+        Shard::segment(self, moment, route, guess, segment, out);
     }
 
-    fn whereabouts(&self, route: &Route) -> Option<Whereabouts> {
-        Shard::whereabouts(self, route)
+    fn place_of(&self, route: &Route) -> Option<Place> {
+        Shard::place_of(self, route)
     }
 
     fn advance(&mut self, now: Timestamp, out: &mut Events) {
@@ -264,15 +264,15 @@ fn work<L: Lane>(
 
 /// Looks all flows up before it goes to the first of them.
 fn take<L: Lane>(lanes: &mut [L], segments: &[Packed], bytes: &[u8], events: &mut Events) {
-    let look_up = |packed: &Packed| lanes.get(packed.lane)?.whereabouts(&packed.route);
-    let whereabouts: ArrayVec<_, AT_ONCE> = segments.iter().map(look_up).collect();
-    for (packed, whereabouts) in segments.iter().zip(whereabouts) {
+    let guess = |packed: &Packed| lanes.get(packed.lane)?.place_of(&packed.route);
+    let guesses: ArrayVec<_, AT_ONCE> = segments.iter().map(guess).collect();
+    for (packed, guess) in segments.iter().zip(guesses) {
         let segment = Segment {
             payload: bytes.get(packed.payload.clone()).unwrap_or_default(),
             ..packed.segment
         };
         if let Some(lane) = lanes.get_mut(packed.lane) {
-            lane.segment(packed.moment, &packed.route, whereabouts, &segment, events);
+            lane.segment(packed.moment, &packed.route, guess, &segment, events);
         }
     }
 }
@@ -362,7 +362,7 @@ mod tests {
             &mut self,
             _: Moment,
             _: &Route,
-            _: Option<Whereabouts>,
+            _: Option<Place>,
             _: &Segment<'_>,
             _: &mut Events,
         ) {
@@ -370,7 +370,7 @@ mod tests {
             self.segments += 1;
         }
 
-        fn whereabouts(&self, _: &Route) -> Option<Whereabouts> {
+        fn place_of(&self, _: &Route) -> Option<Place> {
             None
         }
 

@@ -19,7 +19,7 @@ mod report;
 mod route;
 mod watch;
 
-pub use crate::flow::table::Whereabouts;
+pub use crate::flow::table::Place;
 pub use counts::ShardCounts;
 pub use event::{Event, Events, Moment, Order, Report};
 pub use limits::Limits;
@@ -33,7 +33,7 @@ use crate::flow::closed::Closed;
 use crate::flow::key::Sender;
 use crate::flow::nonces::NonceKey;
 use crate::flow::rings::Rings;
-use crate::flow::table::{FlowTable, Place};
+use crate::flow::table::FlowTable;
 use event::{Cause, Outbox};
 use measuring::Measuring;
 use prints::Prints;
@@ -97,22 +97,23 @@ impl Shard {
 
     /// Where the flow of a route lives now, if there is one.
     #[inline]
-    pub fn whereabouts(&self, route: &Route) -> Option<Whereabouts> {
-        self.table.whereabouts(&route.key)
+    pub fn place_of(&self, route: &Route) -> Option<Place> {
+        self.table.find(&route.key)
     }
 
-    /// Takes a segment of one of its flows into account. The flow's `whereabouts` may be those of a while ago.
+    /// Takes a segment of one of its flows into account. `guess` is where its flow lived a while ago; it is looked up
+    /// where it does not live there.
     pub fn segment(
         &mut self,
         moment: Moment,
         route: &Route,
-        whereabouts: Option<Whereabouts>,
+        guess: Option<Place>,
         segment: &Segment<'_>,
         out: &mut Events,
     ) {
         self.advance(moment.time, out);
         let mut events = self.outbox(moment.time, Cause::Frame, moment.frame, out);
-        let mut place = match self.table.find_again(&route.key, whereabouts) {
+        let mut place = match self.table.find_again(&route.key, guess) {
             Some(place) => place,
             None if self.is_late(moment, route, segment) => {
                 self.counts.late_segments += u64::from(segment.payload_bytes > 0);
