@@ -178,7 +178,7 @@ pub struct Evidence {
     pub directory: Option<PathBuf>,
     /// From which severity on.
     pub severity: Severity,
-    /// Hosts inside whose newest packets are kept; the one that is silent gives way.
+    /// Room for the newest packets of so many hosts inside that say much; those that are silent give way.
     pub hosts: Number<1, 1_000_000>,
     /// Kibibytes for the packets of each; the oldest give way.
     pub host_kibibytes: Number<4, 1_048_576>,

@@ -1,5 +1,6 @@
 //! Recent packets of hosts inside, kept for the case that a finding tells of their sessions.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::ops::RangeInclusive;
 
@@ -8,8 +9,8 @@ use crate::finding::{Finding, Party};
 use crate::source::{Frame, LinkType};
 use crate::time::Timestamp;
 
-/// The newest packets of each host, up to a cap. A host without a packet for a while makes room for another one, and of
-/// one session there are only so many at once: its beginning is not pushed out by its bulk.
+/// The newest packets of each host, up to a cap, and up to one for all. Where that is reached, a host without a packet for a
+/// while makes room. Of one session there are only so many at once: its beginning is not pushed out by its bulk.
 #[derive(Debug)]
 pub struct Recent {
     hosts: HashMap<Address, Shelf, foldhash::fast::RandomState>,
@@ -18,12 +19,14 @@ pub struct Recent {
     inside: Vec<RangeInclusive<Address>>,
     limits: Limits,
     taken: u64,
+    /// Bytes of memory that all hosts need.
+    bytes: usize,
 }
 
 /// The caps of [`Recent`].
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Hosts.
+    /// Room for so many hosts that have as much as they may. There may be more that have less.
     pub hosts: usize,
     /// Bytes of memory for the packets of each.
     pub host_bytes: usize,
@@ -74,6 +77,7 @@ impl Recent {
             inside,
             limits,
             taken: 0,
+            bytes: 0,
         }
     }
 
@@ -83,15 +87,28 @@ impl Recent {
         let Some(host) = self.home(&ends) else {
             return;
         };
-        self.make_room(host);
+        let bytes = Packet::cost(frame.bytes.len());
+        if bytes > self.limits.host_bytes {
+            return;
+        }
+        self.make_room(bytes + SHELF_BYTES);
         self.taken += 1;
         let number = self.taken;
         let limits = self.limits;
-        let shelf = self.hosts.entry(host).or_default();
+        let shelf = match self.hosts.entry(host) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                self.order.push_back(host);
+                self.bytes += SHELF_BYTES;
+                new.insert(Shelf::default())
+            }
+        };
         // Who comes once is not busy.
         shelf.is_busy = shelf.bytes > 0;
-        if shelf.has_room_for(&ends, frame.bytes.len(), limits) {
+        if shelf.has_room_for(&ends, limits) {
+            self.bytes -= shelf.bytes;
             shelf.push(Packet::new(frame, ends, number), limits);
+            self.bytes += shelf.bytes;
         }
     }
 
@@ -111,26 +128,21 @@ impl Recent {
             .map(|end| end.address)
     }
 
-    /// Makes room for a host that is not here yet.
-    fn make_room(&mut self, host: Address) {
-        if self.hosts.contains_key(&host) {
-            return;
-        }
-        for chances in (0..CHANCES).rev() {
-            if self.hosts.len() < self.limits.hosts {
-                break;
-            }
+    /// Makes room for so many bytes more.
+    fn make_room(&mut self, bytes: usize) {
+        let mut chances = CHANCES;
+        while self.bytes + bytes > Self::memory_bound(self.limits) {
             let Some(oldest) = self.order.pop_front() else {
                 break;
             };
             let shelf = self.hosts.get_mut(&oldest);
             if chances > 0 && shelf.is_some_and(|shelf| std::mem::take(&mut shelf.is_busy)) {
+                chances -= 1;
                 self.order.push_back(oldest);
-            } else {
-                self.hosts.remove(&oldest);
+            } else if let Some(shelf) = self.hosts.remove(&oldest) {
+                self.bytes -= shelf.bytes + SHELF_BYTES;
             }
         }
-        self.order.push_back(host);
     }
 
     /// The packets of a finding's sessions that came later than the `after`th, in order, and the names that their hosts
@@ -155,14 +167,14 @@ impl Recent {
 
     /// An upper bound of the bytes of memory it holds.
     pub fn memory_bound(limits: Limits) -> usize {
-        limits.hosts * (limits.host_bytes + 4 * size_of::<(Address, Shelf)>())
+        limits.hosts * (limits.host_bytes + SHELF_BYTES)
     }
 }
 
 impl Shelf {
-    fn has_room_for(&self, ends: &Ends, bytes: usize, limits: Limits) -> bool {
+    fn has_room_for(&self, ends: &Ends, limits: Limits) -> bool {
         let of_session = self.sessions.get(ends).copied().unwrap_or_default();
-        of_session < limits.session_packets && Packet::cost(bytes) <= limits.host_bytes
+        of_session < limits.session_packets
     }
 
     fn push(&mut self, packet: Packet, limits: Limits) {
@@ -239,6 +251,10 @@ impl From<&crate::finding::FlowLine> for Ends {
 }
 
 const DNS: u16 = 53;
+
+/// What a host needs beside its packets.
+const SHELF_BYTES: usize =
+    4 * size_of::<(Address, Shelf)>() + 4 * size_of::<Packet>() + 4 * size_of::<(Ends, usize)>();
 
 /// So many hosts are looked at to find one that is not busy.
 const CHANCES: usize = 16;
@@ -360,8 +376,23 @@ mod tests {
         for host in 10..40 {
             add(&mut recent, CLIENT, SERVER, 10);
             add(&mut recent, &format!("10.0.0.{host}:1"), "192.0.2.1:80", 10);
-            assert!(recent.hosts.len() <= LIMITS.hosts && recent.order.len() <= LIMITS.hosts);
+            assert!(recent.bytes <= Recent::memory_bound(LIMITS));
+            assert_eq!(recent.hosts.len(), recent.order.len());
         }
         assert!(!numbers(&recent, 0).is_empty());
+        let first = endpoint("10.0.0.9:1").address;
+        assert!(!recent.hosts.contains_key(&first));
+    }
+
+    #[test]
+    fn hosts_that_say_little_leave_room_for_more_of_them() {
+        let mut recent = recent();
+        for host in 10..40 {
+            add(&mut recent, &format!("10.0.0.{host}:1"), "192.0.2.1:80", 10);
+        }
+        assert!(recent.hosts.len() > LIMITS.hosts);
+        let held = |shelf: &Shelf| shelf.bytes + SHELF_BYTES;
+        let all: usize = recent.hosts.values().map(held).sum();
+        assert_eq!(recent.bytes, all);
     }
 }

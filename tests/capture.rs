@@ -166,35 +166,40 @@ fn signals_ask_for_the_account_and_for_the_configuration() {
     let Some(network) = Network::make("signals") else {
         return;
     };
-    let scratch = Scratch::new("signals");
-    let config = scratch.file("site.toml", "");
-    let config = config.to_str().unwrap();
-    let mut sensor = Sensor::start(&network, &["-i", "hs1", "--config", config]);
-    network.send(&capture(CAPTURES[5]), |_| "hs0");
-    sensor.signal(Signal::USR1);
-    assert_eq!(sensor.message(), "hopscope: the account so far\n");
-    assert!(sensor.message().contains(" frames from 1 interface: "));
-    assert!(sensor.message().starts_with("hs1: "));
+    for rings in ["1", "2"] {
+        let scratch = Scratch::new("signals");
+        let config = scratch.file("site.toml", "");
+        let config = config.to_str().unwrap();
+        let mut sensor = Sensor::start(
+            &network,
+            &["-i", "hs1", "--config", config, "--rings", rings],
+        );
+        network.send(&capture(CAPTURES[5]), |_| "hs0");
+        sensor.signal(Signal::USR1);
+        assert_eq!(sensor.message(), "hopscope: the account so far\n");
+        assert!(sensor.message().contains(" frames from 1 interface: "));
+        assert!(sensor.message().starts_with("hs1: "));
 
-    scratch.file("site.toml", "[flows]\nmaks = 1");
-    sensor.signal(Signal::HUP);
-    let told = sensor.message();
-    assert!(
-        told.starts_with("hopscope: the configuration stays as it was: "),
-        "{told}"
-    );
-    while !sensor.message().contains("did you mean `max`?") {}
+        scratch.file("site.toml", "[flows]\nmaks = 1");
+        sensor.signal(Signal::HUP);
+        let told = sensor.message();
+        assert!(
+            told.starts_with("hopscope: the configuration stays as it was: "),
+            "{told}"
+        );
+        while !sensor.message().contains("did you mean `max`?") {}
 
-    scratch.file("site.toml", APPROVED);
-    sensor.signal(Signal::HUP);
-    while !sensor.message().contains("groups.ours.roles is ") {}
-    network.send(&capture(CAPTURES[0]), |_| "hs0");
-    let told = sensor.stop();
-    assert!(
-        told.output.contains("\"verdict\":\"approved\""),
-        "{}",
-        told.output
-    );
+        scratch.file("site.toml", APPROVED);
+        sensor.signal(Signal::HUP);
+        while !sensor.message().contains("groups.ours.roles is ") {}
+        network.send(&capture(CAPTURES[0]), |_| "hs0");
+        let told = sensor.stop();
+        assert!(
+            told.output.contains("\"verdict\":\"approved\""),
+            "{}",
+            told.output
+        );
+    }
 }
 
 #[test]
@@ -305,15 +310,14 @@ fn questions_are_answered_over_http() {
         return;
     };
     network.ip(&["link", "set", "lo", "up"]);
-    let here = [
-        "--http",
-        "127.0.0.1:0",
-        "--user",
-        "nobody",
-        "--workers",
-        "2",
-    ];
-    let mut sensor = Sensor::start(&network, &[&["-i", "hs1"][..], &here].concat());
+    for way in [["--workers", "2"], ["--rings", "3"]] {
+        assert_answers(&network, &way);
+    }
+}
+
+fn assert_answers(network: &Network, way: &[&str]) {
+    let here = ["-i", "hs1", "--http", "127.0.0.1:0", "--user", "nobody"];
+    let mut sensor = Sensor::start(network, &[&here[..], way].concat());
     let message = sensor.message();
     let address = message
         .trim()
@@ -416,7 +420,10 @@ fn findings_are_sent_to_syslog() {
 
     let elsewhere = network.inside(|| UdpSocket::bind("127.0.0.1:0").unwrap());
     let address = elsewhere.local_addr().unwrap().to_string();
-    let sensor = Sensor::start(&network, &["-i", "hs1", "--syslog", &address]);
+    let sensor = Sensor::start(
+        &network,
+        &["-i", "hs1", "--syslog", &address, "--rings", "2"],
+    );
     network.send(&capture(CAPTURES[0]), |_| "hs0");
     let length = elsewhere.recv(&mut bytes).unwrap();
     assert_is_a_message(&bytes[..length]);
@@ -546,31 +553,69 @@ fn a_sensor_that_is_killed_breaks_nothing() {
     assert_eq!(ids(&last_findings(&added)), ids(&replayed(CAPTURES[0])));
 }
 
+/// As systemd asks for it: when it listens, and then that it goes on.
 #[test]
-fn wrong_interfaces_and_filters_end_with_2() {
+fn a_service_manager_is_told_how_it_goes() {
+    let Some(network) = Network::make("managed") else {
+        return;
+    };
+    let scratch = Scratch::new("managed");
+    let path = scratch.file("folder/none", "").with_file_name("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    for rings in ["1", "2"] {
+        let mut command = network.command(HOPSCOPE);
+        command.args([
+            "capture",
+            "--buffer-size",
+            "4",
+            "-i",
+            "hs1",
+            "--rings",
+            rings,
+        ]);
+        command.env("NOTIFY_SOCKET", &path);
+        command.env("WATCHDOG_USEC", "1000");
+        let sensor = Sensor::spawn(command);
+        for expected in ["READY=1", "WATCHDOG=1", "WATCHDOG=1"] {
+            let mut bytes = [0; 64];
+            let length = manager.recv(&mut bytes).unwrap();
+            assert_eq!(&bytes[..length], expected.as_bytes());
+        }
+        assert_eq!(sensor.stop().code, 0);
+        manager.set_nonblocking(true).unwrap();
+        while manager.recv(&mut [0; 64]).is_ok() {}
+        manager.set_nonblocking(false).unwrap();
+    }
+}
+
+#[test]
+fn wrong_interfaces_and_filters_end_with_a_sentence_that_helps() {
     let Some(network) = Network::make("wrong") else {
         return;
     };
-    let cases: [(&[&str], &str); 4] = [
+    let cases: [(&[&str], i32, &str); 4] = [
         (
             &["-i", "hs1", "--http", "0.0.0.0:9479"],
+            2,
             "others can reach 0.0.0.0:9479: choose 127.0.0.1 or [::1], or say --http-for-others",
         ),
         (
             &["-i", "hs1", "--user", "nobodyatall"],
+            2,
             "there is no user nobodyatall",
         ),
-        (&["-i", "hs9"], "there is no interface hs9; there are "),
+        (&["-i", "hs9"], 3, "there is no interface hs9; there are "),
         (
             &["-i", "hs1", "--filter", "tcp prot 80"],
+            2,
             "the filter `tcp prot 80` cannot be used on hs1: ",
         ),
     ];
-    for (arguments, part) in cases {
+    for (arguments, code, part) in cases {
         let mut command = network.command(HOPSCOPE);
         let output = command.arg("capture").args(arguments).output().unwrap();
         let messages = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{messages}");
+        assert_eq!(output.status.code(), Some(code), "{messages}");
         assert!(messages.contains(part), "{messages}");
     }
 }

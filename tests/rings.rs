@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use hopscope::config::Config;
-use hopscope::pipeline::{self, Outcome, Progress, Run, rings};
+use hopscope::pipeline::{self, Outcome, Progress, Run, RunError, rings};
 use hopscope::sink::jsonl;
 use hopscope::source::{
     Arrival, Captures, Frame, Inputs, LinkType, Ring, Source, SourceAccount, SourceError,
@@ -24,6 +24,8 @@ struct Part {
     batch: std::ops::Range<usize>,
     end: Timestamp,
     is_told: bool,
+    /// Who reads it dies.
+    is_deadly: bool,
     account: SourceAccount,
 }
 
@@ -74,6 +76,7 @@ impl Source for Part {
 
 impl Ring for Part {
     fn proceed_until(&mut self, most: usize, until: Timestamp) -> Result<Arrival, SourceError> {
+        assert!(!self.is_deadly, "as a worker dies that met a bug");
         let is_more = self.next(most, until);
         Ok(if is_more {
             Arrival::Frames
@@ -143,6 +146,22 @@ fn progress_counts_what_every_ring_read() {
     }
 }
 
+#[test]
+fn a_ring_whose_worker_dies_ends_the_run_with_an_error() {
+    let path = captures::directory().join("socks-proxy/hit-microsocks-noauth.pcap");
+    let frames = frames(&path);
+    for place in [1, 2] {
+        let mut number = 0;
+        let mut parts = divide(&frames, 3, |_| {
+            number += 1;
+            number
+        });
+        parts[place].is_deadly = true;
+        let ended = watched(&mut |_| {}, |run| rings::run(&mut parts, run));
+        assert!(matches!(ended, Err(RunError::WorkerDied)), "{ended:?}");
+    }
+}
+
 fn divide(frames: &[Owned], rings: u8, mut choose: impl FnMut(&Owned) -> usize) -> Vec<Part> {
     let end = frames
         .iter()
@@ -154,6 +173,7 @@ fn divide(frames: &[Owned], rings: u8, mut choose: impl FnMut(&Owned) -> usize) 
         batch: 0..0,
         end,
         is_told: false,
+        is_deadly: false,
         account: SourceAccount::default(),
     };
     let mut parts: Vec<Part> = (0..rings).map(empty).collect();
@@ -178,7 +198,7 @@ fn with(start: impl FnOnce(Run<'_>) -> Outcome) -> Outcome {
     watched(&mut |_| {}, start)
 }
 
-fn watched(progress: &mut dyn FnMut(Progress), start: impl FnOnce(Run<'_>) -> Outcome) -> Outcome {
+fn watched<T>(progress: &mut dyn FnMut(Progress), start: impl FnOnce(Run<'_>) -> T) -> T {
     start(Run {
         config: &Config::default(),
         workers: 0,

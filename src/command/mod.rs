@@ -144,5 +144,5 @@ Exit codes:
   0  done, nothing unexpected
   1  findings at or above --fail-on, or expectations that are not met
   2  unusable arguments, configuration or expectations
-  3  unreadable input, or an output that failed
+  3  an interface that is not there, unreadable input, or an output that failed
   4  a worker died, or no interface can be listened to any more";

@@ -211,10 +211,9 @@ pub(super) fn unsignalled(error: io::Error) -> Failure {
 /// Captures that were named wrongly are wrong arguments; the others could not be read.
 pub(super) fn unreadable(error: SourceError) -> Failure {
     let exit = match error {
-        SourceError::Nothing
-        | SourceError::StandardInputTwice
-        | SourceError::NoInterface { .. }
-        | SourceError::Filter { .. } => Exit::Usage,
+        SourceError::Nothing | SourceError::StandardInputTwice | SourceError::Filter { .. } => {
+            Exit::Usage
+        }
         _ => Exit::Input,
     };
     Failure::new(exit, error)

@@ -12,7 +12,9 @@
 //! second leg names the first. **Timing and bytes**: where the legs share no bytes (TLS, SSH, Shadowsocks, WebSocket or
 //! ICMP on either), flights of one follow flights of the other, *and* as many bytes leave as came, in both directions and
 //! in each round, framing apart. That holds for tunnels with many sessions in one flow, for sessions one by one, and for
-//! two legs that others opened (reverse tunnels). What one side of an SSH session asks the other to open is held against
+//! two legs that others opened (the hub of a reverse tunnel). It holds for two that the host opened itself (the agent of
+//! one), where the called side of the first begins to speak behind silences and the host at once speaks to somebody else,
+//! and the first is the one on which more is wrapped around. What one side of an SSH session asks the other to open is held against
 //! the connections that the host opens or takes in. Of a connection inside SSH the whole life counts as well: when it is
 //! asked for and when it ends, and how many bytes went each way, which may tell it from one other connection alone.
 //! `chance` bounds the chance of an accident, corrected for the pairs of sides that the run has tried; such a join is
@@ -22,14 +24,15 @@
 //! ## Means
 //!
 //! The host relays: socat, ncat, rinetd, nginx and haproxy as forwarders, `iptables` port forwards (`dnat`: the connection
-//! is the same on both legs), SOCKS and CONNECT proxies, the hub of a reverse tunnel, or a program nobody has a name for.
+//! is the same on both legs), SOCKS and CONNECT proxies, the hub of a reverse tunnel or its agent, or a program nobody has a name for.
 //! Bytes before the content on the first leg only (`preambles`) are the relay's own handshake. MITRE ATT&CK calls it
 //! Proxy; AN1230 names the tools.
 //!
 //! ## Quiet when
 //!
 //! The copy is the mirror port's, the flow goes on to the same server behind a router or source NAT, or a broker hands on
-//! messages in sessions of their own. An application that asks its database in step with what it is asked says other bytes.
+//! messages in sessions of their own. An application that asks its database in step with what it is asked says other bytes. A
+//! worker that is told of tasks, unasked, and calls services for them puts more around what it passes on than was there.
 //! What only flows on, as logs and measurements do, is not measured. A host that spreads sessions over several servers is
 //! reported as `balancer`, at low severity; and so is what was measured of a web or database service in front of a server with a private address, or of
 //! mail and messages on both legs, by their ports.
@@ -40,7 +43,9 @@
 //! names the target and timing and bytes do not fit: compression, padding, cover traffic, fewer than about six sessions or
 //! a dozen exchanges or opened within a second or two of each other, peers that mix many circuits (Tor), and hosts busier
 //! than their log of 128 flights for each client. Connections inside SSH that overlap in time, or carry little or the same
-//! as others, are not told by their lives. A relay whose legs were both opened by itself is not measured.
+//! as others, are not told by their lives. Of a relay that opened
+//! both legs nothing is measured before its peer began to speak twice behind half a second of silence. What passes messages on
+//! between two chats in TLS, both ways and as they are, is found like a tunnel.
 //! A pool of connections to one store, such as nutcracker's, is told as a forward where the first client's content begins one.
 
 use super::echoes::{Echo, Echoes};
@@ -141,13 +146,13 @@ impl Relays {
 
     /// Takes a flight that a side began.
     pub fn flight(&mut self, flight: &Flight, now: Timestamp) -> Vec<Evidence> {
-        let joins = self.measures.flight(flight, now);
+        let joins = self.measures.flight(flight, &self.legs, now);
         self.measured(joins, now)
     }
 
     /// Takes a connection that a side of a multiplexed tunnel asked for.
     pub fn asked(&mut self, asked: &Asked) {
-        self.measures.asked(asked);
+        self.measures.asked(asked, &self.legs);
     }
 
     /// Takes a connection inside a multiplexed tunnel that is over.

@@ -18,6 +18,8 @@ pub struct Told {
     pub lost_by_syslog: u64,
     /// Times that packets of a finding were not written.
     pub unshown: u64,
+    /// Lines about findings of which no packet was left to be written.
+    pub gone: u64,
 }
 
 impl Told {
@@ -79,6 +81,11 @@ pub fn write(
         "evidence_refused_total",
         "Times that packets of a finding were not written.",
         told.unshown,
+    )?;
+    page.counter(
+        "evidence_gone_total",
+        "Lines about findings of which no packet was left.",
+        told.gone,
     )?;
     Ok(page.text)
 }

@@ -15,6 +15,8 @@ pub(super) struct Showing {
     recent: Arc<Mutex<Recent>>,
     files: Exhibits,
     refused: u64,
+    /// Lines about findings of which no packet was left.
+    gone: u64,
     is_failing: bool,
 }
 
@@ -44,6 +46,7 @@ impl Showing {
             recent: Arc::new(Mutex::new(config.recent_packets())),
             files: Exhibits::new(&folder, budget),
             refused: 0,
+            gone: 0,
             is_failing: false,
         }))
     }
@@ -58,6 +61,9 @@ impl Showing {
     pub(super) fn show(&mut self, finding: &Finding) -> Option<String> {
         let after = self.files.wants(finding)?;
         let packets = self.packets_of(finding, after);
+        if after == 0 && packets.is_empty() {
+            self.miss(finding);
+        }
         let written = self.files.add(finding, &packets);
         self.refused += u64::from(written.is_err());
         let folder = self.files.folder().display();
@@ -72,6 +78,21 @@ impl Showing {
         }
         self.is_failing = written.is_err();
         written.ok().flatten()
+    }
+
+    fn miss(&mut self, finding: &Finding) {
+        if self.gone == 0 {
+            let id = &finding.id;
+            tell(format_args!(
+                "of finding {id} no packet is left, for others came since: raise evidence.hosts"
+            ));
+        }
+        self.gone += 1;
+    }
+
+    /// How many lines told of findings of which no packet was left.
+    pub(super) fn gone(&self) -> u64 {
+        self.gone
     }
 
     /// Copies them, so that nobody waits for a disk to read on.

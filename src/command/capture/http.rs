@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::board::Board;
+use super::board::{Board, Notice};
 use crate::sink::{account, metrics};
 
 /// Where questions are answered.
@@ -94,10 +94,15 @@ fn page(path: &str, board: &Board) -> Page {
     match path {
         "/metrics" => metrics_of(board),
         "/account" => account_of(board),
-        "/healthz" => state(board.ask().is_up, "a worker is gone or hangs\n"),
-        "/readyz" => state(board.ask().is_ready(), "nothing is listened to\n"),
+        "/healthz" => state(board.ask().is_up, HANGS),
+        "/readyz" => readiness(&board.ask()),
         _ => Page::text("404 Not Found", "/metrics /account /healthz /readyz\n"),
     }
+}
+
+fn readiness(notice: &Notice) -> Page {
+    let trouble = if notice.is_up { DEAF } else { HANGS };
+    state(notice.is_ready(), trouble)
 }
 
 fn state(is_well: bool, trouble: &str) -> Page {
@@ -165,6 +170,9 @@ impl Page {
 const OK: &str = "200 OK";
 const UNWELL: &str = "503 Service Unavailable";
 
+const HANGS: &str = "a worker is gone or hangs\n";
+const DEAF: &str = "nothing is listened to\n";
+
 /// How often a thread that waits looks whether the capture is over.
 const TICK: Timespec = Timespec {
     tv_sec: 0,
@@ -181,7 +189,6 @@ const PIECE_BYTES: usize = 1_024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::capture::board::Notice;
     use crate::pipeline::beside;
     use crate::time::Timestamp;
     use std::sync::Arc;

@@ -7,6 +7,7 @@ mod metrics;
 mod outputs;
 mod reload;
 mod rights;
+mod service;
 mod signals;
 mod syslog;
 mod teller;
@@ -31,6 +32,7 @@ use exhibits::Showing;
 use http::Http;
 use outputs::{Endpoint, Messages, OutputFile};
 use rights::Keeps;
+use service::Manager;
 use signals::Signals;
 use teller::{Teller, tell};
 
@@ -108,6 +110,11 @@ pub(super) struct Capture {
     quiet: bool,
 }
 
+fn unmanaged(error: io::Error) -> Failure {
+    let sentence = format!("NOTIFY_SOCKET names no service manager that can be reached: {error}");
+    Failure::new(Exit::Input, sentence)
+}
+
 /// Closes the board when the capture is over, however it ends.
 struct Closing<'a>(&'a Board);
 
@@ -126,7 +133,8 @@ impl Capture {
         let mut teller = Teller::new(output, config.clone(), self.config.clone(), &signals)
             .measured(self.metrics.as_deref())
             .logged(self.messages.open()?)
-            .showing(Showing::open(&config, self.config.as_deref())?);
+            .showing(Showing::open(&config, self.config.as_deref())?)
+            .watched(Manager::of_environment().map_err(unmanaged)?);
         let report = |interface: &str, change: &_| tell(format_args!("{interface} {change}"));
         let stop = signals.stop.clone();
         let rings = self.rings(&config);
@@ -136,6 +144,7 @@ impl Capture {
         let http = self.endpoint.open()?;
         self.give_up_rights(&config)?;
         self.greet(http.as_ref());
+        teller.ready();
         let (audit, board) = (teller.audit(), teller.board());
         let servers = http.as_ref().map_or(0, |_| Http::SERVERS);
         let serve = || http.iter().for_each(|http| http.serve(&board));

@@ -10,6 +10,7 @@ use super::board::{Board, Notice};
 use super::exhibits::Showing;
 use super::metrics::Metrics;
 use super::reload::changes;
+use super::service::Manager;
 use super::signals::Signals;
 use super::syslog::Syslog;
 use crate::command::replay::Format;
@@ -42,6 +43,7 @@ pub(super) struct Teller {
     metrics: Option<Metrics>,
     syslog: Option<Syslog>,
     exhibits: Option<Showing>,
+    manager: Option<Manager>,
     /// What was told.
     told: Told,
     /// Where others read how the capture stands.
@@ -80,6 +82,7 @@ impl Teller {
             metrics: None,
             syslog: None,
             exhibits: None,
+            manager: None,
         }
     }
 
@@ -99,6 +102,17 @@ impl Teller {
     pub(super) fn showing(mut self, exhibits: Option<Showing>) -> Self {
         self.exhibits = exhibits;
         self
+    }
+
+    /// A service manager is told how the capture goes.
+    pub(super) fn watched(mut self, manager: Option<Manager>) -> Self {
+        self.manager = manager;
+        self
+    }
+
+    /// Tells the service manager that frames are looked at from now on.
+    pub(super) fn ready(&self) {
+        self.manager.iter().for_each(Manager::ready);
     }
 
     /// Where recent packets are kept, if somebody will ask for them.
@@ -176,6 +190,7 @@ impl Follow for Teller {
         if let Some(exhibits) = &mut self.exhibits {
             finding.packets = exhibits.show(&finding);
             self.told.unshown = exhibits.refused();
+            self.told.gone = exhibits.gone();
         }
         let finding = &finding;
         self.worst = self.worst.max(Some(finding.severity));
@@ -220,6 +235,7 @@ impl Follow for Teller {
 
     fn round(&mut self, now: Timestamp) -> Option<Policy> {
         self.now = now;
+        self.manager.iter_mut().for_each(|m| m.alive(now));
         self.prints |= self.asked.swap(false, Ordering::Relaxed);
         let is_due = self.metrics.as_ref().is_some_and(|m| m.is_due(now));
         self.audit

@@ -45,6 +45,8 @@ pub struct Fit {
     pub bytes: f64,
     /// What rounds differ by in the middle of all: onward and back.
     pub framing: (i64, i64),
+    /// Whether what goes onward comes on the second side.
+    pub turned: bool,
     /// The shortest delay.
     pub delay: Span,
     /// The matched flows: what one of the first side belongs to on the second.
@@ -259,6 +261,7 @@ impl<'a, 'b> Trials<'a, 'b> {
             timing,
             bytes: conservation.score,
             framing: conservation.framing,
+            turned,
             delay: delays.min()?,
             flows: matched.iter().map(ordered).collect(),
         })
@@ -384,6 +387,18 @@ impl Fit {
         self.framing == (0, 0)
     }
 
+    /// Whether rounds are no shorter on the first side than on the second, but for some bytes, either way: what goes on is
+    /// unwrapped there, and nothing is put around it on the second.
+    pub fn is_unwrapped(&self) -> bool {
+        let (onward, back) = self.framing;
+        let shorter = if self.turned {
+            onward.max(back)
+        } else {
+            -onward.min(back)
+        };
+        shorter <= SHORTER
+    }
+
     /// Whether every round is as long on one leg as on the other, to the byte.
     pub fn is_exact(&self) -> bool {
         self.exact == self.rounds
@@ -472,6 +487,8 @@ const LEAST_TRIED: u64 = 1_000;
 const LEAST_EACH: f64 = 4.0;
 /// What bytes must bring where fewer rounds than three in five are conserved: a chance of one in eight thousand.
 const BEYOND_CHANCE: f64 = 9.0;
+/// By so many bytes a leg may be shorter than the one on which the same is wrapped.
+const SHORTER: i64 = 48;
 /// Matched trials without which no timing is enough, however few trials there are: one of one has a chance of one in fifty.
 const LEAST_MATCHED: usize = 2;
 /// No chance is taken for smaller, whatever few trials say.
@@ -645,6 +662,26 @@ mod tests {
                 !fit(&one, &other).is_some_and(|fit| fit.is_told(1)),
                 "{seed}"
             );
+        }
+    }
+
+    #[test]
+    fn a_tunnel_is_longer_than_what_goes_on() {
+        let exchanges = exchanges(7, 24, 2_000);
+        for (padding, tunnel_first, is_unwrapped) in [
+            (0, true, true),
+            (0, false, true),
+            (90, true, true),
+            (90, false, false),
+        ] {
+            let tunnel = asked(&exchanges, padding, 44);
+            let beyond = asking(&exchanges, PLAIN);
+            let fit = match tunnel_first {
+                true => fit(&tunnel, &beyond),
+                false => fit(&beyond, &tunnel),
+            };
+            let is_so = fit.unwrap().is_unwrapped();
+            assert_eq!(is_so, is_unwrapped, "{padding} {tunnel_first}");
         }
     }
 

@@ -26,6 +26,10 @@ pub enum Role {
     Servers,
     /// What the host exchanges with others of its kind, which serve the port that it serves too.
     Peers(u16),
+    /// What the host exchanges with a server that leads it.
+    Leader(Endpoint),
+    /// What the host sends to all servers but the one that leads it.
+    Led(Endpoint),
 }
 
 #[derive(Debug)]
@@ -52,6 +56,18 @@ impl Hub {
         }
     }
 
+    /// Notes that a server leads the host.
+    pub fn lead(&mut self, leader: Endpoint) {
+        self.make(Role::Leader(leader));
+        self.make(Role::Led(leader));
+    }
+
+    /// Whether a server leads the host.
+    pub fn is_led_by(&self, server: Endpoint) -> bool {
+        let mut roles = self.sides.iter().map(|side| side.role);
+        roles.any(|role| role == Role::Leader(server))
+    }
+
     /// Makes room for a side. Peers are those with whom the host talks both ways about one port.
     fn make(&mut self, role: Role) {
         let known = self.sides.iter().any(|side| side.role == role);
@@ -59,7 +75,8 @@ impl Hub {
             return;
         }
         if self.sides.len() >= SIDES {
-            self.sides.remove(0);
+            let oldest = self.sides.iter().position(|side| !side.role.is_lasting());
+            self.sides.remove(oldest.unwrap_or_default());
         }
         self.sides.push(HubSide {
             role,
@@ -132,11 +149,14 @@ impl Hub {
     /// Fits the sides that a flow belongs to with all others.
     pub fn measure(&mut self, session: &Session, side: Side) -> Vec<Fit> {
         let mut fits = Vec::new();
-        for role in roles(session, side).into_iter().flatten() {
-            if let Some(one) = self.sides.iter().find(|side| side.role == role) {
-                let others = self.sides.iter().filter(|other| role.may_join(&other.role));
-                fits.extend(others.filter_map(|other| fit::fit(&one.log, &other.log)));
-            }
+        for one in self
+            .sides
+            .iter()
+            .filter(|known| known.role.has(session, side))
+        {
+            let others = self.sides.iter();
+            let others = others.filter(|other| one.role.may_join(&other.role));
+            fits.extend(others.filter_map(|other| one.fit(other)));
         }
         for side in self.of(session, side) {
             side.measured_at = side.log.recorded();
@@ -149,6 +169,17 @@ impl Hub {
 }
 
 impl HubSide {
+    /// How well it fits another side. The session with who leads is a tunnel, and wraps what goes on.
+    fn fit(&self, other: &Self) -> Option<Fit> {
+        let (tunnel, beyond) = match other.role {
+            Role::Leader(_) => (other, self),
+            _ => (self, other),
+        };
+        let fit = fit::fit(&tunnel.log, &beyond.log)?;
+        let is_led = matches!(tunnel.role, Role::Leader(_));
+        (!is_led || fit.is_unwrapped()).then_some(fit)
+    }
+
     /// Whether as much again was recorded since it was measured: the cost of a beat stays bounded.
     fn has_doubled(&self) -> bool {
         self.log.recorded() >= self.measured_at + self.measured_at.max(OFTEN)
@@ -171,7 +202,14 @@ impl Role {
             Self::Server(end) => side == Side::Client && end == server,
             Self::Servers => side == Side::Client,
             Self::Peers(port) => port == server.port,
+            Self::Leader(end) => side == Side::Client && end == server,
+            Self::Led(end) => side == Side::Client && end.address != server.address,
         }
+    }
+
+    /// Whether it stays where room is made.
+    fn is_lasting(&self) -> bool {
+        matches!(self, Self::Leader(_) | Self::Led(_))
     }
 
     fn may_join(&self, other: &Self) -> bool {
@@ -180,6 +218,12 @@ impl Role {
             (Self::Client(_), Self::Server(_) | Self::Servers)
             | (Self::Server(_) | Self::Servers, Self::Client(_)) => true,
             (Self::Peers(one), Self::Peers(other)) => one == other,
+            (Self::Leader(one), Self::Led(other)) | (Self::Led(other), Self::Leader(one)) => {
+                one == other
+            }
+            (Self::Leader(one), Self::Server(other)) | (Self::Server(other), Self::Leader(one)) => {
+                one.address != other.address
+            }
             _ => false,
         }
     }

@@ -220,8 +220,9 @@ impl Lives {
 impl Carriage {
     /// The legs, as joins that an accident brings with this chance.
     pub(super) fn joins(&self, chance: f64) -> Vec<MeasuredJoin> {
+        let leads = |session: &Session| session.id == self.tunnel.id;
         let join = |connection: &Session| {
-            let (inbound, outbound) = oriented(self.host, self.tunnel, *connection);
+            let (inbound, outbound) = oriented(self.host, self.tunnel, *connection, leads);
             MeasuredJoin {
                 inbound,
                 outbound,

@@ -3,6 +3,7 @@
 mod cover;
 pub mod fit;
 pub mod hub;
+mod leads;
 pub mod lives;
 pub mod log;
 mod rounds;
@@ -20,6 +21,7 @@ use crate::proto::Side;
 use crate::time::{Span, Timestamp};
 use fit::Fit;
 use hub::Hub;
+use leads::Leads;
 use lives::{Carriage, Lives};
 use log::{Carried, Way};
 
@@ -33,6 +35,8 @@ pub struct Measures {
     over: Recent<FlowId, Over>,
     /// Connections inside tunnels.
     lives: Lives,
+    /// Hosts whose servers begin to speak.
+    leads: Leads,
     /// Pairs of sides that were measured, so that the chance can be corrected for them.
     tried: u64,
     untracked: u64,
@@ -84,6 +88,7 @@ impl Measures {
             tracked: HashMap::default(),
             over: Recent::new(hubs * OVER_EACH),
             lives: Lives::new(hubs.div_ceil(HUBS_FOR_A_TUNNEL)),
+            leads: Leads::new(hubs, legs),
             tried: 0,
             untracked: 0,
             cap: legs,
@@ -100,14 +105,27 @@ impl Measures {
             if self.hubs.contains(&host) {
                 self.track(leg, side);
             } else if meets(leg, side, legs) {
-                self.take_in(host, legs);
+                self.take_in(host, Hub::default(), legs);
             }
+        }
+        if let Some(leader) = self.leads.follows(&session) {
+            self.lead(session.client.address, leader, legs);
         }
     }
 
+    /// Watches a host that one of its servers leads.
+    fn lead(&mut self, host: Address, leader: Endpoint, legs: &Legs) {
+        if let Some(hub) = self.hubs.get_mut(&host) {
+            return hub.lead(leader);
+        }
+        let mut hub = Hub::default();
+        hub.lead(leader);
+        self.take_in(host, hub, legs);
+    }
+
     /// Begins to watch a host, with the flows that it has.
-    fn take_in(&mut self, host: Address, legs: &Legs) {
-        self.hubs.insert(host, Hub::default());
+    fn take_in(&mut self, host: Address, hub: Hub, legs: &Legs) {
+        self.hubs.insert(host, hub);
         let outbound = legs.outbound(host).take(TAKEN_IN);
         let outbound = outbound.map(|leg| (*leg, Side::Client));
         let inbound = legs.inbound(host).take(TAKEN_IN);
@@ -142,7 +160,14 @@ impl Measures {
     }
 
     /// Takes a flight that a side began.
-    pub fn flight(&mut self, flight: &Flight, now: Timestamp) -> Vec<MeasuredJoin> {
+    pub fn flight(&mut self, flight: &Flight, legs: &Legs, now: Timestamp) -> Vec<MeasuredJoin> {
+        if self.leads.begins(flight, now)
+            && let Some(leg) = legs.get(flight.flow)
+            && self.leads.lead(leg, legs, now)
+        {
+            let Session { client, server, .. } = leg.session;
+            self.lead(client.address, server, legs);
+        }
         let Some(tracked) = self.tracked.get_mut(&flight.flow) else {
             return Vec::new();
         };
@@ -168,7 +193,13 @@ impl Measures {
     }
 
     /// Takes a connection that a side of a multiplexed tunnel asked for.
-    pub fn asked(&mut self, asked: &Asked) {
+    pub fn asked(&mut self, asked: &Asked, legs: &Legs) {
+        if asked.by == Side::Server
+            && let Some(leg) = legs.get(asked.flow)
+        {
+            let Session { client, server, .. } = leg.session;
+            self.lead(client.address, server, legs);
+        }
         let Some(session) = self.tracked.get(&asked.flow).map(|tracked| tracked.session) else {
             return;
         };
@@ -220,6 +251,7 @@ impl Measures {
 
     /// Takes the end of a flow.
     pub fn ended(&mut self, end: &FlowEnd) -> Vec<MeasuredJoin> {
+        self.leads.ended(end);
         let Some(mut tracked) = self.tracked.remove(&end.id) else {
             return Vec::new();
         };
@@ -272,8 +304,13 @@ impl Measures {
     fn pairs(&self, relay: Address, fit: &Fit, chance: f64) -> Vec<MeasuredJoin> {
         let pairs = fit.pairs().into_iter();
         let legs = pairs.filter(|&(one, other)| self.may_be_legs(fit, one, other));
+        let leads = |session: &Session| {
+            let hub = self.hubs.get(&relay);
+            hub.is_some_and(|hub| hub.is_led_by(session.server))
+        };
         let legs = legs.filter_map(|(one, other)| {
-            Some(oriented(relay, self.session(one)?, self.session(other)?))
+            let (one, other) = (self.session(one)?, self.session(other)?);
+            Some(oriented(relay, one, other, leads))
         });
         let mut legs: Vec<(Session, Session)> = legs.collect();
         let all = legs.clone();
@@ -346,6 +383,7 @@ impl Measures {
     /// An upper bound of the bytes of memory it holds.
     pub fn memory_bound(hubs: usize, legs: usize) -> usize {
         hubs * (Hub::BYTES + 4 * size_of::<(Address, Hub)>())
+            + Leads::memory_bound(hubs, legs)
             + 2 * hubs.div_ceil(HUBS_FOR_A_TUNNEL) * Lives::HOST_BYTES
             + hubs * OVER_EACH * 4 * size_of::<(FlowId, Over)>()
             + 2 * legs * (size_of::<(FlowId, Tracked)>() + 1)
@@ -378,7 +416,8 @@ impl MeasuredJoin {
         let opened = self.outbound.client.address == self.relay;
         let of_both = |ports: &[u16]| ports.contains(&asked) && ports.contains(&target.port);
         let is_own = is_private(target.address);
-        let fronts = is_own && (FRONTED.contains(&asked) || of_both(&DATABASES));
+        let serves = self.inbound.server.address == self.relay;
+        let fronts = serves && is_own && (FRONTED.contains(&asked) || of_both(&DATABASES));
         if opened && (fronts || of_both(&MAIL) || of_both(&MESSAGES)) {
             Mechanism::Balancer
         } else if self.is_bare && opened {
@@ -389,13 +428,20 @@ impl MeasuredJoin {
     }
 }
 
-/// The leg that comes in, then the one that goes out. Of two that others opened the older one is the tunnel.
-fn oriented(relay: Address, one: Session, other: Session) -> (Session, Session) {
+/// The leg that comes in, then the one that goes out. Of two that others opened the older one is the tunnel; of two that
+/// the relay opened what comes in is on the one that leads it.
+fn oriented(
+    relay: Address,
+    one: Session,
+    other: Session,
+    leads: impl Fn(&Session) -> bool,
+) -> (Session, Session) {
     let opened = |session: &Session| session.client.address == relay;
     let turned = match (opened(&one), opened(&other)) {
         (true, false) => true,
         (false, true) => false,
-        _ => one.opened < other.opened,
+        (true, true) => leads(&other),
+        (false, false) => one.opened < other.opened,
     };
     if turned { (other, one) } else { (one, other) }
 }

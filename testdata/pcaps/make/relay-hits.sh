@@ -167,6 +167,35 @@ hit_ssh_remote() { # ssh -R: cli joins out and rly; at out, the hub, both legs a
     save; has ' 4443 1603'; echoed 4443 443
 }
 
+# An agent: cli called both sides, out is where somebody comes in by the loopback, and rly is what is behind cli.
+typed_at_out() {
+    local line lines=(id 'seq 30' 'ls /usr/share/common-licenses' 'head -15 /usr/share/common-licenses/BSD' 'echo done with it' 'help pwd' 'seq 9' exit)
+    for line in "${lines[@]}"; do sleep "$((RANDOM % 2)).$((RANDOM % 4 + 6))"; echo "$line"; done |
+        on out "${SSH[@]}" -tt -p 2222 root@127.0.0.1 'bash --norc -i' >/dev/null
+}
+
+hit_agent_ssh() { # ssh -R, typed
+    net_up; sshd_up rly; sshd_up out
+    record
+    spawn cli "${SSH[@]}" -N -R 127.0.0.1:2222:$RLY:22 root@$OUT; up out 2222; sleep 1
+    typed_at_out; save; busy $CLI $RLY 40
+}
+
+hit_agent_ssh_dynamic() { # ssh -R without a target: SOCKS at out, nine TLS sessions
+    net_up; targets_up rly; sshd_up out
+    record
+    spawn cli "${SSH[@]}" -N -R 127.0.0.1:1080 root@$OUT; up out 1080; sleep 1
+    fetches out --socks5 127.0.0.1:1080 --connect-to "web.example.test:443:$RLY:443"; save; has ' 443 1603'
+}
+
+hit_agent_tls() { # socat between a session in TLS and one to an SSH server, typed
+    net_up; certificate; sshd_up rly
+    spawn out socat "OPENSSL-LISTEN:8443,reuseaddr,cert=$W/web.crt,key=$W/web.key,verify=0" TCP4-LISTEN:2222,bind=127.0.0.1,reuseaddr; up out 8443
+    record
+    spawn cli socat "OPENSSL:$OUT:8443,verify=0" "TCP4:$RLY:22"; up out 2222; sleep 1
+    typed_at_out; save; has '^[0-9]+ 8443 1603'; busy $CLI $RLY 40
+}
+
 hit_ssh_jump() { # ssh -J: SSH in SSH to rly, plain SSH from there
     net_up; targets_up web; sshd_up rly
     record

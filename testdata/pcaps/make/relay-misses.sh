@@ -387,6 +387,13 @@ miss_chat() { # three people; the server puts the name before each line
     on web $APPS chat_client $RLY 6667 cleo 3; wait $a $b; save; has_text '<bob> '
 }
 
+miss_worker() { # what a queue outside sends it in TLS, unasked, it posts to an API, each time anew
+    net_up; certificate
+    spawn out $APPS queue 8443 24 "$W/web.crt" "$W/web.key"; up out 8443
+    spawn rl2 $APPS sink 8443 "$W/web.crt" "$W/web.key"; up rl2 8443
+    record; on rly $APPS worker $OUT $RL2; save; busy $RLY $RL2 200
+}
+
 # --- two things at once --------------------------------------------------------------------------
 
 miss_two_typists() { # cli types on rly by ssh; at rly's own keyboard somebody types on web by ssh

@@ -9,6 +9,9 @@ usage: apps.py app PORT {mariadb|redis|postgres|api} HOST [CERT KEY]   an applic
        apps.py chat PORT
        apps.py chat_client ADDRESS PORT NAME [SEED]
        apps.py redis_publish ADDRESS COUNT
+       apps.py queue PORT COUNT CERT KEY                               messages in TLS to who calls, now and then
+       apps.py sink PORT CERT KEY                                      takes what is posted
+       apps.py worker QUEUE-ADDRESS SINK-ADDRESS                       posts each message, in a connection of its own
        apps.py poll COUNT ADDRESS...                                   the same request to each address, every second
 """
 import http.client
@@ -193,6 +196,32 @@ def redis_publish(address, count):
     for _ in range(int(count)):
         db.publish("news", os.urandom(dice.randrange(10, 70)).hex())
         time.sleep(dice.uniform(0.1, 0.5))
+
+
+def queue(port, count, cert, key):
+    dice, context = random.Random(8), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    raw, _ = socket.create_server(("", int(port))).accept()
+    with context.wrap_socket(raw, server_side=True) as s:
+        for _ in range(int(count)):
+            time.sleep(dice.uniform(0.6, 1.5))
+            s.sendall(os.urandom(dice.randrange(20, 600)))
+            s.recv(4096)
+
+
+def sink(port, cert, key):
+    serve_http(port, lambda n, body: b'{"accepted":true}', cert, key)
+
+
+def worker(queue_address, sink_address):
+    context = ssl._create_unverified_context()
+    with context.wrap_socket(socket.create_connection((queue_address, 8443))) as s:
+        while message := s.recv(4096):
+            c = http.client.HTTPSConnection(sink_address, 8443, context=context)
+            c.request("POST", "/messages/1", message, {"Content-Type": "application/octet-stream"})
+            c.getresponse().read()
+            c.close()
+            s.sendall(b"done")
 
 
 def poll(count, *addresses):
