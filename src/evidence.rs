@@ -1,6 +1,7 @@
 //! Evidence: what a detector or correlator concludes from facts, with the facts it stood on.
 
 pub mod beacon;
+pub mod bins;
 pub mod lasting;
 #[cfg(test)]
 pub(crate) mod samples;
