@@ -2,18 +2,20 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use super::interval::Interval;
 use super::teller::tell;
 use crate::command::write_whole;
 use crate::pipeline::Account;
 use crate::sink::metrics::{self, Told};
 use crate::source::SourceAccount;
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
 /// The file.
 pub(super) struct Metrics {
     path: PathBuf,
-    written: Timestamp,
+    interval: Interval,
     is_failing: bool,
 }
 
@@ -21,14 +23,14 @@ impl Metrics {
     pub(super) fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
-            written: Timestamp::MIN,
+            interval: Interval::new(EVERY),
             is_failing: false,
         }
     }
 
     /// Whether it is time to write.
-    pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        (now - self.written).nanos() >= EVERY.nanos()
+    pub(super) fn is_due(&self) -> bool {
+        self.interval.is_over()
     }
 
     /// Writes the file, whole or not at all. Tells once if that fails, and once when it works again.
@@ -40,7 +42,7 @@ impl Metrics {
         now: Timestamp,
         is_up: bool,
     ) {
-        self.written = now;
+        self.interval.begin();
         let text = metrics::write(source, account, told, now, is_up);
         let text = text.map_err(io::Error::other);
         let written = text.and_then(|text| write_whole(&self.path, &text));
@@ -55,4 +57,4 @@ impl Metrics {
 }
 
 /// As often as Prometheus asks by default.
-const EVERY: Span = Span::from_seconds(15);
+const EVERY: Duration = Duration::from_secs(15);

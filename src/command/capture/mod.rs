@@ -3,6 +3,7 @@
 mod board;
 mod exhibits;
 mod http;
+mod interval;
 mod metrics;
 mod outputs;
 mod reload;

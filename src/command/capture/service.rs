@@ -4,15 +4,16 @@ use std::env;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::net::UnixDatagram;
+use std::process;
+use std::time::Duration;
 
-use crate::time::{Span, Timestamp};
+use super::interval::Interval;
 
 /// A service manager that wants to know, such as systemd.
 pub(super) struct Manager {
     socket: UnixDatagram,
     /// How often it is told that the capture goes on, if it watches.
-    every: Option<Span>,
-    told: Timestamp,
+    watch: Option<Interval>,
 }
 
 impl Manager {
@@ -28,12 +29,11 @@ impl Manager {
         let socket = UnixDatagram::unbound()?;
         connect(&socket, &name)?;
         socket.set_nonblocking(true)?;
-        let watches = env::var("WATCHDOG_USEC").ok();
-        let micros = watches.and_then(|micros| micros.parse::<i64>().ok());
+        let [waits, watched] = ["WATCHDOG_USEC", "WATCHDOG_PID"].map(|name| env::var(name).ok());
+        let waits = waited(waits.as_deref(), watched.as_deref(), process::id());
         Ok(Some(Self {
             socket,
-            every: micros.map(|micros| Span::from_micros(micros / PARTS)),
-            told: Timestamp::MIN,
+            watch: waits.map(|waits| Interval::new(waits / PARTS)),
         }))
     }
 
@@ -43,11 +43,9 @@ impl Manager {
     }
 
     /// Takes that every worker goes on, and tells it now and then.
-    pub(super) fn alive(&mut self, now: Timestamp) {
-        // The clock may be set back.
-        let is_due = |every: Span| (now - self.told).nanos().abs() >= every.nanos();
-        if self.every.is_some_and(is_due) {
-            self.told = now;
+    pub(super) fn alive(&mut self) {
+        if let Some(watch) = self.watch.as_mut().filter(|watch| watch.is_over()) {
+            watch.begin();
             self.tell("WATCHDOG=1");
         }
     }
@@ -56,6 +54,13 @@ impl Manager {
     fn tell(&self, what: &str) {
         let _ = self.socket.send(what.as_bytes());
     }
+}
+
+/// How long the manager waits for a sign of life of this process, if it waits for one; sd_watchdog_enabled(3).
+fn waited(micros: Option<&str>, watched: Option<&str>, process: u32) -> Option<Duration> {
+    let is_watched = watched.is_none_or(|watched| watched.parse() == Ok(process));
+    let micros = micros?.parse().ok().filter(|micros| *micros > 0)?;
+    is_watched.then(|| Duration::from_micros(micros))
 }
 
 /// A name that begins with `@` is in the abstract namespace of Linux.
@@ -77,4 +82,41 @@ fn connect(socket: &UnixDatagram, name: &OsStr) -> io::Result<()> {
 }
 
 /// So many times it is told while the manager waits for it once.
-const PARTS: i64 = 4;
+const PARTS: u32 = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_process_that_is_watched_tells_that_it_goes_on() {
+        let minute = Some(Duration::from_secs(60));
+        let cases = [
+            (Some("60000000"), None, minute),
+            (Some("60000000"), Some("77"), minute),
+            (Some("60000000"), Some("78"), None),
+            (Some("60000000"), Some("me"), None),
+            (Some("soon"), None, None),
+            (Some("0"), None, None),
+            (None, Some("77"), None),
+        ];
+        for (micros, watched, expected) in cases {
+            let found = waited(micros, watched, 77);
+            assert_eq!(found, expected, "{micros:?} {watched:?}");
+        }
+    }
+
+    #[test]
+    fn a_sign_of_life_is_given_when_the_interval_is_over() {
+        for (length, expected) in [(Duration::ZERO, 3), (Duration::MAX, 1)] {
+            let (socket, manager) = UnixDatagram::pair().unwrap();
+            manager.set_nonblocking(true).unwrap();
+            let watch = Some(Interval::new(length));
+            let mut sensor = Manager { socket, watch };
+            (0..3).for_each(|_| sensor.alive());
+            let mut bytes = [0; 64];
+            let told = std::iter::from_fn(|| manager.recv(&mut bytes).ok());
+            assert_eq!(told.count(), expected, "{length:?}");
+        }
+    }
+}

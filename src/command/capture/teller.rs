@@ -216,7 +216,7 @@ impl Follow for Teller {
     }
 
     fn account(&mut self, source: &SourceAccount, account: &Account) {
-        if let Some(metrics) = self.metrics.as_mut().filter(|m| m.is_due(self.now)) {
+        if let Some(metrics) = self.metrics.as_mut().filter(|m| m.is_due()) {
             metrics.write(source, account, &self.told, self.now, true);
         }
         self.board.put_up(Notice {
@@ -235,9 +235,9 @@ impl Follow for Teller {
 
     fn round(&mut self, now: Timestamp) -> Option<Policy> {
         self.now = now;
-        self.manager.iter_mut().for_each(|m| m.alive(now));
+        self.manager.iter_mut().for_each(Manager::alive);
         self.prints |= self.asked.swap(false, Ordering::Relaxed);
-        let is_due = self.metrics.as_ref().is_some_and(|m| m.is_due(now));
+        let is_due = self.metrics.as_ref().is_some_and(Metrics::is_due);
         self.audit
             .fetch_or(self.prints || is_due, Ordering::Relaxed);
         let is_hung_up = self.hangup.swap(false, Ordering::Relaxed);
