@@ -187,6 +187,7 @@ impl<'a, S: Source, P: Plan> Front<'a, S, P> {
                 Err(stop) => match stop.outcome() {
                     Ok(outcome) => self.counts.record(&outcome),
                     Err(datagram) => {
+                        drop(keep);
                         deliver(&seen);
                         seen.clear();
                         let outcome = self.decoder.open(*datagram, self.clock);
@@ -194,6 +195,7 @@ impl<'a, S: Source, P: Plan> Front<'a, S, P> {
                         if let Outcome::Segment(segment) = outcome {
                             deliver(&[self.plan.sight(segment, self.clock, self.counts.frames)]);
                         }
+                        keep = self.keep.lock();
                     }
                 },
             }
