@@ -115,7 +115,7 @@ pub(super) struct Capture {
 fn manager() -> Option<Manager> {
     Manager::of_environment().unwrap_or_else(|error| {
         tell(format_args!(
-            "the service manager that NOTIFY_SOCKET names cannot be told anything: {error}"
+            "the service manager that NOTIFY_SOCKET names cannot be told anything: {error}; unset it where no service manager started hopscope"
         ));
         None
     })
