@@ -219,6 +219,14 @@ fn a_hangup_where_there_is_nothing_to_read_again_says_so() {
         "hopscope: there is no configuration to be read again; --config names one\n"
     );
     assert_eq!(sensor.stop().code, 0);
+
+    let scratch = Scratch::new("hangup");
+    let file = scratch.file("findings.jsonl", "");
+    let mut sensor = Sensor::spawn(listening(&network, &["--output", file.to_str().unwrap()]));
+    sensor.signal(Signal::HUP);
+    sensor.signal(Signal::USR1);
+    assert_eq!(sensor.message(), "hopscope: the account so far\n");
+    assert_eq!(sensor.stop().code, 0);
 }
 
 /// What goes out over loopback comes in again, and is counted once.
@@ -473,18 +481,8 @@ fn findings_go_to_a_file_that_may_be_moved_away() {
     let scratch = Scratch::new("file");
     let file = scratch.file("findings.jsonl", "");
     let moved = file.with_file_name("moved");
-    let name = file.to_str().unwrap().to_owned();
-    let mut command = network.command(HOPSCOPE);
-    command.args([
-        "capture",
-        "--buffer-size",
-        "4",
-        "-i",
-        "hs1",
-        "--output",
-        &name,
-    ]);
-    let mut sensor = Sensor::spawn(command);
+    let name = file.to_str().unwrap();
+    let mut sensor = Sensor::spawn(listening(&network, &["--output", name]));
     network.send(&capture(CAPTURES[0]), |_| "hs0");
     while std::fs::read_to_string(&file).unwrap().lines().count() < 2 {
         thread::yield_now();
@@ -525,19 +523,9 @@ fn a_sensor_that_is_killed_breaks_nothing() {
     let [file, metrics] = ["findings.jsonl", "hopscope.prom"].map(|name| scratch.file(name, ""));
     let read = |path: &PathBuf| std::fs::read_to_string(path).unwrap();
     let start = |rings: &str| {
-        let mut command = network.command(HOPSCOPE);
         let [file, metrics] = [&file, &metrics].map(|path| path.to_str().unwrap());
-        command.args([
-            "capture",
-            "--buffer-size",
-            "4",
-            "-i",
-            "hs1",
-            "--rings",
-            rings,
-        ]);
-        command.args(["--output", file, "--metrics", metrics]);
-        Sensor::spawn(command)
+        let arguments = ["--rings", rings, "--output", file, "--metrics", metrics];
+        Sensor::spawn(listening(&network, &arguments))
     };
     let mut before = String::new();
     for round in 0..12 {
@@ -575,16 +563,7 @@ fn a_service_manager_is_told_how_it_goes() {
     let path = scratch.file("folder/none", "").with_file_name("notify");
     let manager = UnixDatagram::bind(&path).unwrap();
     for rings in ["1", "2"] {
-        let mut command = network.command(HOPSCOPE);
-        command.args([
-            "capture",
-            "--buffer-size",
-            "4",
-            "-i",
-            "hs1",
-            "--rings",
-            rings,
-        ]);
+        let mut command = listening(&network, &["--rings", rings]);
         command.env("NOTIFY_SOCKET", &path);
         command.env("WATCHDOG_USEC", "1000");
         let sensor = Sensor::spawn(command);
@@ -712,6 +691,15 @@ impl Told {
     fn last_findings(&self) -> Vec<Value> {
         last_findings(&self.output)
     }
+}
+
+/// A sensor with a small buffer at one interface.
+fn listening(network: &Network, arguments: &[&str]) -> Command {
+    let mut command = network.command(HOPSCOPE);
+    command
+        .args(["capture", "--buffer-size", "4", "-i", "hs1"])
+        .args(arguments);
+    command
 }
 
 /// Ends a process, should it not end by itself.

@@ -160,7 +160,10 @@ impl Teller {
     /// Reads the configuration again; what is wrong with it changes nothing.
     fn reload(&mut self) -> Option<Policy> {
         let Some(path) = self.path.clone() else {
-            tell("there is no configuration to be read again; --config names one");
+            // Whoever moves the output away by night asks for no more than a new one.
+            if matches!(self.output, Output::Standard(..)) {
+                tell("there is no configuration to be read again; --config names one");
+            }
             return None;
         };
         let config = match Config::load(Some(&path)) {
