@@ -39,6 +39,17 @@ struct Written {
     newest: u64,
 }
 
+/// What became of the packets of a finding.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Added {
+    /// The name of its file, if there is one.
+    pub file: Option<String>,
+    /// How many were written.
+    pub written: usize,
+    /// How many its file had no room for.
+    pub left_out: usize,
+}
+
 /// Why packets were not written.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
@@ -77,24 +88,26 @@ impl Exhibits {
         }
     }
 
-    /// Adds packets to the file of a finding, as many as have room. Gives the name of the file, if there is one.
+    /// Adds packets to the file of a finding, as many as have room. Where there are none to be written the folder is not
+    /// touched.
     ///
     /// # Errors
     ///
     /// If the budget is used up, or the operating system does not let it.
-    pub fn add(
-        &mut self,
-        finding: &Finding,
-        packets: &[Packet],
-    ) -> Result<Option<String>, Refusal> {
+    pub fn add(&mut self, finding: &Finding, packets: &[Packet]) -> Result<Added, Refusal> {
         let name = name_of(finding);
         let path = self.folder.join(&name);
         let comment = format!("hopscope finding {}: {}", finding.id, finding.title);
         let there = fs::metadata(&path).map_or(0, |file| file.len());
         let fitting = fitting(packets, &comment, self.budget.file_bytes, there);
         let Some(newest) = fitting.iter().map(|packet| packet.number).max() else {
-            return Ok((there > 0).then_some(name));
+            return Ok(Added {
+                file: (there > 0).then_some(name),
+                written: 0,
+                left_out: packets.len(),
+            });
         };
+        let written = fitting.len();
         let section = pcapng::section(fitting, &comment);
         self.afford(there == 0, section.len())?;
         let mut file = OpenOptions::new()
@@ -104,7 +117,11 @@ impl Exhibits {
             .open(&path)?;
         file.write_all(&section)?;
         self.remember(&name, newest);
-        Ok(Some(name))
+        Ok(Added {
+            file: Some(name),
+            written,
+            left_out: packets.len() - written,
+        })
     }
 
     /// Whether so many bytes more have room among what is in the folder.
@@ -213,12 +230,17 @@ mod tests {
         let folder = folder(&scratch);
         let mut exhibits = Exhibits::new(&folder, BUDGET);
         assert_eq!(exhibits.wants(&finding()), Some(0));
-        let name = exhibits.add(&finding(), &packets(1, 3, 100)).unwrap();
-        assert_eq!(name.as_deref(), Some(NAME));
+        let added = |written| Added {
+            file: Some(NAME.to_owned()),
+            written,
+            left_out: 0,
+        };
+        let first = exhibits.add(&finding(), &packets(1, 3, 100)).unwrap();
+        assert_eq!(first, added(3));
         assert_eq!(exhibits.wants(&finding()), Some(3));
         let length = || fs::metadata(folder.join(NAME)).unwrap().len();
         let before = length();
-        assert_eq!(exhibits.add(&finding(), &[]).unwrap(), name, "there is one");
+        assert_eq!(exhibits.add(&finding(), &[]).unwrap(), added(0));
         assert_eq!(length(), before);
         exhibits.add(&finding(), &packets(4, 1, 100)).unwrap();
         assert!(length() > before);
@@ -243,8 +265,11 @@ mod tests {
         let scratch = Scratch::new("exhibits-budget");
         let folder = folder(&scratch);
         let mut exhibits = Exhibits::new(&folder, BUDGET);
-        for first in [1, 1_000, 2_000] {
-            exhibits.add(&finding(), &packets(first, 100, 100)).unwrap();
+        for (first, is_new) in [(1, true), (1_000, false), (2_000, false)] {
+            let added = exhibits.add(&finding(), &packets(first, 100, 100)).unwrap();
+            assert_eq!(added.written + added.left_out, 100);
+            assert_eq!(added.written > 0, is_new, "the file is full");
+            assert_eq!(added.file.as_deref(), Some(NAME));
             assert!(fs::metadata(folder.join(NAME)).unwrap().len() <= 4_096);
         }
         let other = Finding {

@@ -16,9 +16,9 @@ pub struct Told {
     lines: [[u64; STATUSES.len()]; Severity::ALL.len()],
     /// Messages to syslog that could not be sent.
     pub lost_by_syslog: u64,
-    /// Times that packets of a finding were not written.
+    /// Times that packets of a finding were not written, or not all of them.
     pub unshown: u64,
-    /// Lines about findings of which no packet was left to be written.
+    /// Lines about findings of which no packet was kept that could be written.
     pub gone: u64,
 }
 
@@ -84,7 +84,7 @@ pub fn write(
     )?;
     page.counter(
         "evidence_gone_total",
-        "Lines about findings of which no packet was left.",
+        "Lines about findings of which no packet was kept.",
         told.gone,
     )?;
     Ok(page.text)

@@ -8,16 +8,18 @@ use crate::command::{Exit, Failure};
 use crate::config::Config;
 use crate::exhibit::{Packet, Recent};
 use crate::finding::Finding;
-use crate::sink::exhibits::{Budget, Exhibits};
+use crate::sink::exhibits::{Budget, Exhibits, Refusal};
 
 /// Recent packets, and the files that those of findings go to.
 pub(super) struct Showing {
     recent: Arc<Mutex<Recent>>,
     files: Exhibits,
     refused: u64,
-    /// Lines about findings of which no packet was left.
+    /// Lines about findings of which no packet was kept.
     gone: u64,
     is_failing: bool,
+    /// A file was told to be full.
+    is_full: bool,
 }
 
 impl Showing {
@@ -48,6 +50,7 @@ impl Showing {
             refused: 0,
             gone: 0,
             is_failing: false,
+            is_full: false,
         }))
     }
 
@@ -64,33 +67,67 @@ impl Showing {
         if after == 0 && packets.is_empty() {
             self.miss(finding);
         }
-        let written = self.files.add(finding, &packets);
-        self.refused += u64::from(written.is_err());
-        let folder = self.files.folder().display();
-        match (&written, self.is_failing) {
-            (Err(why), false) => tell(format_args!(
-                "packets of findings cannot be written to {folder}: {why}"
-            )),
-            (Ok(_), true) => tell(format_args!(
-                "packets of findings can be written to {folder} again"
-            )),
-            _ => {}
+        self.add(finding, &packets)
+    }
+
+    fn add(&mut self, finding: &Finding, packets: &[Packet]) -> Option<String> {
+        match self.files.add(finding, packets) {
+            Ok(added) => {
+                if added.written > 0 {
+                    self.work();
+                }
+                if added.left_out > 0 {
+                    self.fill(finding);
+                }
+                added.file
+            }
+            Err(why) => {
+                self.fail(&why);
+                None
+            }
         }
-        self.is_failing = written.is_err();
-        written.ok().flatten()
+    }
+
+    fn work(&mut self) {
+        if std::mem::take(&mut self.is_failing) {
+            let folder = self.files.folder().display();
+            tell(format_args!(
+                "packets of findings can be written to {folder} again"
+            ));
+        }
+    }
+
+    fn fail(&mut self, why: &Refusal) {
+        self.refused += 1;
+        if !std::mem::replace(&mut self.is_failing, true) {
+            let folder = self.files.folder().display();
+            tell(format_args!(
+                "packets of findings cannot be written to {folder}: {why}"
+            ));
+        }
+    }
+
+    fn fill(&mut self, finding: &Finding) {
+        self.refused += 1;
+        if !std::mem::replace(&mut self.is_full, true) {
+            let id = &finding.id;
+            tell(format_args!(
+                "the file of finding {id} is full: raise evidence.file_kibibytes to have more packets of one"
+            ));
+        }
     }
 
     fn miss(&mut self, finding: &Finding) {
         if self.gone == 0 {
             let id = &finding.id;
             tell(format_args!(
-                "of finding {id} no packet is left, for others came since: raise evidence.hosts"
+                "of finding {id} no packet is kept: no end is in networks.inside, or others came since; raise evidence.hosts or evidence.host_kibibytes"
             ));
         }
         self.gone += 1;
     }
 
-    /// How many lines told of findings of which no packet was left.
+    /// How many lines told of findings of which no packet was kept.
     pub(super) fn gone(&self) -> u64 {
         self.gone
     }
@@ -104,5 +141,70 @@ impl Showing {
     /// How often packets were not written.
     pub(super) fn refused(&self) -> u64 {
         self.refused
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Certainty;
+    use crate::evidence::samples::evidence;
+    use crate::exhibit::samples::packets;
+    use crate::finding::Severity;
+    use crate::finding::lifecycle::Findings;
+    use crate::source::samples::Scratch;
+    use crate::time::Timestamp;
+
+    fn finding() -> Finding {
+        let mut findings = Findings::new(1, 1);
+        let moment = Timestamp::from_parts(150, 0);
+        findings.add(&evidence(1, Certainty::Proven), moment);
+        findings.finish().remove(0)
+    }
+
+    fn showing(scratch: &Scratch, files: usize) -> Showing {
+        let file = scratch.file("found", b"");
+        let budget = Budget {
+            severity: Severity::Info,
+            files,
+            file_bytes: 4_096,
+            bytes: 8_192,
+        };
+        Showing {
+            recent: Arc::new(Mutex::new(Config::default().recent_packets())),
+            files: Exhibits::new(file.parent().unwrap(), budget),
+            refused: 0,
+            gone: 0,
+            is_failing: false,
+            is_full: false,
+        }
+    }
+
+    #[test]
+    fn a_full_folder_stays_so_until_something_is_written() {
+        let scratch = Scratch::new("showing-folder");
+        let mut showing = showing(&scratch, 0);
+        let cases = [(1, 1), (0, 1), (1, 2), (0, 2)];
+        for (count, refused) in cases {
+            assert_eq!(showing.add(&finding(), &packets(1, count, 100)), None);
+            assert_eq!((showing.is_failing, showing.refused()), (true, refused));
+        }
+        let mut showing = Showing {
+            is_failing: true,
+            ..self::showing(&scratch, 1)
+        };
+        assert!(showing.add(&finding(), &packets(1, 1, 100)).is_some());
+        assert!(!showing.is_failing);
+    }
+
+    #[test]
+    fn what_a_full_file_has_no_room_for_is_counted() {
+        let scratch = Scratch::new("showing-file");
+        let mut showing = showing(&scratch, 1);
+        for (count, refused) in [(1, 0), (100, 1), (0, 1), (100, 2)] {
+            assert!(showing.add(&finding(), &packets(1, count, 100)).is_some());
+            assert_eq!((showing.is_failing, showing.refused()), (false, refused));
+        }
+        assert!(showing.is_full);
     }
 }
