@@ -41,8 +41,8 @@ enum Subject {
     },
     /// What is known of one flow: who opened it, what each side sent, and what was read in it
     Flow {
-        /// A Community ID (1:…) or the beginning of it, or both ends as IP:PORT-IP:PORT in either order, with IPv6 in brackets and perhaps
-        /// /tcp or /udp behind them
+        /// A Community ID (1:…), or its first four characters or more behind `1:`, or both ends as IP:PORT-IP:PORT in either
+        /// order, with IPv6 in brackets and perhaps /tcp or /udp behind them
         selector: Watch,
         #[command(flatten)]
         replay: Replay,

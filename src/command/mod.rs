@@ -76,9 +76,9 @@ enum Exit {
     Findings = 1,
     /// Unusable arguments, configuration or expectations.
     Usage = 2,
-    /// Unreadable input, or an output that failed.
+    /// An interface that is not there, unreadable input (of `judge`: any line), or an output that failed.
     Input = 3,
-    /// The sensor lost a worker or its capture.
+    /// A worker died, the account of frames did not balance, or no interface can be listened to any more.
     Sensor = 4,
 }
 
@@ -144,5 +144,5 @@ Exit codes:
   0  done, nothing unexpected
   1  findings at or above --fail-on, or expectations that are not met
   2  unusable arguments, configuration or expectations
-  3  an interface that is not there, unreadable input, or an output that failed
-  4  a worker died, or no interface can be listened to any more";
+  3  an interface that is not there, unreadable input (of judge: any line), or an output that failed
+  4  a worker died, the account of frames did not balance, or no interface can be listened to any more";

@@ -1,8 +1,9 @@
 //! What libpcap does not ask the kernel for: sockets that share the frames of an interface, what a ring counted, and what it
 //! passes over.
 //!
-//! packet(7) describes the options. This is the only file of the crate with `unsafe` in it: three calls, each of which hands the
-//! kernel a pointer to a live value of the type that the option is defined with, and the size of that type.
+//! packet(7) describes the options. This is the only file of the crate with `unsafe` in it: two calls, one that sets an option
+//! and one that reads it. Each hands the kernel a pointer to a live value of the type that the option is defined with, and the
+//! size of that type.
 #![expect(
     unsafe_code,
     reason = "no crate offers these socket options of packet(7)"
