@@ -288,8 +288,8 @@ impl Measures {
         let Some(hub) = self.hubs.get_mut(&host) else {
             return Vec::new();
         };
-        let fits = hub.measure(session, side);
-        self.tried += fits.len() as u64;
+        let (fits, tried) = hub.measure(session, side);
+        self.tried += tried;
         let tried = self.tried;
         let mut joins = Vec::new();
         for fit in fits {
@@ -372,12 +372,12 @@ impl Measures {
 
     /// How many hosts gave way.
     pub fn forgotten(&self) -> u64 {
-        self.hubs.displaced() + self.lives.displaced()
+        self.hubs.displaced() + self.lives.displaced() + self.leads.forgotten()
     }
 
-    /// How many flows of those hosts were not tracked, because too many were.
+    /// How many flows of those hosts were not tracked, because too many were; and flights of others that nobody could follow.
     pub fn untracked(&self) -> u64 {
-        self.untracked
+        self.untracked + self.leads.unfollowed()
     }
 
     /// An upper bound of the bytes of memory it holds.
