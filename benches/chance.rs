@@ -20,7 +20,7 @@ use hopscope::facts::FlowId;
 use hopscope::facts::legs::{Asked, Spoke};
 use hopscope::flow::nonces::NonceKey;
 use hopscope::proto::Side;
-use hopscope::shard::{Event, Moment, Report, Route, Shard};
+use hopscope::shard::{Event, Events, Moment, Report, Route, Shard};
 use hopscope::source::{Captures, Inputs};
 use hopscope::time::{Span, Timestamp};
 
@@ -114,7 +114,7 @@ fn play(file: &Path) -> Option<Vec<Event>> {
         config.tuning(),
         NonceKey::default(),
     );
-    let mut events = Vec::new();
+    let mut events = Events::default();
     let mut frame_number = 0;
     let mut now = Timestamp::MIN;
     while let Ok(Some(frame)) = captures.next_frame() {
@@ -129,8 +129,7 @@ fn play(file: &Path) -> Option<Vec<Event>> {
         }
     }
     shard.finish(now, &mut events);
-    events.sort_by_key(|event| event.order);
-    Some(events)
+    Some(events.in_order().collect())
 }
 
 fn steps(events: &[Event]) -> BTreeMap<Key, Vec<Step>> {

@@ -1,6 +1,7 @@
 //! Evidence: what a detector or correlator concludes from facts, with the facts it stood on.
 
 pub mod beacon;
+pub mod bins;
 pub mod lasting;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -239,8 +240,10 @@ pub struct Drift {
     pub port: u16,
     /// Whether the host sends them, or is sent them.
     pub sent: bool,
-    /// Flows that show it.
+    /// Flows that show it: all of the hour, or the odd ones.
     pub flows: u64,
+    /// All flows of the hour.
+    pub among: u64,
     /// How they differ.
     pub fit: Fit,
 }
@@ -249,7 +252,7 @@ pub struct Drift {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fit {
     /// How unlikely it is by chance: the negative decimal logarithm of a bound on the p-value of the G-test, in which each
-    /// flow is one observation.
+    /// flow is one observation; of their sizes, or of how many are odd.
     pub level: f64,
     /// How far sizes moved: Wasserstein distance of the two, in doublings.
     pub distance: f64,

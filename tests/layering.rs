@@ -68,7 +68,7 @@ const ONLY_IN: &str = "
     crossbeam_channel      pipeline
     etherparse             decode
     flate2                 source
-    foldhash               flow correlate finding exhibit
+    foldhash               flow correlate finding exhibit profile
     hashbrown              flow correlate
     httparse               proto command
     memchr                 proto

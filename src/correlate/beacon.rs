@@ -40,7 +40,7 @@
 //! Fewer than nine connections (a downloader that asks for three things, a dropper that sends six screenshots); clients that
 //! are refused each time, for nothing is sent; sleeps as irregular as chance; two rhythms in turn before fifty beats; what
 //! calls within the house, where monitoring does the same; implants that change the address with each beat, look up
-//! no name and speak no TLS, ride on a service that the whole house uses, speak TLS at the port of DNS, or dress as SIP or
+//! no name and speak no TLS, speak neither TCP nor UDP (pings), ride on a service that the whole house uses, speak TLS at the port of DNS, or dress as SIP or
 //! STUN; names that a server asks for on behalf of many; beats that the server begins (a bot in a chat room that is asked
 //! whether it is alive), and beats inside a session that come faster than every second and a half. A rhythm inside a session
 //! is told when the session comes to an age of `long-lived-session`, or is over. A capture that begins cold has no history
@@ -63,7 +63,7 @@ use crate::evidence::weighed::Weights;
 use crate::evidence::{Evidence, Session};
 use crate::facts::lasting::{ASKED, Lasted};
 use crate::facts::legs::Flight;
-use crate::facts::{FlowEnd, LookUp};
+use crate::facts::{FlowEnd, FlowId, LookUp};
 use crate::proto::stack::Kind;
 use crate::time::{Span, Timestamp};
 use crowds::Crowds;
@@ -192,9 +192,17 @@ impl Beacons {
         together.or_else(|| self.turns.come(scene, &visit))
     }
 
+    /// Forgets a session that is over, and of which no more is known.
+    pub fn forget(&mut self, session: FlowId) {
+        self.talks.forget(session);
+    }
+
     /// How many pairs gave way.
     pub fn forgotten(&self) -> u64 {
-        self.pairs.forgotten() + self.look_ups.forgotten()
+        self.pairs.forgotten()
+            + self.look_ups.forgotten()
+            + self.crowds.forgotten()
+            + self.turns.forgotten()
     }
 
     /// How many sessions were not followed because there was no room.
@@ -232,9 +240,9 @@ impl Beats<'_> {
             period: reading.period,
             bounds: reading.bounds,
             spread: reading.spread,
-            gaps: self.rhythm.histogram().collect(),
-            requests: self.requests.histogram().collect(),
-            answers: self.answers.histogram().collect(),
+            gaps: self.rhythm.bins(),
+            requests: self.requests.bins(),
+            answers: self.answers.bins(),
             protocol: None,
             ja4: None,
             weights,
@@ -286,7 +294,7 @@ impl<'a> From<&'a Talk> for Beats<'a> {
 }
 
 /// Whether it is a service that everybody asks by the clock, or one that nobody answers: broadcasts and multicasts among
-/// them.
+/// them. What is neither TCP nor UDP, such as a ping, is sent by the clock as a rule.
 fn is_asked_by_the_clock(session: &Session, end: &FlowEnd) -> bool {
     let port = session.server.port;
     match session.transport {

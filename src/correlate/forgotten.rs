@@ -15,7 +15,7 @@ pub struct Forgotten {
     pub nonces: u64,
     /// Requests whose second leg was waited for, hosts whose legs were measured, and hops.
     pub joins: u64,
-    /// Addresses of which it was remembered who goes there.
+    /// Addresses of which it was remembered who goes there, and what TLS clients look like.
     pub destinations: u64,
     /// Pairs of a client and a server that came back.
     pub pairs: u64,

@@ -147,14 +147,23 @@ impl Legs {
     }
 
     fn make_room(&mut self) -> u64 {
+        self.tidy();
         let mut displaced = 0;
-        while self.legs.len() > self.cap || self.order.len() > 2 * self.cap.max(1) {
+        while self.legs.len() > self.cap {
             let Some(oldest) = self.order.pop_front() else {
                 break;
             };
             displaced += u64::from(self.remove(oldest).is_some());
         }
         displaced
+    }
+
+    /// Forgets the turns of flows that are over, once they are more than what is there.
+    fn tidy(&mut self) {
+        if self.order.len() > 2 * self.cap.max(1) {
+            let places = &self.places;
+            self.order.retain(|id| places.contains_key(id));
+        }
     }
 
     /// Forgets a flow that is over.
@@ -381,5 +390,17 @@ mod tests {
             legs.remove(FlowId(number));
         }
         assert!(legs.order.len() <= 4 && legs.hosts.is_empty());
+    }
+
+    #[test]
+    fn a_flow_that_stays_outlives_any_number_of_others() {
+        let mut legs = Legs::new(2);
+        legs.insert(&spoke(0, "10.0.0.1:1", "10.0.0.2:80"));
+        let mut displaced = 0;
+        for number in 1..100 {
+            displaced += legs.insert(&spoke(number, "10.0.0.1:2", "10.0.0.2:80"));
+            legs.remove(FlowId(number));
+        }
+        assert!(displaced == 0 && legs.get(FlowId(0)).is_some());
     }
 }

@@ -375,6 +375,8 @@ impl Ordered {
         if let Some(leg) = leg {
             self.new_relays.ended(&leg.session, end);
             self.beat(&leg.session, end, now);
+        } else if let Some(beacons) = &mut self.beacons {
+            beacons.forget(end.id);
         }
         self.add_measured(&joins, now);
         self.proxies.ended(end);
@@ -437,7 +439,7 @@ impl Ordered {
                 + self.shells.forgotten()
                 + self.fan_outs.forgotten(),
             names: self.names.forgotten(),
-            destinations: self.destinations.forgotten(),
+            destinations: self.destinations.forgotten() + self.prints.forgotten(),
             pairs: self.beacons.as_ref().map_or(0, Beacons::forgotten),
             ..Forgotten::default()
         };
@@ -501,6 +503,7 @@ mod tests {
     use crate::facts::FlowId;
     use crate::facts::samples::{end, endpoint, flow, layer};
     use crate::profile::learner;
+    use crate::proto::Side;
     use crate::proto::socks_udp::SocksUdp;
     use crate::proto::socks5::{Command, Reply, Socks5, Stage};
     use crate::proto::stack::Protocol;
@@ -604,6 +607,38 @@ mod tests {
         ordered.ended(&end(FlowId(1)), NOW);
         ordered.flow(&datagrams("10.0.0.1:6000"), Vec::new(), NOW);
         assert_eq!(ordered.finish().0[0].sessions, 1);
+    }
+
+    /// However long the others stay, their places among the sessions that are followed are free when they are over.
+    #[test]
+    fn a_session_whose_leg_gave_way_is_followed_no_longer_than_it_lives() {
+        let mut ordered = ordered(8);
+        for number in 0..100 {
+            let id = FlowId(number);
+            let spoke = Spoke {
+                id,
+                ..legs::samples::spoke(number, "10.0.0.1:1", "10.0.0.2:80")
+            };
+            ordered.spoke(&spoke, NOW);
+        }
+        let unfollowed = |ordered: &mut Ordered, from: u64| {
+            for number in from..from + 2 {
+                let flight = Flight {
+                    flow: FlowId(number),
+                    opened: NOW,
+                    from: Side::Client,
+                    client_bytes: 1,
+                    server_bytes: 1,
+                    one_sided: false,
+                };
+                ordered.flight(&flight, NOW + Span::from_seconds(60));
+            }
+            ordered.sessions_unfollowed()
+        };
+        assert_eq!(unfollowed(&mut ordered, 0), 0);
+        (0..2).for_each(|number| ordered.ended(&end(FlowId(number)), NOW));
+        assert_eq!(unfollowed(&mut ordered, 2), 0);
+        assert_eq!(unfollowed(&mut ordered, 4), 2);
     }
 
     #[test]

@@ -158,12 +158,11 @@ impl NewRelays {
     /// watched for long enough.
     fn known(&self, told: &Told<'_>, now: Timestamp) -> Option<(Vec<&Host>, Watched)> {
         let warm_up = self.warm_up();
-        let profile = match self.baseline.as_ref()? {
-            Baseline::Profile(profile) => profile,
-            Baseline::Run(_) => self.learner.as_ref()?.profile(),
+        let host = |address: &Address| match self.baseline.as_ref()? {
+            Baseline::Profile(profile) => profile.host(*address),
+            Baseline::Run(_) => self.learner.as_ref()?.host(*address),
         };
-        let addresses = told.addresses.iter();
-        let hosts: Vec<&Host> = addresses.filter_map(|one| profile.host(*one)).collect();
+        let hosts: Vec<&Host> = told.addresses.iter().filter_map(host).collect();
         let since = hosts.iter().map(|host| host.first).min()?;
         let relayed_before = |host: &&Host| match (host.relayed, warm_up) {
             (Some(first), Some(warm_up)) => first - host.first < warm_up,

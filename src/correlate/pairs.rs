@@ -112,9 +112,14 @@ impl Key {
 impl Whom {
     /// Whoever has this name.
     pub fn named(name: &str) -> Self {
-        let add = |sum, byte: &u8| mix(sum ^ u64::from(*byte));
-        Self::Named(name.as_bytes().iter().fold(0, add))
+        Self::Named(digest_of(name))
     }
+}
+
+/// The same for the same name, on every machine.
+pub fn digest_of(name: &str) -> u64 {
+    let add = |sum, byte: &u8| mix(sum ^ u64::from(*byte));
+    name.as_bytes().iter().fold(0, add)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]

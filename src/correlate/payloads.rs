@@ -89,12 +89,16 @@ impl Payloads {
     /// What this hour told so far; begins another.
     pub fn close(&mut self) -> Vec<Evidence> {
         let windows: Vec<_> = std::mem::take(&mut self.windows).into_iter().collect();
+        let ports = windows.chunk_by(|((one, _), _), ((other, _), _)| one == other);
+        ports.flat_map(|windows| self.moved(windows)).collect()
+    }
+
+    /// Those hosts that moved away from what they used to exchange with one port, and whose peers did not.
+    fn moved(&self, windows: &[((Port, IpAddr), Window)]) -> Vec<Evidence> {
         let moved = windows.iter().filter_map(|(key, window)| {
             let (drift, news) = self.drift(*key, window)?;
             let usual = self.usual.as_ref()?;
-            let is_peer = |(port, ip): &(Port, IpAddr)| {
-                *port == key.0 && *ip != key.1 && usual.are_peers(*ip, key.1)
-            };
+            let is_peer = |(_, ip): &(Port, IpAddr)| *ip != key.1 && usual.are_peers(*ip, key.1);
             let peers = windows.iter().filter(|(other, _)| is_peer(other));
             let mut peers =
                 peers.filter_map(|(other, window)| self.news(*other, window, drift.sent));
@@ -150,13 +154,16 @@ impl Payloads {
                 return None;
             }
             let odd = window.odd.way(sent);
-            let fits = [Fit::of(usual, now), Fit::of_odd(usual, odd, now)];
-            let fits = fits.into_iter().filter(is_odd);
-            let fit = fits.max_by(|one, other| one.level.total_cmp(&other.level))?;
+            let all = (now.flows, Fit::of(usual, now));
+            let odd = (odd.flows, Fit::of_odd(usual, odd, now));
+            let fits = [all, odd].into_iter().filter(|(_, fit)| is_odd(fit));
+            let (flows, fit) =
+                fits.max_by(|(_, one), (_, other)| one.level.total_cmp(&other.level))?;
             let drift = Drift {
                 port: key.0.number,
                 sent,
-                flows: now.flows.into(),
+                flows: flows.into(),
+                among: now.flows.into(),
                 fit,
             };
             Some((drift, News::of(usual, now)))
@@ -308,7 +315,7 @@ mod tests {
             (&[(1, 100, &USUAL)], 0, "the usual"),
             (&[(1, 100, NEW)], 1, "new sizes"),
             (&[(1, 30, NEW)], 1, "just enough"),
-            (&[(1, 60, &USUAL), (1, 60, NEW)], 1, "beside the usual"),
+            (&[(1, 60, &USUAL), (1, 80, NEW)], 1, "beside the usual"),
             (&[(1, 400, &USUAL), (1, 20, NEW)], 0, "a few among many"),
             (
                 &[(1, 100, &[65, 110, 330, 1_290])],
@@ -324,6 +331,16 @@ mod tests {
         for (hosts, count, what) in cases {
             assert_eq!(told(hosts).len(), count, "{what}");
         }
+    }
+
+    #[test]
+    fn the_flows_that_show_it_are_counted() {
+        let drifts = told(&[(1, 60, &USUAL), (1, 80, &[5_000, 9_000])]);
+        let flows: Vec<_> = drifts
+            .iter()
+            .map(|drift| (drift.flows, drift.among))
+            .collect();
+        assert_eq!(flows, [(80, 140)]);
     }
 
     #[test]

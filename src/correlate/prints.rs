@@ -69,6 +69,11 @@ impl Prints {
         rarity(hosts, self.hosts.len())
     }
 
+    /// How many fingerprints and hosts gave way.
+    pub fn forgotten(&self) -> u64 {
+        self.known.displaced() + self.hosts.displaced()
+    }
+
     /// Bytes of memory for one fingerprint and one host, an upper bound.
     pub const ENTRY_BYTES: usize = 2 * size_of::<(NonZeroU32, (u64, Known))>()
         + MOST_BYTES

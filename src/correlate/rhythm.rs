@@ -2,6 +2,7 @@
 
 mod newest;
 
+use crate::evidence::bins::GapBins;
 use crate::time::{Span, Timestamp};
 use newest::Newest;
 
@@ -15,12 +16,11 @@ pub struct Rhythm {
     period: f32,
     least: f32,
     most: f32,
-    /// The period that the bins are told apart by; 0 until it is known.
-    middle: f32,
     sum: f64,
     squares: f64,
     newest: Newest,
-    bins: [u8; Self::BINS],
+    /// Around the period, once that is known.
+    bins: GapBins,
 }
 
 /// How sure it is that moments are no accident: the chance that a Poisson process is as regular.
@@ -50,11 +50,8 @@ pub struct Reading {
 }
 
 impl Rhythm {
-    /// Bins of the histogram of gaps: each begins at a quarter of an octave above the one before.
-    pub const BINS: usize = 24;
-
     /// A series of one moment.
-    pub const fn new(first: Timestamp) -> Self {
+    pub fn new(first: Timestamp) -> Self {
         Self {
             last: first,
             gaps: 0,
@@ -62,11 +59,10 @@ impl Rhythm {
             period: 0.0,
             least: f32::INFINITY,
             most: 0.0,
-            middle: 0.0,
             sum: 0.0,
             squares: 0.0,
             newest: Newest::new(),
-            bins: [0; Self::BINS],
+            bins: GapBins::default(),
         }
     }
 
@@ -116,21 +112,12 @@ impl Rhythm {
         self.most = self.most.max(gap);
         self.sum += f64::from(gap);
         self.squares += f64::from(gap) * f64::from(gap);
-        if self.middle > 0.0 {
-            self.count(gap);
+        if self.bins.has_middle() {
+            self.bins.count(gap);
         } else if self.gaps == ENOUGH {
-            self.middle = self.newest.median(self.gaps);
-            let newest = self.newest;
-            newest
-                .gaps(self.gaps)
-                .iter()
-                .for_each(|gap| self.count(*gap));
-        }
-    }
-
-    fn count(&mut self, gap: f32) {
-        if let Some(bin) = self.bins.get_mut(bin_of(gap / self.middle)) {
-            *bin = bin.saturating_add(1);
+            self.bins = GapBins::around(self.newest.median(self.gaps));
+            let newest = self.newest.gaps(self.gaps);
+            newest.iter().for_each(|gap| self.bins.count(*gap));
         }
     }
 
@@ -192,11 +179,9 @@ impl Rhythm {
         (f64::from(self.gaps) * self.squares / (self.sum * self.sum) - 1.0).max(0.0)
     }
 
-    /// From how many seconds to how many there were gaps, and how many, where there were any.
-    pub fn histogram(&self) -> impl Iterator<Item = (f64, f64, u8)> {
-        let edge = |bin| f64::from(self.middle) * 2f64.powf((f64::from(bin) - HALF) / PER_OCTAVE);
-        let bins = (0u8..).zip(&self.bins).filter(|(_, count)| **count > 0);
-        bins.map(move |(bin, count)| (edge(bin), edge(bin + 1), *count))
+    /// How many gaps are about how long.
+    pub const fn bins(&self) -> GapBins {
+        self.bins
     }
 }
 
@@ -222,17 +207,6 @@ impl Regularity {
             _ => Self::None,
         }
     }
-}
-
-/// Quarters of an octave; the outermost bins hold what lies beyond.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "clamped to the bins"
-)]
-fn bin_of(ratio: f32) -> usize {
-    let bin = f64::from(ratio).log2() * PER_OCTAVE + HALF;
-    bin.floor().clamp(0.0, (Rhythm::BINS - 1) as f64) as usize
 }
 
 /// The silence after which a series is no longer awaited.
@@ -271,10 +245,6 @@ const SHARPER: f64 = 4.0;
 
 /// Fewer gaps tell nothing.
 const ENOUGH: u32 = 8;
-
-/// Bins of an octave, and where the middle of the histogram lies.
-const PER_OCTAVE: f64 = 4.0;
-const HALF: f64 = 12.5;
 
 /// Moments within so much of a period, or within so many seconds, are one.
 const AT_ONCE: f32 = 0.02;
@@ -394,16 +364,11 @@ mod tests {
     }
 
     #[test]
-    fn gaps_fall_into_bins_around_their_middle() {
+    fn gaps_are_counted_once_their_middle_is_known() {
         let few = rhythm([60.0; 7]);
-        assert_eq!(few.histogram().count(), 0, "their middle is not known yet");
+        assert_eq!(few.bins().iter().count(), 0);
         let told = rhythm([60.0, 60.0, 60.0, 5.0, 60.0, 60.0, 60.0, 60.0, 60.0, 9_000.0]);
-        let bins: Vec<_> = told.histogram().collect();
-        let counts: Vec<_> = bins.iter().map(|bin| bin.2).collect();
-        assert_eq!(counts, [1, 8], "the last one was a rest: {bins:?}");
-        assert!(
-            bins[1].0 < 60.0 && 60.0 < bins[1].1 && bins[1].1 < 66.0,
-            "{bins:?}"
-        );
+        let counts: Vec<_> = told.bins().iter().map(|bin| bin.2).collect();
+        assert_eq!(counts, [1, 8], "the last one was a rest");
     }
 }

@@ -1,27 +1,16 @@
 //! How alike the sizes of a series are: a fixed piece of memory, the same work for each.
 
+use crate::evidence::bins::SizeBins;
+
 /// Sizes in bytes, summed up.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Sizes {
     total: u64,
     count: u32,
     least: u32,
     most: u32,
     kinds: [Kind; KINDS],
-    bins: [u8; Self::BINS],
-}
-
-impl Default for Sizes {
-    fn default() -> Self {
-        Self {
-            total: 0,
-            count: 0,
-            least: 0,
-            most: 0,
-            kinds: [Kind::default(); KINDS],
-            bins: [0; Self::BINS],
-        }
-    }
+    bins: SizeBins,
 }
 
 /// A size, and how many are like it.
@@ -32,9 +21,6 @@ struct Kind {
 }
 
 impl Sizes {
-    /// Bins of the histogram: below 16 bytes, and then four for each doubling.
-    pub const BINS: usize = 64;
-
     /// Takes the next size.
     pub fn add(&mut self, bytes: u64) {
         let size = u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -47,9 +33,7 @@ impl Sizes {
         self.count = self.count.saturating_add(1);
         self.total = self.total.saturating_add(bytes);
         self.sort_in(size);
-        if let Some(bin) = self.bins.get_mut(bin_of(size)) {
-            *bin = bin.saturating_add(1);
-        }
+        self.bins.count(size);
     }
 
     /// A size of a new kind takes the place of the rarest.
@@ -110,32 +94,11 @@ impl Sizes {
         self.kinds.iter().map(|kind| kind.count).sum()
     }
 
-    /// From how many bytes to how many there were some, and how many.
-    pub fn histogram(&self) -> impl Iterator<Item = (u32, u32, u8)> {
-        let bins = (0..).zip(&self.bins).filter(|(_, count)| **count > 0);
-        bins.map(|(bin, count)| (lowest_of(bin), lowest_of(bin + 1).saturating_sub(1), *count))
+    /// How many are about how large.
+    pub const fn bins(&self) -> SizeBins {
+        self.bins
     }
 }
-
-/// The last bin holds what is larger, too.
-fn bin_of(size: u32) -> usize {
-    let Some(power) = size.checked_ilog2().filter(|power| *power >= FIRST_POWER) else {
-        return 0;
-    };
-    let quarter = (size >> (power - 2)) & 3;
-    let bin = (power - FIRST_POWER) * 4 + quarter + 1;
-    (bin as usize).min(Sizes::BINS - 1)
-}
-
-fn lowest_of(bin: u32) -> u32 {
-    let Some(above) = bin.checked_sub(1) else {
-        return 0;
-    };
-    (4 + above % 4) << (above / 4 + FIRST_POWER - 2)
-}
-
-/// The second bin begins at 2 to the power of this.
-const FIRST_POWER: u32 = 4;
 
 /// Sizes that differ by so many bytes are alike: counters and identifiers in them grow.
 const ALIKE: u32 = 4;
@@ -185,23 +148,5 @@ mod tests {
         }
         assert!(sizes(&[1107, 1109, 1150]).are_about_alike());
         assert!(!sizes(&[100, 200]).are_about_alike());
-    }
-
-    #[test]
-    fn sizes_fall_into_four_bins_of_each_doubling() {
-        let told: Vec<_> = sizes(&[0, 1, 3, 172, 200, 5_000_000_000])
-            .histogram()
-            .collect();
-        let last = (786_432, 917_503, 1);
-        assert_eq!(told, [(0, 15, 3), (160, 191, 1), (192, 223, 1), last]);
-        for size in [16, 19, 20, 31, 32, 1_279, 1_280, 700_000] {
-            let mut one = Sizes::default();
-            one.add(size);
-            let (from, to, _) = one.histogram().next().unwrap();
-            assert!(
-                u64::from(from) <= size && size <= u64::from(to),
-                "{size}: {from} {to}"
-            );
-        }
     }
 }

@@ -97,7 +97,8 @@ impl Talks {
         }
     }
 
-    /// How many sessions were not followed, or not from their beginning, because there was no room.
+    /// How many sessions were not followed, or not from their beginning, because there was no room. One that goes on while
+    /// more than as many again come in vain is counted anew.
     pub fn unfollowed(&self) -> u64 {
         self.unfollowed
     }
@@ -115,12 +116,21 @@ impl Talks {
         if lasted < OPENING_TIME {
             return None;
         }
-        self.turned_away.remove(&flow);
-        let Followed::Talk(mut talk) = self.talks.remove(&flow)? else {
+        let Followed::Talk(mut talk) = self.remove(flow)? else {
             return None;
         };
         talk.conclude(carried);
         (talk.told || talk.has_rhythm()).then_some(talk)
+    }
+
+    /// Forgets a session that is over.
+    pub fn forget(&mut self, flow: FlowId) {
+        self.remove(flow);
+    }
+
+    fn remove(&mut self, flow: FlowId) -> Option<Followed> {
+        self.turned_away.remove(&flow);
+        self.talks.remove(&flow)
     }
 
     /// Bytes of memory for one session, an upper bound.

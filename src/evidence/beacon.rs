@@ -1,5 +1,6 @@
 //! What a rhythm says of whoever keeps it.
 
+use super::bins::{GapBins, SizeBins};
 use super::weighed::Weights;
 use crate::decode::Endpoint;
 
@@ -11,7 +12,7 @@ pub struct Beacon {
     /// The server that it came to first; servers with one name may take turns.
     pub home: Endpoint,
     /// The domain below which names are asked for.
-    pub domain: Option<Box<str>>,
+    pub domain: Option<Domain>,
     /// How many servers took turns, or more.
     pub servers: u32,
     /// How many clients beat together, or more.
@@ -30,16 +31,25 @@ pub struct Beacon {
     pub bounds: (f64, f64),
     /// Variance over mean squared of the gaps.
     pub spread: f64,
-    /// From how many seconds to how many there were gaps, and how many.
-    pub gaps: Vec<(f64, f64, u8)>,
-    /// From how many bytes to how many there were requests, and how many.
-    pub requests: Vec<(u32, u32, u8)>,
-    /// From how many bytes to how many there were answers, and how many.
-    pub answers: Vec<(u32, u32, u8)>,
+    /// How many gaps were about how long.
+    pub gaps: GapBins,
+    /// How many requests were about how large.
+    pub requests: SizeBins,
+    /// How many answers were about how large.
+    pub answers: SizeBins,
     /// What is spoken, if that was read.
     pub protocol: Option<&'static str>,
     /// The JA4 of its TLS client.
     pub ja4: Option<Box<str>>,
     /// What makes it worth a look, and what does not.
     pub weights: Weights,
+}
+
+/// A domain below which names are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Domain {
+    /// Its name.
+    pub name: Box<str>,
+    /// The same for the same name.
+    pub digest: u64,
 }

@@ -52,6 +52,7 @@ pub const KEYS: &[&str] = &[
     "evidence.level",
     "evidence.doublings",
     "evidence.flows",
+    "evidence.of_flows",
     "evidence.ports.value",
     "evidence.ports.count",
     "evidence.directions.value",

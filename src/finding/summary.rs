@@ -114,6 +114,14 @@ impl Summary {
         }
     }
 
+    /// The domain below which names are asked for, if it stands on that.
+    pub fn domain(&self) -> Option<&str> {
+        match self {
+            Self::Beacon(summary) => summary.domain.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Payload bytes from the clients and to them, of sessions that are over.
     pub fn traffic(&self) -> (u64, u64) {
         match self {

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::correlate::forgotten::Forgotten;
 use crate::decode::{Decoder, FrameCounts, Outcome, Segment, straight};
 use crate::finding::lifecycle::FindingCounts;
-use crate::shard::{Event, Moment, Route, Shard, ShardCounts};
+use crate::shard::{Events, Moment, Route, Shard, ShardCounts};
 use crate::source::{Arrival, Frame, Missed, Source, SourceError};
 use crate::time::Timestamp;
 
@@ -273,7 +273,7 @@ pub(super) fn meet(
     sightings: &[Sighting<'_>],
     shards: &mut [Shard],
     place: impl Fn(&Route) -> Option<usize>,
-    events: &mut Vec<Event>,
+    events: &mut Events,
 ) {
     let guess = |sighting: &Sighting<'_>| {
         let shard = shards.get(place(&sighting.route)?)?;

@@ -2,7 +2,7 @@
 
 use super::front::{AT_ONCE, Front, Step, meet};
 use super::{BATCH_FRAMES, Found, Run, RunError, Stage, shards_of};
-use crate::shard::{Event, Route, SHARDS, Shard, ShardCounts};
+use crate::shard::{Events, Route, SHARDS, Shard, ShardCounts};
 use crate::source::Source;
 use crate::time::Timestamp;
 
@@ -32,14 +32,14 @@ pub(super) fn run<S: Source>(
 /// All shards, in order of their number.
 struct Shards {
     shards: Vec<Shard>,
-    events: Vec<Event>,
+    events: Events,
 }
 
 impl Shards {
     fn new(run: &Run<'_>) -> Self {
         Self {
             shards: (0..SHARDS).map(shards_of(run)).collect(),
-            events: Vec::new(),
+            events: Events::default(),
         }
     }
 

@@ -28,7 +28,7 @@ use crate::finding::waiting::Waiting;
 use crate::flow::nonces::NonceKey;
 use crate::policy::Policy;
 use crate::profile::Profile;
-use crate::shard::{Event, Report, Shard, ShardCounts, Watch};
+use crate::shard::{Events, Report, Shard, ShardCounts, Watch};
 use crate::source::{Source, SourceAccount, SourceError};
 use crate::time::Timestamp;
 use front::{Front, Round};
@@ -362,14 +362,12 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Takes all events of a round, from all shards and in any order, and leaves the vector empty.
-    fn take(&mut self, events: &mut Vec<Event>, round: Round) {
+    /// Takes all events of a round, from all shards and in any order, and leaves none.
+    fn take(&mut self, events: &mut Events, round: Round) {
         if let Some(missed) = round.missed {
             self.ordered.missed(missed.from, missed.to);
         }
-        // The events of a shard come in runs that are in order, which a stable sort makes use of.
-        events.sort_by_key(|event| event.order);
-        for event in events.drain(..) {
+        for event in events.in_order() {
             self.ordered.advance(event.order.time);
             match event.report {
                 Report::Flow(facts, evidence) => {
@@ -442,7 +440,7 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// How many frames lie between two moments at which time is told to all shards.
+/// How many frames lie between two moments at which time is told to all shards, in one thread.
 const BATCH_FRAMES: usize = 256;
 
 pub use beside::beside;

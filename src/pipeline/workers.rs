@@ -9,9 +9,9 @@ use arrayvec::ArrayVec;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::front::{AT_ONCE, Front, Round, Sighting, Step};
-use super::{Audit, BATCH_FRAMES, Found, Run, RunError, Stage, shards_of};
+use super::{Audit, Found, Run, RunError, Stage, shards_of};
 use crate::decode::Segment;
-use crate::shard::{Event, Moment, Place, Route, SHARDS, Shard, ShardCounts};
+use crate::shard::{Events, Moment, Place, Route, SHARDS, Shard, ShardCounts};
 use crate::source::Source;
 use crate::time::Timestamp;
 
@@ -63,11 +63,11 @@ pub(super) trait Lane: Send {
         route: &Route,
         guess: Option<Place>,
         segment: &Segment<'_>,
-        out: &mut Vec<Event>,
+        out: &mut Events,
     );
     fn place_of(&self, route: &Route) -> Option<Place>;
-    fn advance(&mut self, now: Timestamp, out: &mut Vec<Event>);
-    fn finish(&mut self, now: Timestamp, out: &mut Vec<Event>);
+    fn advance(&mut self, now: Timestamp, out: &mut Events);
+    fn finish(&mut self, now: Timestamp, out: &mut Events);
     fn counts(&self) -> ShardCounts;
 }
 
@@ -78,7 +78,7 @@ impl Lane for Shard {
         route: &Route,
         guess: Option<Place>,
         segment: &Segment<'_>,
-        out: &mut Vec<Event>,
+        out: &mut Events,
     ) {
         Shard::segment(self, moment, route, guess, segment, out);
     }
@@ -87,11 +87,11 @@ impl Lane for Shard {
         Shard::place_of(self, route)
     }
 
-    fn advance(&mut self, now: Timestamp, out: &mut Vec<Event>) {
+    fn advance(&mut self, now: Timestamp, out: &mut Events) {
         Shard::advance(self, now, out);
     }
 
-    fn finish(&mut self, now: Timestamp, out: &mut Vec<Event>) {
+    fn finish(&mut self, now: Timestamp, out: &mut Events) {
         Shard::finish(self, now, out);
     }
 
@@ -176,7 +176,7 @@ impl Batch {
 
 /// What a worker made of one round.
 struct Made {
-    events: Vec<Event>,
+    events: Events,
     end: Round,
     /// The round ends the run.
     last: bool,
@@ -197,7 +197,7 @@ fn read<S: Source>(
             .iter()
             .map(|_| spare.try_recv().unwrap_or_default())
             .collect();
-        for _ in 0..BATCH_FRAMES / AT_ONCE {
+        for _ in 0..ROUND_FRAMES / AT_ONCE {
             let step = front.next(|sightings| hand_out(&mut round, sightings))?;
             last = step == Step::Over;
             if step != Step::More || round.iter().any(Batch::is_full) {
@@ -234,7 +234,7 @@ fn work<L: Lane>(
     recycled: &Sender<Batch>,
 ) {
     for mut batch in batches {
-        let mut events = Vec::new();
+        let mut events = Events::default();
         for segments in batch.segments.chunks(AT_ONCE) {
             take(&mut lanes, segments, &batch.bytes, &mut events);
         }
@@ -263,7 +263,7 @@ fn work<L: Lane>(
 }
 
 /// Looks all flows up before it goes to the first of them.
-fn take<L: Lane>(lanes: &mut [L], segments: &[Packed], bytes: &[u8], events: &mut Vec<Event>) {
+fn take<L: Lane>(lanes: &mut [L], segments: &[Packed], bytes: &[u8], events: &mut Events) {
     let guess = |packed: &Packed| lanes.get(packed.lane)?.place_of(&packed.route);
     let guesses: ArrayVec<_, AT_ONCE> = segments.iter().map(guess).collect();
     for (packed, guess) in segments.iter().zip(guesses) {
@@ -289,13 +289,13 @@ fn merge(
     audits: &Receiver<Audit>,
     mut stage: Stage<'_>,
 ) -> Result<(Found, ShardCounts), RunError> {
-    let mut events = Vec::new();
+    let mut events = Events::default();
     loop {
         let (mut end, mut last) = (Round::default(), false);
         let mut counts = ShardCounts::default();
         for outlet in outlets {
             let made = outlet.recv().map_err(|_| RunError::WorkerDied)?;
-            events.extend(made.events);
+            events.append(made.events);
             (end, last) = (made.end, made.last);
             made.counts.into_iter().for_each(|made| counts.add(made));
         }
@@ -314,8 +314,11 @@ fn merge(
 
 /// An upper bound of the bytes of memory that the batches of this many workers hold.
 pub fn memory_bound(workers: usize) -> usize {
-    workers * (QUEUED + 2) * Batch::bound(BATCH_FRAMES)
+    workers * (QUEUED + 2) * Batch::bound(ROUND_FRAMES)
 }
+
+/// Frames of a round: so many that it is worth waking every thread for it.
+const ROUND_FRAMES: usize = 1_024;
 
 /// Batches that may wait for one worker.
 const QUEUED: usize = 8;
@@ -361,7 +364,7 @@ mod tests {
             _: &Route,
             _: Option<Place>,
             _: &Segment<'_>,
-            _: &mut Vec<Event>,
+            _: &mut Events,
         ) {
             self.meet(Death::Segment);
             self.segments += 1;
@@ -371,11 +374,11 @@ mod tests {
             None
         }
 
-        fn advance(&mut self, _: Timestamp, _: &mut Vec<Event>) {
+        fn advance(&mut self, _: Timestamp, _: &mut Events) {
             self.meet(Death::Advance);
         }
 
-        fn finish(&mut self, _: Timestamp, _: &mut Vec<Event>) {
+        fn finish(&mut self, _: Timestamp, _: &mut Events) {
             self.meet(Death::Finish);
         }
 
@@ -388,7 +391,7 @@ mod tests {
     }
 
     /// Datagrams between so many pairs of ports that every shard gets some, in more rounds than may be queued.
-    const FRAMES: u64 = BATCH_FRAMES as u64 * 4 * QUEUED as u64;
+    const FRAMES: u64 = ROUND_FRAMES as u64 * 4 * QUEUED as u64;
 
     fn datagrams() -> Vec<u8> {
         let mut file = PcapFile::usual();

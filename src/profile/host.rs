@@ -9,7 +9,7 @@ use super::few::{Few, FewOf, Merge};
 use super::fit::{NOVEL, News};
 use super::shape::Shape;
 use super::words::Words;
-use crate::decode::{Endpoint, Transport};
+use crate::decode::{Address, Endpoint, Transport};
 use crate::facts::PayloadSizes;
 use crate::time::Timestamp;
 
@@ -174,9 +174,10 @@ impl Host {
         self.services.is_full() || self.ports.is_full() || since.is_some_and(|since| since < before)
     }
 
-    /// Bytes of memory for one host of which only ports are kept, an upper bound: its node and a full list.
-    pub const LEAST_BYTES: usize =
-        2 * size_of::<(IpAddr, Self)>() + Self::SERVICES * size_of::<(Port, Timestamp)>();
+    /// Bytes of memory for one host of which only ports are kept, an upper bound: itself, its place and a full list.
+    pub const LEAST_BYTES: usize = size_of::<(Address, Self)>() * 17 / 16
+        + 4 * size_of::<(Address, u32)>()
+        + Self::SERVICES * size_of::<(Port, Timestamp)>();
 
     /// Bytes of memory that it takes to keep more, its relays left out.
     pub const MORE_BYTES: usize = Self::SERVICES

@@ -1,5 +1,6 @@
 //! Watching hosts: a profile that grows while flows go by.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use super::Profile;
@@ -19,7 +20,8 @@ use crate::time::Timestamp;
 /// A profile that grows, of inside hosts and up to a cap: whoever comes when it is full is not watched.
 #[derive(Debug)]
 pub struct Learner {
-    profile: Profile,
+    hosts: Vec<(Address, Host)>,
+    places: HashMap<Address, u32, foldhash::fast::RandomState>,
     inside: Ranges,
     limits: Limits,
     detail: Detail,
@@ -115,7 +117,8 @@ impl Learner {
     /// Nothing seen; hosts with these addresses will be watched.
     pub fn new(inside: Vec<RangeInclusive<Address>>, limits: Limits, detail: Detail) -> Self {
         Self {
-            profile: Profile::default(),
+            hosts: Vec::new(),
+            places: HashMap::default(),
             inside: Ranges::new(inside),
             limits,
             detail,
@@ -194,27 +197,41 @@ impl Learner {
         if !self.inside.contains(address) {
             return None;
         }
-        let ip = address.ip();
-        let is_full = self.profile.hosts.len() >= self.limits.hosts;
-        if is_full && !self.profile.hosts.contains_key(&ip) {
-            self.hosts_refused += 1;
-            return None;
-        }
-        let fresh = || Host::new(first, last);
-        let host = self.profile.hosts.entry(ip).or_insert_with(fresh);
+        let known = self.places.get(&address).copied();
+        let place = known.or_else(|| self.take_in(address, Host::new(first, last)))?;
+        let (_, host) = self.hosts.get_mut(place as usize)?;
         host.first = host.first.min(first);
         host.last = host.last.max(last);
         Some(host)
     }
 
-    /// What was learned so far.
-    pub fn profile(&self) -> &Profile {
-        &self.profile
+    /// The place of a host that was not watched before, if there is room for it.
+    fn take_in(&mut self, address: Address, host: Host) -> Option<u32> {
+        if self.hosts.len() >= self.limits.hosts {
+            self.hosts_refused += 1;
+            return None;
+        }
+        if self.hosts.len() == self.hosts.capacity() {
+            self.hosts.reserve_exact(self.hosts.len() / 16 + 16);
+        }
+        let place = u32::try_from(self.hosts.len()).ok()?;
+        self.hosts.push((address, host));
+        self.places.insert(address, place);
+        Some(place)
+    }
+
+    /// What was learned of a host so far.
+    pub fn host(&self, address: Address) -> Option<&Host> {
+        let place = *self.places.get(&address)?;
+        self.hosts.get(place as usize).map(|(_, host)| host)
     }
 
     /// What was learned.
     pub fn into_profile(self) -> Profile {
-        self.profile
+        let hosts = self.hosts.into_iter();
+        Profile {
+            hosts: hosts.map(|(host, known)| (host.ip(), known)).collect(),
+        }
     }
 
     /// How often a host was seen that there was no room for.

@@ -2,6 +2,8 @@
 //!
 //! Every length that came from the wire meets the end of the buffer here and nowhere else.
 
+use memchr::memchr;
+
 /// A place in a byte slice. Reads advance it; a read that does not fit leaves it where it was and gives `None`.
 #[derive(Clone, Copy, Debug)]
 pub struct Cursor<'a> {
@@ -60,7 +62,7 @@ impl<'a> Cursor<'a> {
 
     /// Takes everything before the first `byte` and the byte itself; gives what was before it.
     pub fn until(&mut self, byte: u8) -> Option<&'a [u8]> {
-        let length = self.rest().iter().position(|&b| b == byte)?;
+        let length = memchr(byte, self.rest())?;
         let taken = self.take(length)?;
         self.take(1)?;
         Some(taken)

@@ -30,10 +30,29 @@ pub struct Event {
 pub struct Order {
     /// When it happened.
     pub time: Timestamp,
-    pub(super) cause: Cause,
-    pub(super) frame: u64,
-    pub(super) shard: u16,
-    pub(super) sequence: u32,
+    /// The cause, in the uppermost bits, and the frame.
+    cause: u64,
+    /// The shard, and the number among its events by this cause.
+    number: u64,
+}
+
+impl Order {
+    /// The first event that a shard tells by a cause, of a frame.
+    pub(super) fn new(time: Timestamp, cause: Cause, frame: u64, shard: u16) -> Self {
+        Self {
+            time,
+            cause: (cause as u64) << 62 | frame,
+            number: u64::from(shard) << 32,
+        }
+    }
+
+    /// The one behind it, by the same cause.
+    pub(super) fn next(self) -> Self {
+        Self {
+            number: self.number + 1,
+            ..self
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +95,31 @@ pub enum Report {
     Portrait(Box<FlowPortrait>),
 }
 
+/// What shards have to say in a round.
+#[derive(Debug, Default)]
+pub struct Events {
+    /// What frames brought, in the order in which shards met them.
+    by_frames: Vec<Event>,
+    /// What expired, and what the end of the run brought.
+    by_time: Vec<Event>,
+}
+
+impl Events {
+    /// Adds what other shards have to say.
+    pub fn append(&mut self, mut others: Self) {
+        self.by_frames.append(&mut others.by_frames);
+        self.by_time.append(&mut others.by_time);
+    }
+
+    /// Takes all of them out, in order. What frames brought comes in runs that are in order, which a stable sort makes use
+    /// of, as long as nothing stands between them.
+    pub fn in_order(&mut self) -> std::vec::Drain<'_, Event> {
+        self.by_frames.append(&mut self.by_time);
+        self.by_frames.sort_by_key(|event| event.order);
+        self.by_frames.drain(..)
+    }
+}
+
 /// Numbers the events of one cause.
 pub(super) struct Outbox<'a> {
     order: Order,
@@ -83,13 +127,24 @@ pub(super) struct Outbox<'a> {
 }
 
 impl<'a> Outbox<'a> {
-    pub(super) fn new(order: Order, out: &'a mut Vec<Event>) -> Self {
+    /// What a shard tells by a cause, of a frame.
+    pub(super) fn new(
+        time: Timestamp,
+        cause: Cause,
+        (frame, shard): (u64, u16),
+        out: &'a mut Events,
+    ) -> Self {
+        let order = Order::new(time, cause, frame, shard);
+        let out = match cause {
+            Cause::Frame => &mut out.by_frames,
+            Cause::Expiry | Cause::End => &mut out.by_time,
+        };
         Self { order, out }
     }
 
     pub(super) fn push(&mut self, report: Report) {
         let order = self.order;
-        self.order.sequence += 1;
+        self.order = order.next();
         if self.out.len() == self.out.capacity() {
             self.out.reserve_exact(self.out.len() / 16 + FEW_EVENTS);
         }

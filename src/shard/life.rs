@@ -2,7 +2,7 @@
 
 use super::event::Cause;
 use super::report::close;
-use super::{Event, Moment, Order, Outbox, Place, Report, Route, Shard, dark, lasting};
+use super::{Events, Moment, Outbox, Place, Report, Route, Shard, dark, lasting};
 use crate::decode::Segment;
 use crate::facts::FlowId;
 use crate::facts::legs::Totals;
@@ -82,11 +82,10 @@ impl Shard {
 
     /// Lets time pass: flows that were silent for too long are over.
     #[inline]
-    pub fn advance(&mut self, now: Timestamp, out: &mut Vec<Event>) {
+    pub fn advance(&mut self, now: Timestamp, out: &mut Events) {
         while let Some((place, moment, due)) = self.table.overdue(now) {
             let id = self.table.flow(place).map_or(FlowId(0), |flow| flow.id);
-            let order = self.order(moment, Cause::Expiry, id.0);
-            let mut events = Outbox::new(order, out);
+            let mut events = self.outbox(moment, Cause::Expiry, id.0, out);
             match due {
                 Due::Over => self.close(place, &mut events),
                 Due::Lasted { again } => self.lasts(place, again, &mut events),
@@ -103,12 +102,12 @@ impl Shard {
     }
 
     /// Ends the run at `now`: every flow is over.
-    pub fn finish(&mut self, now: Timestamp, out: &mut Vec<Event>) {
+    pub fn finish(&mut self, now: Timestamp, out: &mut Events) {
         self.advance(now, out);
         for place in self.table.in_order() {
             let id = self.table.flow(place).map_or(FlowId(0), |flow| flow.id);
-            let order = self.order(now, Cause::End, id.0);
-            self.close(place, &mut Outbox::new(order, out));
+            let mut events = self.outbox(now, Cause::End, id.0, out);
+            self.close(place, &mut events);
         }
     }
 
@@ -141,13 +140,13 @@ impl Shard {
         self.table.remove(place);
     }
 
-    pub(super) fn order(&self, time: Timestamp, cause: Cause, frame: u64) -> Order {
-        Order {
-            time,
-            cause,
-            frame,
-            shard: self.number,
-            sequence: 0,
-        }
+    pub(super) fn outbox<'a>(
+        &self,
+        time: Timestamp,
+        cause: Cause,
+        frame: u64,
+        out: &'a mut Events,
+    ) -> Outbox<'a> {
+        Outbox::new(time, cause, (frame, self.number), out)
     }
 }

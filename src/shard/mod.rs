@@ -21,7 +21,7 @@ mod watch;
 
 pub use crate::flow::table::Place;
 pub use counts::ShardCounts;
-pub use event::{Event, Moment, Order, Report};
+pub use event::{Event, Events, Moment, Order, Report};
 pub use limits::Limits;
 pub use route::{Route, SHARDS};
 pub use watch::{Watch, WatchError};
@@ -109,11 +109,10 @@ impl Shard {
         route: &Route,
         guess: Option<Place>,
         segment: &Segment<'_>,
-        out: &mut Vec<Event>,
+        out: &mut Events,
     ) {
         self.advance(moment.time, out);
-        let order = self.order(moment.time, Cause::Frame, moment.frame);
-        let mut events = Outbox::new(order, out);
+        let mut events = self.outbox(moment.time, Cause::Frame, moment.frame, out);
         let mut place = match self.table.find_again(&route.key, guess) {
             Some(place) => place,
             None if self.is_late(moment, route, segment) => {

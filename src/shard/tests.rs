@@ -20,7 +20,7 @@ const DATAGRAM: &[u8] = b"\0\0\0\x01\x0a\x32\0\x35\0\x35query";
 /// A shard, what it said, and the frame that it saw last; a frame takes a second.
 struct Watch {
     shard: Shard,
-    events: Vec<Event>,
+    events: Events,
     frame: u64,
     reported: HashSet<FlowId>,
 }
@@ -50,7 +50,7 @@ impl Watch {
         };
         Self {
             shard: Shard::new(0, limits, tuning, NonceKey::default()),
-            events: Vec::new(),
+            events: Events::default(),
             frame: 0,
             reported: HashSet::new(),
         }
@@ -109,9 +109,7 @@ impl Watch {
     }
 
     fn in_order(&mut self) -> Vec<Event> {
-        let mut events = std::mem::take(&mut self.events);
-        events.sort_by_key(|event| event.order);
-        events
+        self.events.in_order().collect()
     }
 
     fn text(&mut self, report: &Report) -> Option<String> {
@@ -266,21 +264,19 @@ fn a_watched_flow_is_portrayed_when_it_is_over_and_no_other() {
         watch.opens(client, isns).talks(client, isns, &said);
     }
     watch.opens("10.0.0.1:1", [9_000, 7_000]).ends();
-    let portraits: Vec<_> = watch
-        .events
-        .iter()
-        .filter_map(|event| match &event.report {
-            Report::Portrait(portrait) => Some(portrait),
-            _ => None,
-        })
-        .collect();
-    let shown = portraits.iter().map(|portrait| {
+    let events = watch.in_order();
+    let portraits = events.iter().filter_map(|event| match &event.report {
+        Report::Portrait(portrait) => Some(portrait),
+        _ => None,
+    });
+    let shown = portraits.map(|portrait| {
         let layers = portrait.facts.layers.len();
         let segments = (portrait.client.segments, portrait.server.segments);
         (portrait.facts.id.0, layers, segments)
     });
     assert_eq!(shown.collect::<Vec<_>>(), [(1, 1, (3, 3)), (13, 0, (1, 1))]);
-    let mut told = watch.told();
+    let told = events.iter().filter_map(|event| watch.text(&event.report));
+    let mut told: Vec<String> = told.collect();
     told.retain(|line| !line.ends_with("portrayed"));
     let unwatched = ["1 Some(Proven)", "1 ended", "7 Some(Proven)", "7 ended"];
     assert_eq!(told, unwatched);
@@ -439,26 +435,18 @@ fn a_silent_flow_is_over_at_its_second() {
 
 #[test]
 fn within_a_moment_expiry_comes_before_frames_and_they_before_the_end() {
-    let order = |cause, frame, shard, sequence| Order {
-        time: Timestamp::from_nanos(0),
-        cause,
-        frame,
-        shard,
-        sequence,
-    };
+    let order = |cause, frame, shard| Order::new(Timestamp::from_nanos(0), cause, frame, shard);
     let orders = [
-        order(Cause::Expiry, 1, 9, 0),
-        order(Cause::Expiry, 2, 0, 0),
-        order(Cause::Frame, 1, 9, 9),
-        order(Cause::Frame, 2, 0, 0),
-        order(Cause::Frame, 2, 0, 1),
-        order(Cause::End, 1, 0, 0),
+        order(Cause::Expiry, 1, 9),
+        order(Cause::Expiry, 2, 0),
+        order(Cause::Frame, 1, 9),
+        order(Cause::Frame, 2, 0),
+        order(Cause::Frame, 2, 0).next(),
+        order(Cause::Frame, 2, 1),
+        order(Cause::End, 1, 0),
     ];
-    assert!(orders.is_sorted());
-    let later = Order {
-        time: Timestamp::from_nanos(1),
-        ..orders[0]
-    };
+    assert!(orders.is_sorted_by(|one, other| one < other));
+    let later = Order::new(Timestamp::from_nanos(1), Cause::Expiry, 1, 9);
     assert!(orders.iter().all(|order| *order < later));
 }
 

@@ -37,8 +37,6 @@ pub(super) struct Record {
     pub(super) frame_at: usize,
     /// The frame's captured length.
     pub(super) frame_bytes: usize,
-    /// The length of the record.
-    pub(super) bytes: usize,
     /// Where in the window it starts.
     pub(super) place: usize,
 }
@@ -47,7 +45,12 @@ pub(super) struct Record {
 #[derive(Debug)]
 pub(super) enum Step {
     /// A frame.
-    Frame(Record),
+    Frame {
+        /// Where.
+        record: Record,
+        /// The length of the record.
+        bytes: usize,
+    },
     /// Something else, to be stepped over.
     Over {
         /// Its length.
@@ -109,11 +112,9 @@ impl Capture {
     /// Steps to the next frame; false at the end of the capture. What is lost on the way goes into `account`.
     #[inline]
     pub(super) fn advance(&mut self, account: &mut SourceAccount) -> Result<bool, SourceError> {
-        self.window.consume(self.record.bytes);
-        self.record.bytes = 0;
         loop {
             match self.format.next(&mut self.window) {
-                Step::Frame(record) => return Ok(self.stand_at(record)),
+                Step::Frame { record, bytes } => return Ok(self.stand_at(record, bytes)),
                 Step::Over { bytes, loss } => self.step_over(bytes, loss, account),
                 Step::Dry => return self.end(account),
                 Step::Stop(damage) => return Ok(self.cut(damage, account)),
@@ -121,27 +122,30 @@ impl Capture {
         }
     }
 
-    /// Steps to the next frame if that lies in the window already, and leaves the frames before it where they are.
+    /// While it is pinned it leaves frames where they are, and goes no further than to the last that is there.
     #[inline]
-    pub(super) fn advance_in_place(&mut self, account: &mut SourceAccount) -> bool {
-        self.window.consume(self.record.bytes);
-        self.record.bytes = 0;
-        self.window.pin(true);
-        let stands = loop {
-            match self.format.next(&mut self.window) {
-                Step::Frame(record) => break self.stand_at(record),
-                Step::Over { bytes, loss } => self.step_over(bytes, loss, account),
-                Step::Dry | Step::Stop(_) => break false,
-            }
-        };
-        self.window.pin(false);
-        stands
+    pub(super) fn pin(&mut self, pinned: bool) {
+        self.window.pin(pinned);
     }
 
+    /// Steps to the next frame if that lies in the window already; of a capture that is pinned.
     #[inline]
-    fn stand_at(&mut self, record: Record) -> bool {
-        self.record = record;
-        self.record.place = self.window.place();
+    pub(super) fn advance_in_place(&mut self, account: &mut SourceAccount) -> bool {
+        loop {
+            match self.format.next(&mut self.window) {
+                Step::Frame { record, bytes } => return self.stand_at(record, bytes),
+                Step::Over { bytes, loss } => self.step_over(bytes, loss, account),
+                Step::Dry | Step::Stop(_) => return false,
+            }
+        }
+    }
+
+    /// The frame stays where it is until more is read.
+    #[inline]
+    fn stand_at(&mut self, record: Record, bytes: usize) -> bool {
+        let place = self.window.place();
+        self.record = Record { place, ..record };
+        self.window.consume(bytes);
         self.frames = self.frames.saturating_add(1);
         true
     }
@@ -259,7 +263,6 @@ const NO_RECORD: Record = Record {
     wire_bytes: 0,
     frame_at: 0,
     frame_bytes: 0,
-    bytes: 0,
     place: 0,
 };
 

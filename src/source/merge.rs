@@ -147,6 +147,30 @@ impl Captures {
         Ok(true)
     }
 
+    /// Hands out the frame that the capture in hand stands at and those behind it, as far as they lie in its window and it
+    /// is their turn.
+    fn hand_out(&mut self, most: usize) {
+        let Some(Reader { turn, capture }) = &mut self.current else {
+            return;
+        };
+        let rival = self.waiting.peek().map(|Reverse(next)| next.turn);
+        capture.pin(true);
+        loop {
+            let record = *capture.record();
+            self.account.hand_out(record.frame_bytes);
+            self.batch.push(record);
+            if self.batch.len() >= most || !capture.advance_in_place(&mut self.account) {
+                break;
+            }
+            turn.time = capture.time();
+            if rival.is_some_and(|rival| rival < *turn) {
+                self.is_ahead = true;
+                break;
+            }
+        }
+        capture.pin(false);
+    }
+
     /// Whether it is another capture's turn.
     #[inline]
     fn is_overtaken(&self) -> bool {
@@ -173,18 +197,8 @@ impl Captures {
 impl Source for Captures {
     fn proceed(&mut self, most: usize) -> Result<Arrival, SourceError> {
         self.batch.clear();
-        let mut stands = self.advance()?;
-        while let Some(reader) = self.current.as_mut().filter(|_| stands) {
-            let record = *reader.capture.record();
-            self.account.hand_out(record.frame_bytes);
-            self.batch.push(record);
-            let room = self.batch.len() < most;
-            stands = room && reader.capture.advance_in_place(&mut self.account);
-            if stands {
-                reader.turn.time = reader.capture.time();
-                self.is_ahead = self.is_overtaken();
-                stands = !self.is_ahead;
-            }
+        if self.advance()? {
+            self.hand_out(most);
         }
         Ok(if self.batch.is_empty() {
             Arrival::Over

@@ -72,7 +72,7 @@ impl Pcap {
     }
 
     /// Finds the record at the start of the window.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&self, window: &mut Window) -> Step {
         if !window.hold(self.variant.record_header_bytes) {
             return Step::Dry;
@@ -83,10 +83,11 @@ impl Pcap {
         if record.frame_bytes > self.longest_frame {
             return Step::Stop(Damage::Length(record.frame_bytes as u64));
         }
-        if !window.hold(record.bytes) {
+        let bytes = record.frame_at.saturating_add(record.frame_bytes);
+        if !window.hold(bytes) {
             return Step::Dry;
         }
-        Step::Frame(record)
+        Step::Frame { record, bytes }
     }
 
     #[inline]
@@ -102,7 +103,6 @@ impl Pcap {
             wire_bytes,
             frame_at: self.variant.record_header_bytes,
             frame_bytes,
-            bytes: frame_bytes.saturating_add(self.variant.record_header_bytes),
             place: 0,
         })
     }

@@ -106,10 +106,8 @@ impl Pcapng {
             }
             Ok(Some(record)) => {
                 self.last = record.time;
-                Step::Frame(Record {
-                    bytes: header.bytes,
-                    ..record
-                })
+                let bytes = header.bytes;
+                Step::Frame { record, bytes }
             }
             Ok(None) => Step::over(header.bytes, None),
             Err(loss) => Step::over(header.bytes, Some(loss)),
@@ -175,7 +173,6 @@ impl Pcapng {
             wire_bytes: packet.wire_bytes,
             frame_at: BLOCK_HEADER_BYTES.saturating_add(TIMED_PACKET_BYTES),
             frame_bytes: packet.frame_bytes,
-            bytes: 0,
             place: 0,
         })
     }
@@ -194,7 +191,6 @@ impl Pcapng {
             wire_bytes,
             frame_at: BLOCK_HEADER_BYTES.saturating_add(SIMPLE_PACKET_BYTES),
             frame_bytes: frame_bytes.min(interface.snaplen),
-            bytes: 0,
             place: 0,
         })
     }

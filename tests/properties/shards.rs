@@ -4,7 +4,7 @@ use hopscope::detect::Tuning;
 use hopscope::flow::lasting::Schedule;
 use hopscope::flow::nonces::NonceKey;
 use hopscope::flow::table::Timeouts;
-use hopscope::shard::{Event, Limits, Moment, Report, Route, Shard};
+use hopscope::shard::{Event, Events, Limits, Moment, Report, Route, Shard};
 use hopscope::time::{Span, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -56,7 +56,7 @@ fn how_often_time_is_told_changes_nothing() {
 
 fn run(steps: &[Step], often: bool) -> Vec<String> {
     let mut shard = Shard::new(7, LIMITS, TUNING, NonceKey::default());
-    let mut events = Vec::new();
+    let mut events = Events::default();
     let mut now = Timestamp::from_parts(1_000, 0);
     for (frame, (pause, flow, told)) in (1..).zip(steps) {
         let mut told = told.clone();
@@ -70,8 +70,7 @@ fn run(steps: &[Step], often: bool) -> Vec<String> {
         shard.segment(moment, &Route::of(&datagram), None, &datagram, &mut events);
     }
     shard.finish(now, &mut events);
-    events.sort_by_key(|event| event.order);
-    events.iter().map(text).collect()
+    events.in_order().map(|event| text(&event)).collect()
 }
 
 fn text(event: &Event) -> String {

@@ -17,6 +17,11 @@ impl Crowds {
         Self(Pairs::new(cap))
     }
 
+    /// How many places gave way.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.0.forgotten()
+    }
+
     /// Takes a session of a client that was there `before`. Tells of the rhythm of all that come there, if there are
     /// several and it is worth telling.
     pub(super) fn come(

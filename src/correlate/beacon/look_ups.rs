@@ -4,9 +4,9 @@ use super::weighing::{self, certainty, weigh_rhythm};
 use super::{Beats, NAME, SHORTEST_CONNECTIONS};
 use crate::correlate::destinations::Destinations;
 use crate::correlate::newcomers::Newcomers;
-use crate::correlate::pairs::{Key, Pair, Pairs, Visit, Whom};
+use crate::correlate::pairs::{self, Key, Pair, Pairs, Visit, Whom};
 use crate::correlate::rhythm::{Reading, Regularity};
-use crate::evidence::beacon::Beacon;
+use crate::evidence::beacon::{Beacon, Domain};
 use crate::evidence::weighed::Weights;
 use crate::evidence::{Evidence, Says, Session};
 use crate::facts::LookUp;
@@ -99,6 +99,11 @@ fn weigh(pair: &Pair, look_up: &LookUp, now: Timestamp, seen: &Destinations) -> 
         reading,
         seen.clients_of(look_up.flow.client.address) > 0,
     );
+    let name = look_up.question.domain();
+    let domain = Domain {
+        name: name.into(),
+        digest: pairs::digest_of(name),
+    };
     let session = Session {
         last_seen: now,
         ..Session::from(&look_up.flow)
@@ -110,7 +115,7 @@ fn weigh(pair: &Pair, look_up: &LookUp, now: Timestamp, seen: &Destinations) -> 
         further: Vec::new(),
         relay: session.server.address,
         says: Says::Beacon(Box::new(Beacon {
-            domain: Some(look_up.question.domain().into()),
+            domain: Some(domain),
             protocol: Some(Kind::Dns.name()),
             servers: 1,
             ..Beats::from(pair).beacon("names", pair.home, reading, weights)

@@ -14,6 +14,11 @@ impl Turns {
         Self(Pairs::new(cap))
     }
 
+    /// How many TLS clients gave way.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.0.forgotten()
+    }
+
     /// Takes a session that is over. Tells of the rhythm in which its client greets others, if several take turns and it
     /// is worth telling.
     pub(super) fn come(&mut self, scene: Scene<'_>, visit: &Visit) -> Option<Evidence> {

@@ -162,10 +162,10 @@ struct Trials<'a, 'b> {
     is_itself: bool,
 }
 
-/// A beat, and the nearest one on the other side that may be its cause, or effect.
+/// A beat, and the nearest one on the other side that may be its cause, or effect, with the time between them.
 struct Trial<'a> {
     anchor: &'a Beat,
-    partner: Option<&'a Beat>,
+    partner: Option<(&'a Beat, Span)>,
 }
 
 impl<'a, 'b> Trials<'a, 'b> {
@@ -182,7 +182,7 @@ impl<'a, 'b> Trials<'a, 'b> {
             return None;
         }
         let trials = Self::new(anchors, partners, backward, openings);
-        trials.may_fit(longest).then_some(trials)
+        trials.may_fit(trials.seen(longest)).then_some(trials)
     }
 
     /// With `openings`, partners are looked for of openings only.
@@ -202,7 +202,7 @@ impl<'a, 'b> Trials<'a, 'b> {
             if is_near(before) || is_near(behind) {
                 last = Some(anchor.time);
                 let partner = if backward { before } else { behind };
-                all.push(Trial { anchor, partner });
+                all.push(Trial::new(anchor, partner));
             }
         }
         Self {
@@ -213,17 +213,18 @@ impl<'a, 'b> Trials<'a, 'b> {
         }
     }
 
-    /// Whether they may fit within `delay`, or a shorter one: the least chance costs nothing to know, and most sides fail
-    /// under it.
-    fn may_fit(&self, delay: Span) -> bool {
-        let seen = self.seen(delay);
+    /// Whether they may fit where so many are `seen` to have a partner, or fewer: the least chance costs nothing to know,
+    /// and most sides fail under it.
+    fn may_fit(&self, seen: usize) -> bool {
         seen >= LEAST_MATCHED && is_enough(self.score(seen, LEAST_CHANCE))
     }
 
     /// How many have a partner that is no farther away than `delay`.
     fn seen(&self, delay: Span) -> usize {
-        let is_matched = |trial: &&Trial<'_>| trial.partner_within(delay).is_some();
-        self.all.iter().filter(is_matched).count()
+        let partners = self.all.iter();
+        partners
+            .filter_map(|trial| trial.partner_within(delay))
+            .count()
     }
 
     fn score(&self, seen: usize, chance: f64) -> f64 {
@@ -233,14 +234,15 @@ impl<'a, 'b> Trials<'a, 'b> {
 
     /// How well they fit where a partner counts that is no farther away than `delay`.
     fn fit(&self, delay: Span, turned: bool) -> Option<Fit> {
-        if !self.may_fit(delay) {
+        let seen = self.seen(delay);
+        if !self.may_fit(seen) {
             return None;
         }
-        let timing = self.score(self.seen(delay), self.chance(delay));
+        let timing = self.score(seen, self.chance(delay));
         if !is_enough(timing) {
             return None;
         }
-        let matched = self.matched(delay);
+        let matched = self.matched(delay, seen);
         let conservation = Conservation::of(&matched);
         let delays = matched
             .iter()
@@ -265,8 +267,8 @@ impl<'a, 'b> Trials<'a, 'b> {
         })
     }
 
-    /// Causes and their effects.
-    fn matched(&self, delay: Span) -> Vec<(&'a Beat, &'a Beat)> {
+    /// Causes and their effects, of which so many are seen.
+    fn matched(&self, delay: Span, seen: usize) -> Vec<(&'a Beat, &'a Beat)> {
         let pair = |trial: &Trial<'a>| {
             let partner = trial.partner_within(delay)?;
             Some(match self.backward {
@@ -274,7 +276,9 @@ impl<'a, 'b> Trials<'a, 'b> {
                 false => (trial.anchor, partner),
             })
         };
-        self.all.iter().filter_map(pair).collect()
+        let mut matched = Vec::with_capacity(seen);
+        matched.extend(self.all.iter().filter_map(pair));
+        matched
     }
 
     /// The mean chance of a beat to have a partner: the part of the window around it in which it would have one.
@@ -337,9 +341,17 @@ fn around<'a>(
 }
 
 impl<'a> Trial<'a> {
+    fn new(anchor: &'a Beat, partner: Option<&'a Beat>) -> Self {
+        let apart = |beat: &'a Beat| (beat, beat.time.apart(anchor.time));
+        Self {
+            anchor,
+            partner: partner.map(apart),
+        }
+    }
+
     fn partner_within(&self, delay: Span) -> Option<&'a Beat> {
-        self.partner
-            .filter(|beat| beat.time.apart(self.anchor.time) <= delay)
+        let (beat, apart) = self.partner?;
+        (apart <= delay).then_some(beat)
     }
 }
 

@@ -20,7 +20,8 @@ pub(super) struct Conservation {
 impl Conservation {
     /// Of causes and their effects, in order of time.
     pub(super) fn of(matched: &[(&Beat, &Beat)]) -> Self {
-        let rounds: Vec<Round> = matched.windows(2).filter_map(Round::between).collect();
+        let pairs = matched.iter().zip(matched.iter().skip(1));
+        let rounds: Vec<Round> = pairs.map(Round::between).collect();
         let framing = framing(&rounds);
         let scales = Scales::new(&rounds, framing);
         let mut conservation = Self {
@@ -71,14 +72,12 @@ struct Round {
 }
 
 impl Round {
-    fn between(pair: &[(&Beat, &Beat)]) -> Option<Self> {
-        let [(cause, effect), (next_cause, next_effect)] = pair else {
-            return None;
-        };
-        Some(Self {
+    fn between((this, next): (&(&Beat, &Beat), &(&Beat, &Beat))) -> Self {
+        let ((cause, effect), (next_cause, next_effect)) = (this, next);
+        Self {
             one: next_cause.before.since(cause.before),
             other: next_effect.before.since(effect.before),
-        })
+        }
     }
 
     fn is_exact(&self) -> bool {
@@ -178,8 +177,11 @@ fn difference(one: u64, other: u64) -> i64 {
 
 fn median(values: impl Iterator<Item = i64>) -> i64 {
     let mut values: Vec<i64> = values.collect();
-    values.sort_unstable();
-    values.get(values.len() / 2).copied().unwrap_or(0)
+    let middle = values.len() / 2;
+    if values.is_empty() {
+        return 0;
+    }
+    *values.select_nth_unstable(middle).1
 }
 
 /// Bytes of framing by which rounds may differ from the median, beside a twelfth of the round for records and headers and

@@ -183,7 +183,7 @@ impl Draft {
         let name_of = |end: Endpoint| self.names.of(end.address.ip()).map(str::to_owned);
         Finding {
             schema: SCHEMA,
-            id: subject.id(),
+            id: subject.id(&self.evidence),
             status,
             detector: subject.detector(),
             title: title::of(

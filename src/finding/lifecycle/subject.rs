@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::decode::{Address, Endpoint};
 use crate::evidence::{Evidence, Says};
+use crate::finding::summary::Summary;
 
 /// What a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +19,12 @@ pub(super) enum Subject {
     Service {
         detector: &'static str,
         server: Endpoint,
+    },
+    /// What a client asks for below a domain, told by a digest of its name.
+    Domain {
+        detector: &'static str,
+        client: Address,
+        name: u64,
     },
     /// What goes from a client through some hosts, told by a digest of their addresses.
     Path {
@@ -47,15 +54,17 @@ impl Subject {
                 client,
                 server,
             },
-            Says::Beacon(beacon) if beacon.domain.is_some() => Self::Path {
-                detector,
-                client,
-                hosts: digest_of_name(beacon.domain.as_deref().unwrap_or_default()),
-            },
-            Says::Beacon(beacon) => Self::Pair {
-                detector,
-                client,
-                server: beacon.home,
+            Says::Beacon(beacon) => match &beacon.domain {
+                Some(domain) => Self::Domain {
+                    detector,
+                    client,
+                    name: domain.digest,
+                },
+                None => Self::Pair {
+                    detector,
+                    client,
+                    server: beacon.home,
+                },
             },
             Says::Join(join) if join.client == evidence.session.client => {
                 Self::Service { detector, server }
@@ -84,12 +93,13 @@ impl Subject {
         match self {
             Self::Pair { detector, .. }
             | Self::Service { detector, .. }
+            | Self::Domain { detector, .. }
             | Self::Path { detector, .. } => detector,
         }
     }
 
-    /// The first 64 bits of a SHA-256 over it.
-    pub(super) fn id(&self) -> String {
+    /// The first 64 bits of a SHA-256 over it; `evidence` knows the name of a domain.
+    pub(super) fn id(&self, evidence: &Summary) -> String {
         let mut hash = Sha256::new();
         hash.update(self.detector());
         hash.update([0]);
@@ -99,6 +109,10 @@ impl Subject {
                 update(&mut hash, *server);
             }
             Self::Service { server, .. } => update(&mut hash, *server),
+            Self::Domain { client, .. } => {
+                hash.update(client.bits().to_be_bytes());
+                hash.update(digest_of_name(evidence.domain().unwrap_or_default()));
+            }
             Self::Path { client, hosts, .. } => {
                 hash.update(client.bits().to_be_bytes());
                 hash.update(hosts);
@@ -122,7 +136,7 @@ fn digest_of(hosts: &[Address]) -> [u8; 8] {
 }
 
 fn digest_of_name(name: &str) -> [u8; 8] {
-    first_64_bits(Sha256::new().chain_update(name.as_bytes()))
+    first_64_bits(Sha256::new().chain_update(name))
 }
 
 fn first_64_bits(hash: Sha256) -> [u8; 8] {

@@ -1,10 +1,11 @@
 //! The evidence of a rhythm, as it stands.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::lasting::words;
 use super::{Label, Tally};
 use crate::evidence::beacon::Beacon;
+use crate::evidence::bins::{GapBins, SizeBins};
 use crate::evidence::weighed::Weights;
 use crate::facts::{SizeBin, Traffic};
 
@@ -44,11 +45,14 @@ pub struct BeaconSummary {
     #[serde(skip_serializing_if = "Tally::is_empty")]
     pub ja4: Tally<Box<str>>,
     /// How long the gaps were.
-    pub gaps: Vec<Gaps>,
+    #[serde(serialize_with = "serialize_gaps")]
+    pub gaps: GapBins,
     /// Sizes of what the client sent.
-    pub requests: Vec<Bin>,
+    #[serde(serialize_with = "serialize_sizes")]
+    pub requests: SizeBins,
     /// Sizes of what the server sent.
-    pub answers: Vec<Bin>,
+    #[serde(serialize_with = "serialize_sizes")]
+    pub answers: SizeBins,
     /// What makes it worth a look, and what does not, when that weighed most.
     pub weights: Weights,
     /// What the weights come to, in nats.
@@ -85,7 +89,8 @@ impl BeaconSummary {
     /// Takes the rhythm as it stands after one more beat.
     pub fn add(&mut self, beacon: &Beacon) {
         self.within = beacon.within;
-        self.domain.clone_from(&beacon.domain);
+        let domain = beacon.domain.as_ref();
+        self.domain = domain.map(|domain| domain.name.clone());
         self.servers_in_turn = beacon.servers;
         self.clients_together = beacon.clients;
         self.tasks = beacon.tasks;
@@ -97,17 +102,9 @@ impl BeaconSummary {
         self.spread = rounded(beacon.spread);
         self.spoken.extend(beacon.protocol);
         self.ja4.extend(beacon.ja4.clone());
-        self.gaps = beacon
-            .gaps
-            .iter()
-            .map(|&(from, to, count)| Gaps {
-                from_s: rounded(from),
-                to_s: rounded(to),
-                count,
-            })
-            .collect();
-        self.requests = bins(&beacon.requests);
-        self.answers = bins(&beacon.answers);
+        self.gaps = beacon.gaps;
+        self.requests = beacon.requests;
+        self.answers = beacon.answers;
         let log_odds = beacon.weights.log_odds();
         if self.weights.iter().next().is_none() || log_odds >= self.log_odds {
             self.weights.clone_from(&beacon.weights);
@@ -163,6 +160,28 @@ impl BeaconSummary {
     }
 }
 
+impl Gaps {
+    /// The bins of a histogram.
+    pub fn of(gaps: &GapBins) -> impl Iterator<Item = Self> {
+        gaps.iter().map(|(from, to, count)| Self {
+            from_s: rounded(from),
+            to_s: rounded(to),
+            count,
+        })
+    }
+}
+
+impl Bin {
+    /// The bins of a histogram.
+    pub fn of(sizes: &SizeBins) -> impl Iterator<Item = Self> {
+        sizes.iter().map(|(from_bytes, to_bytes, count)| Self {
+            from_bytes,
+            to_bytes,
+            count,
+        })
+    }
+}
+
 impl From<Bin> for SizeBin {
     fn from(bin: Bin) -> Self {
         Self {
@@ -183,13 +202,12 @@ fn is_one(count: &u32) -> bool {
     *count <= 1
 }
 
-fn bins(bins: &[(u32, u32, u8)]) -> Vec<Bin> {
-    let bin = |&(from_bytes, to_bytes, count): &(u32, u32, u8)| Bin {
-        from_bytes,
-        to_bytes,
-        count,
-    };
-    bins.iter().map(bin).collect()
+fn serialize_gaps<S: Serializer>(gaps: &GapBins, out: S) -> Result<S::Ok, S::Error> {
+    out.collect_seq(Gaps::of(gaps))
+}
+
+fn serialize_sizes<S: Serializer>(sizes: &SizeBins, out: S) -> Result<S::Ok, S::Error> {
+    out.collect_seq(Bin::of(sizes))
 }
 
 /// To a ten thousandth.
@@ -204,6 +222,8 @@ mod tests {
     #[test]
     fn a_rhythm_is_told_as_it_stands() {
         let mut summary = BeaconSummary::default();
+        let mut requests = SizeBins::default();
+        requests.count(172);
         for beats in [9, 10] {
             summary.add(&Beacon {
                 within: "connections",
@@ -218,9 +238,9 @@ mod tests {
                 period: 60.000_04,
                 bounds: (58.9, 61.2),
                 spread: 0.000_4,
-                gaps: vec![(54.3, 64.6, 9)],
-                requests: vec![(160, 191, 10)],
-                answers: vec![(0, 15, 10)],
+                gaps: GapBins::around(60.0),
+                requests,
+                answers: SizeBins::default(),
                 protocol: Some("tls"),
                 ja4: None,
                 weights: Weights::default(),
@@ -229,7 +249,7 @@ mod tests {
         let lines = summary.lines();
         let rhythm = "10 beats, 1 missing, every 60.0 s, from 58.900 to 61.200 s, spread 0.0004";
         assert_eq!(lines.first().unwrap().1, [rhythm]);
-        assert_eq!(SizeBin::from(summary.requests[0]).highest, 191);
+        assert_eq!(Bin::of(&summary.requests).next().unwrap().to_bytes, 191);
         summary.period_s = 7_200.4;
         assert_eq!(summary.period(), "every 2 h");
     }

@@ -17,14 +17,16 @@ pub struct DriftSummary {
     pub level: f64,
     /// The farthest that sizes moved, in doublings, one digit behind the point.
     pub doublings: f64,
-    /// Bytes that every payload was larger by.
+    /// Bytes that every payload of them was larger by.
     #[serde(skip_serializing_if = "Tally::is_empty")]
     pub added_bytes: Tally<i64>,
     /// What adds so many bytes.
     #[serde(skip_serializing_if = "Tally::is_empty")]
     pub framings: Tally<&'static str>,
-    /// Flows of those hours.
+    /// Flows that show it.
     pub flows: u64,
+    /// All flows of those hours.
+    pub of_flows: u64,
     /// Payload bytes from the host, of the first session of each hour.
     pub client_bytes: u64,
     /// Payload bytes to it.
@@ -41,6 +43,7 @@ impl DriftSummary {
         self.added_bytes.extend(drift.fit.shift);
         self.framings.extend(drift.framing());
         self.flows = self.flows.saturating_add(drift.flows);
+        self.of_flows = self.of_flows.saturating_add(drift.among);
     }
 
     /// Adds what a session carried, once it is over.
@@ -54,7 +57,10 @@ impl DriftSummary {
         vec![
             ("port", self.ports.show(ToString::to_string)),
             ("payloads", self.directions.show(ToString::to_string)),
-            ("flows", vec![self.flows.to_string()]),
+            (
+                "flows",
+                vec![format!("{} of {}", self.flows, self.of_flows)],
+            ),
             ("level", vec![format!("{:.1}", self.level)]),
             ("moved", vec![format!("{:.1} doublings", self.doublings)]),
             (

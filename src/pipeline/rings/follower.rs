@@ -11,7 +11,7 @@ use crate::pipeline::front::{AT_ONCE, Plan, Sighting};
 use crate::pipeline::keep::Keep;
 use crate::pipeline::workers::Batch;
 use crate::pipeline::{Account, Audit, Progress};
-use crate::shard::Event;
+use crate::shard::Events;
 use crate::source::{Arrival, Frame, Ring, SourceError};
 use crate::time::Timestamp;
 
@@ -73,7 +73,7 @@ impl<'a, R: Ring> Follower<'a, R> {
     }
 
     fn make(&mut self, mut batch: Batch) -> Result<Made, SourceError> {
-        let mut events = Vec::new();
+        let mut events = Events::default();
         self.take(&batch, &mut events)?;
         self.show();
         let (end, is_last) = (batch.end, batch.last);
@@ -99,7 +99,7 @@ impl<'a, R: Ring> Follower<'a, R> {
     }
 
     /// Takes the frames of the ring up to the end of the round, and what was handed on between them.
-    fn take(&mut self, batch: &Batch, events: &mut Vec<Event>) -> Result<(), SourceError> {
+    fn take(&mut self, batch: &Batch, events: &mut Events) -> Result<(), SourceError> {
         let mut handed = batch.sightings().peekable();
         while self.ring.proceed_until(AT_ONCE, batch.end.now)? == Arrival::Frames {
             self.take_frames(&mut handed, events);
@@ -115,7 +115,7 @@ impl<'a, R: Ring> Follower<'a, R> {
     fn take_frames<'b>(
         &mut self,
         handed: &mut Peekable<impl Iterator<Item = Sighting<'b>>>,
-        events: &mut Vec<Event>,
+        events: &mut Events,
     ) {
         let Self {
             ring,
@@ -186,7 +186,7 @@ fn look<'a>(frame: &Frame<'a>) -> Option<Outcome<'a>> {
 struct Seen<'a>(ArrayVec<Sighting<'a>, AT_ONCE>);
 
 impl<'a> Seen<'a> {
-    fn push(&mut self, sighting: Sighting<'a>, worker: &mut Worker, events: &mut Vec<Event>) {
+    fn push(&mut self, sighting: Sighting<'a>, worker: &mut Worker, events: &mut Events) {
         if self.0.is_full() {
             worker.take(&self.0, events);
             self.0.clear();

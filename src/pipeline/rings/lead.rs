@@ -7,7 +7,7 @@ use super::{Elsewhere, Made, ROUND_STEPS, Stray, Worker};
 use crate::pipeline::front::{Front, Round, Sighting, Step};
 use crate::pipeline::workers::Batch;
 use crate::pipeline::{Progress, RunError};
-use crate::shard::Event;
+use crate::shard::Events;
 use crate::source::{Ring, SourceError};
 use crate::time::Span;
 
@@ -30,7 +30,7 @@ impl<R: Ring> Lead<'_, R> {
             let spare = || self.spare.try_recv().unwrap_or_default();
             let mut round = Open {
                 batches: self.inlets.iter().map(|_| spare()).collect(),
-                events: Vec::new(),
+                events: Events::default(),
             };
             let is_last = self.fill(&mut round)?;
             self.end(round, is_last)?;
@@ -92,7 +92,7 @@ impl<R: Ring> Lead<'_, R> {
 struct Open {
     /// For each follower, what is handed on to it.
     batches: Vec<Batch>,
-    events: Vec<Event>,
+    events: Events,
 }
 
 impl Open {

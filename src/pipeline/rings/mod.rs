@@ -22,7 +22,7 @@ use super::keep::Keep;
 use super::workers::{Batch, counts_of, deal};
 use super::{Audit, Found, Outcome, Progress, Run, RunError, Stage, outcome_of, shards_of};
 use crate::decode;
-use crate::shard::{Event, Shard, ShardCounts};
+use crate::shard::{Events, Shard, ShardCounts};
 use crate::source::{Frame, LinkType, Ring, SourceError};
 use crate::time::Timestamp;
 use follower::Follower;
@@ -120,7 +120,7 @@ struct Worker {
 
 impl Worker {
     /// Takes those of its flows.
-    fn take(&mut self, sightings: &[Sighting<'_>], events: &mut Vec<Event>) {
+    fn take(&mut self, sightings: &[Sighting<'_>], events: &mut Events) {
         let Self { spread, lanes } = self;
         meet(sightings, lanes, |route| spread.lane(route), events);
     }
@@ -130,7 +130,7 @@ impl Worker {
     }
 
     /// Ends a round.
-    fn advance(&mut self, now: Timestamp, is_last: bool, events: &mut Vec<Event>) {
+    fn advance(&mut self, now: Timestamp, is_last: bool, events: &mut Events) {
         for lane in &mut self.lanes {
             lane.advance(now, events);
         }
@@ -197,7 +197,7 @@ impl Stray {
 
 /// What a worker made of one round.
 struct Made {
-    events: Vec<Event>,
+    events: Events,
     end: Round,
     is_last: bool,
     /// At the end of the run, and where the account is asked for.
@@ -206,13 +206,13 @@ struct Made {
 
 /// Puts the rounds of all workers together. A worker that hangs up before its last round has died.
 fn merge(outlets: &[Receiver<Made>], mut stage: Stage<'_>) -> Result<(Found, Audit), RunError> {
-    let mut events = Vec::new();
+    let mut events = Events::default();
     loop {
         let (mut end, mut is_last) = (Round::default(), false);
         let mut audit: Option<Audit> = None;
         for outlet in outlets {
             let made = outlet.recv().map_err(|_| RunError::WorkerDied)?;
-            events.extend(made.events);
+            events.append(made.events);
             end = made.end.and(end.missed);
             is_last = made.is_last;
             audit = match (audit, made.audit) {

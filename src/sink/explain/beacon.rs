@@ -13,14 +13,14 @@ pub(super) fn draw<W: Write>(page: &mut Page<'_, W>, beacon: &BeaconSummary) -> 
         page.lines(label, values)?;
     }
     page.gap()?;
-    page.lines("gaps", bars(&beacon.gaps, page.width()))?;
+    page.lines("gaps", bars(Gaps::of(&beacon.gaps).collect(), page.width()))?;
     page.gap()?;
-    let bins = |bins: &[Bin]| -> Vec<SizeBin> { bins.iter().map(|bin| (*bin).into()).collect() };
+    let bins = |sizes| -> Vec<SizeBin> { Bin::of(sizes).map(SizeBin::from).collect() };
     histogram::draw(page, &bins(&beacon.requests), &bins(&beacon.answers))
 }
 
 /// `  55.02 to 65.43 s ████████████ 39`
-fn bars(gaps: &[Gaps], width: usize) -> Vec<String> {
+fn bars(gaps: Vec<Gaps>, width: usize) -> Vec<String> {
     let most = gaps.iter().map(|gap| gap.count).max().unwrap_or(1).max(1);
     let room = width.saturating_sub(BESIDE).clamp(8, 60);
     let bar = |gap: &Gaps| {
@@ -49,6 +49,6 @@ mod tests {
             "        0.50 to 0.60 s █ 1",
             "      55.02 to 65.43 s ████████ 40",
         ];
-        assert_eq!(bars(&gaps, 50), expected);
+        assert_eq!(bars(gaps.into(), 50), expected);
     }
 }

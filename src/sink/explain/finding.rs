@@ -115,8 +115,8 @@ fn proof(finding: &Finding) -> String {
             "the session was seen at that age, by the clock of the packets".to_owned()
         }
         Summary::Drifts(drifts) => format!(
-            "payload sizes are not those of the profile: the G-test reaches level {:.1}",
-            drifts.level
+            "payload sizes of {} of {} flows are not those of the profile: the G-test reaches level {:.1}",
+            drifts.flows, drifts.of_flows, drifts.level
         ),
         Summary::Turns(turns) => {
             let causes = turns.causes.show(ToString::to_string).join(", ");
