@@ -34,8 +34,9 @@
 //! messages in sessions of their own. An application that asks its database in step with what it is asked says other bytes. A
 //! worker that is told of tasks, unasked, and calls services for them puts more around what it passes on than was there.
 //! What only flows on, as logs and measurements do, is not measured. A host that spreads sessions over several servers is
-//! reported as `balancer`, at low severity; and so is what was measured of a web or database service in front of a server with a private address, or of
-//! mail and messages on both legs, by their ports.
+//! reported as `balancer`, at low severity; and so is what was measured of a web or database service in front of a server with a private address, of
+//! mail and messages on both legs, by their ports, or of sessions in TLS for each of which the host begins one of its own in
+//! TLS: an application that asks a service outside looks like a gateway.
 //!
 //! ## Misses
 //!
@@ -43,9 +44,9 @@
 //! names the target and timing and bytes do not fit: compression, padding, cover traffic, fewer than about six sessions or
 //! a dozen exchanges or opened within a second or two of each other, peers that mix many circuits (Tor), and hosts busier
 //! than their log of 128 flights for each client. Connections inside SSH that overlap in time, or carry little or the same
-//! as others, are not told by their lives. Of a relay that opened
-//! both legs nothing is measured before its peer began to speak twice behind half a second of silence. What passes messages on
-//! between two chats in TLS, both ways and as they are, is found like a tunnel.
+//! as others, are not told by their lives. Of a relay that opened both legs nothing is measured before its peer began to speak
+//! twice behind half a second of silence, or once and the host opened two sessions at once, or asked for a connection inside
+//! SSH. What passes messages on between two chats in TLS, both ways and as they are, is found like a tunnel.
 //! A pool of connections to one store, such as nutcracker's, is told as a forward where the first client's content begins one.
 
 use super::echoes::{Echo, Echoes};

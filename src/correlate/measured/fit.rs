@@ -387,16 +387,20 @@ impl Fit {
         self.framing == (0, 0)
     }
 
+    /// By how much rounds are longer on the first side than on the second: what comes there, and what leaves there.
+    pub fn longer(&self) -> (i64, i64) {
+        let (onward, back) = self.framing;
+        match self.turned {
+            true => (-back, -onward),
+            false => (onward, back),
+        }
+    }
+
     /// Whether rounds are no shorter on the first side than on the second, but for some bytes, either way: what goes on is
     /// unwrapped there, and nothing is put around it on the second.
     pub fn is_unwrapped(&self) -> bool {
-        let (onward, back) = self.framing;
-        let shorter = if self.turned {
-            onward.max(back)
-        } else {
-            -onward.min(back)
-        };
-        shorter <= SHORTER
+        let (comes, leaves) = self.longer();
+        comes.min(leaves) >= -SHORTER
     }
 
     /// Whether every round is as long on one leg as on the other, to the byte.

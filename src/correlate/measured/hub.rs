@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 /// The sides of a host: with whom it talks, and about what.
 #[derive(Debug, Default)]
 pub struct Hub {
-    /// The side that was used last stands last.
+    /// The side that was made last stands last.
     sides: Vec<HubSide>,
 }
 
@@ -56,16 +56,30 @@ impl Hub {
         }
     }
 
-    /// Notes that a server leads the host.
+    /// Notes that a server leads the host. Of those that do, the first gives way.
     pub fn lead(&mut self, leader: Endpoint) {
+        if self.is_led_by(leader) {
+            return;
+        }
+        let leaders: Vec<Endpoint> = self.leaders().collect();
+        if let (true, Some(first)) = (leaders.len() >= LEADERS, leaders.first()) {
+            let gone = [Role::Leader(*first), Role::Led(*first)];
+            self.sides.retain(|side| !gone.contains(&side.role));
+        }
         self.make(Role::Leader(leader));
         self.make(Role::Led(leader));
     }
 
     /// Whether a server leads the host.
     pub fn is_led_by(&self, server: Endpoint) -> bool {
-        let mut roles = self.sides.iter().map(|side| side.role);
-        roles.any(|role| role == Role::Leader(server))
+        self.leaders().any(|leader| leader == server)
+    }
+
+    fn leaders(&self) -> impl Iterator<Item = Endpoint> {
+        self.sides.iter().filter_map(|side| match side.role {
+            Role::Leader(leader) => Some(leader),
+            _ => None,
+        })
     }
 
     /// Makes room for a side. Peers are those with whom the host talks both ways about one port.
@@ -146,9 +160,10 @@ impl Hub {
         sides.filter(move |known| known.role.has(session, side))
     }
 
-    /// Fits the sides that a flow belongs to with all others.
-    pub fn measure(&mut self, session: &Session, side: Side) -> Vec<Fit> {
+    /// Fits the sides that a flow belongs to with all others. Says how many pairs there was enough of, too.
+    pub fn measure(&mut self, session: &Session, side: Side) -> (Vec<Fit>, u64) {
         let mut fits = Vec::new();
+        let mut tried = 0;
         for one in self
             .sides
             .iter()
@@ -156,12 +171,15 @@ impl Hub {
         {
             let others = self.sides.iter();
             let others = others.filter(|other| one.role.may_join(&other.role));
-            fits.extend(others.filter_map(|other| one.fit(other)));
+            for (fit, may_be) in others.filter_map(|other| one.fit(other)) {
+                tried += 1;
+                fits.extend(may_be.then_some(fit));
+            }
         }
         for side in self.of(session, side) {
             side.measured_at = side.log.recorded();
         }
-        fits
+        (fits, tried)
     }
 
     /// Bytes of memory that a host may need.
@@ -169,15 +187,16 @@ impl Hub {
 }
 
 impl HubSide {
-    /// How well it fits another side. The session with who leads is a tunnel, and wraps what goes on.
-    fn fit(&self, other: &Self) -> Option<Fit> {
+    /// How well it fits another side, and whether it may: the session with who leads is a tunnel, and wraps what goes on.
+    fn fit(&self, other: &Self) -> Option<(Fit, bool)> {
         let (tunnel, beyond) = match other.role {
             Role::Leader(_) => (other, self),
             _ => (self, other),
         };
         let fit = fit::fit(&tunnel.log, &beyond.log)?;
         let is_led = matches!(tunnel.role, Role::Leader(_));
-        (!is_led || fit.is_unwrapped()).then_some(fit)
+        let may_be = !is_led || fit.is_unwrapped();
+        Some((fit, may_be))
     }
 
     /// Whether as much again was recorded since it was measured: the cost of a beat stays bounded.
@@ -192,7 +211,7 @@ impl HubSide {
 }
 
 impl Role {
-    /// Whether a flow whose `side` the host is belongs to it: it is one of its [`roles`].
+    /// Whether a flow whose `side` the host is belongs to it: it is one of its [`roles`], or that of who leads it or is led.
     fn has(&self, session: &Session, side: Side) -> bool {
         let (client, server) = (session.client, session.server);
         match *self {
@@ -249,6 +268,42 @@ fn roles(session: &Session, side: Side) -> [Option<Role>; 3] {
 
 /// Sides that are kept of one host; the oldest gives way.
 const SIDES: usize = 8;
+/// Leaders of one host, two sides each.
+const LEADERS: usize = 2;
 /// New beats that make a side worth measuring again, while its flows go on and when one of them is over.
 const OFTEN: u64 = 24;
 const AT_END: u64 = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::samples::{endpoint, flow};
+
+    #[test]
+    fn leaders_leave_room_for_clients_and_servers() {
+        let mut hub = Hub::default();
+        let leader = |number: u8| endpoint(&format!("192.0.2.{number}:443"));
+        (1..=5).for_each(|number| hub.lead(leader(number)));
+        hub.lead(leader(4));
+        let leaders: Vec<Endpoint> = hub.leaders().collect();
+        assert_eq!(leaders, [leader(4), leader(5)]);
+        let mut facts = flow(Vec::new());
+        let host = endpoint("10.0.0.2:1080");
+        (facts.client, facts.server) = (endpoint("10.0.0.1:4000"), host);
+        let (client, inbound) = (facts.client, Session::from(&facts));
+        (facts.client, facts.server) = (host, endpoint("192.0.2.9:80"));
+        let (server, outbound) = (facts.server, Session::from(&facts));
+        for _ in 0..2 {
+            hub.open(&inbound, Side::Server);
+            hub.open(&outbound, Side::Client);
+        }
+        let client = Endpoint {
+            port: host.port,
+            ..client
+        };
+        let has = |role| hub.sides.iter().any(|side| side.role == role);
+        assert!(has(Role::Client(client)) && has(Role::Server(server)));
+        assert!(has(Role::Led(leader(4))) && !has(Role::Led(leader(3))));
+        assert!(hub.sides.len() <= SIDES);
+    }
+}

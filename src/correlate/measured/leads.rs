@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::DNS;
 use crate::correlate::legs::{Leg, Legs};
 use crate::correlate::recent::Recent;
 use crate::decode::{Address, Endpoint, Transport};
@@ -20,6 +21,7 @@ pub(super) struct Leads {
     hosts: Recent<Address, Lead>,
     /// Sessions that may be followed.
     cap: usize,
+    unfollowed: u64,
 }
 
 /// Who began to speak to a host that had called him.
@@ -38,6 +40,7 @@ impl Leads {
             newest: HashMap::default(),
             hosts: Recent::new(hosts),
             cap,
+            unfollowed: 0,
         }
     }
 
@@ -51,15 +54,17 @@ impl Leads {
             let silence = now - std::mem::replace(newest, now);
             return flight.from == Side::Server && silence >= SILENCE;
         }
-        if self.newest.len() < self.cap {
-            self.newest.insert(flight.flow, now);
+        if self.newest.len() >= self.cap {
+            self.unfollowed += 1;
+            return false;
         }
+        self.newest.insert(flight.flow, now);
         // Nobody spoke since the handshake.
         flight.from == Side::Server && now - flight.opened >= QUIET_OPENING
     }
 
-    /// Notes that the called side of a session begins to speak. Says whether the host is led: it opened another session
-    /// behind an earlier beginning, which goes on.
+    /// Notes that the called side of a session begins to speak. Says whether the host is led: that side did so before, and
+    /// another session goes on that the host opened behind that, or together with this one.
     pub(super) fn lead(&mut self, leg: &Leg, legs: &Legs, now: Timestamp) -> bool {
         let Session { client, server, .. } = leg.session;
         if leg.session.transport != Transport::TCP {
@@ -79,14 +84,15 @@ impl Leads {
         is_known && follower.is_some_and(|follower| legs.get(follower).is_some())
     }
 
-    /// Takes a session that a host opens. Gives who leads the host, if it opens one for the second time.
+    /// Takes a session that a host opens. Gives who leads the host, if it opens one for the second time, behind one beginning
+    /// or two.
     pub(super) fn follows(&mut self, session: &Session) -> Option<Endpoint> {
         if self.hosts.is_empty() {
             return None;
         }
         let lead = self.hosts.get_mut(&session.client.address)?;
         let is_at_once = session.opened >= lead.time && session.opened - lead.time <= AT_ONCE;
-        if !is_at_once || session.server.address == lead.leader.address {
+        if !is_at_once || !may_follow(session, lead.leader) {
             return None;
         }
         let again = lead.follower.replace(session.id);
@@ -96,6 +102,16 @@ impl Leads {
     /// Forgets a session that is over.
     pub(super) fn ended(&mut self, end: &FlowEnd) {
         self.newest.remove(&end.id);
+    }
+
+    /// Sessions that could not be followed, flight by flight.
+    pub(super) fn unfollowed(&self) -> u64 {
+        self.unfollowed
+    }
+
+    /// Hosts that gave way.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.hosts.displaced()
     }
 
     /// An upper bound of the bytes of memory it holds.
@@ -110,8 +126,15 @@ fn beside<'a>(leg: &Leg, legs: &'a Legs) -> Option<&'a Leg> {
     let mut others = legs.beside(leg, Side::Client, Side::Client);
     others.find(|other| {
         let other = &other.session;
-        other.server.address != server.address && other.opened.apart(opened) <= AT_ONCE
+        may_follow(other, server) && other.opened.apart(opened) <= AT_ONCE
     })
+}
+
+/// Whether it may be what somebody leads a host to: it goes elsewhere, and is no look-up.
+fn may_follow(session: &Session, leader: Endpoint) -> bool {
+    session.transport == Transport::TCP
+        && session.server.port != DNS
+        && session.server.address != leader.address
 }
 
 /// How long nothing is listened to.
@@ -193,7 +216,8 @@ mod tests {
     #[test]
     fn a_host_is_led_that_opens_sessions_when_its_peer_begins() {
         #[rustfmt::skip]
-        let cases: [Case<'_, (&str, i64)>; 5] = [
+        let cases: [Case<'_, (&str, i64)>; 6] = [
+            ("look-ups", &[("10.0.0.53:53", 2_010), ("10.0.0.53:53", 3_010)], false),
             ("twice", &[("10.0.0.9:22", 2_010), ("10.0.0.8:22", 3_010)], true),
             ("once", &[("10.0.0.9:22", 2_010)], false),
             ("at other times", &[("10.0.0.9:22", 2_010), ("10.0.0.8:22", 3_400)], false),
@@ -241,5 +265,12 @@ mod tests {
         leads.begins(&flight(Side::Client), at(2_000));
         leads.ended(&end(FlowId(1)));
         assert!(leads.newest.is_empty());
+    }
+
+    #[test]
+    fn who_cannot_be_followed_does_not_begin() {
+        let mut leads = Leads::new(4, 0);
+        assert!(!leads.begins(&flight(Side::Server), at(5_000)));
+        assert_eq!(leads.unfollowed(), 1);
     }
 }

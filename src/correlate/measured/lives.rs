@@ -234,6 +234,7 @@ impl Carriage {
                     chance,
                 },
                 is_bare: false,
+                is_renewed: false,
                 delay: self.delay,
             }
         };

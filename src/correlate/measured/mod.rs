@@ -18,6 +18,7 @@ use crate::evidence::{self, Mechanism, Session};
 use crate::facts::legs::{Asked, Flight, Lived, Totals};
 use crate::facts::{FlowEnd, FlowId, Traffic};
 use crate::proto::Side;
+use crate::proto::stack::Kind;
 use crate::time::{Span, Timestamp};
 use fit::Fit;
 use hub::Hub;
@@ -76,6 +77,8 @@ pub struct MeasuredJoin {
     pub measured: evidence::Measured,
     /// Whether what goes on is as long as what came.
     pub is_bare: bool,
+    /// Whether TLS ends at the relay and begins anew, for each session.
+    pub is_renewed: bool,
     /// The shortest delay from one leg to the other.
     pub delay: Span,
 }
@@ -288,8 +291,8 @@ impl Measures {
         let Some(hub) = self.hubs.get_mut(&host) else {
             return Vec::new();
         };
-        let fits = hub.measure(session, side);
-        self.tried += fits.len() as u64;
+        let (fits, tried) = hub.measure(session, side);
+        self.tried += tried;
         let tried = self.tried;
         let mut joins = Vec::new();
         for fit in fits {
@@ -315,6 +318,7 @@ impl Measures {
         let mut legs: Vec<(Session, Session)> = legs.collect();
         let all = legs.clone();
         let carried = |on: &Session| all.iter().filter(|(_, other)| other.id == on.id).count();
+        let is_renewed = self.is_renewed(relay, fit, &legs);
         // Without framing nobody could tell apart what goes on for two in one connection: those are messages.
         legs.retain(|(one, other)| !self.are_readable(one.id, other.id) || carried(other) == 1);
         let joins = legs.iter().map(|&(inbound, outbound)| MeasuredJoin {
@@ -328,9 +332,29 @@ impl Measures {
                 chance,
             },
             is_bare: fit.is_bare(),
+            is_renewed,
             delay: fit.delay,
         });
         joins.collect()
+    }
+
+    /// Whether sessions come one by one, TLS is spoken on both legs, and the first is not longer by the handshake that it
+    /// would have of its own if the other one went through it.
+    fn is_renewed(&self, relay: Address, fit: &Fit, legs: &[(Session, Session)]) -> bool {
+        let (comes, leaves) = fit.longer();
+        let first = fit.flows.first().and_then(|(one, _)| self.session(*one));
+        let is_inbound = first.is_some_and(|one| one.server.address == relay);
+        let longer = match is_inbound {
+            true => comes.max(leaves),
+            false => -comes.min(leaves),
+        };
+        let spoke_tls = |leg: &Session| {
+            let over = self.over.get(&leg.id);
+            over.is_some_and(|over| over.end.protocol == Some(Kind::Tls))
+        };
+        let both = |legs: &&(Session, Session)| spoke_tls(&legs.0) && spoke_tls(&legs.1);
+        let renewed = legs.iter().filter(both).count();
+        longer < HANDSHAKE && 2 * renewed >= legs.len() && 4 * renewed >= fit.matched as usize
     }
 
     /// Whether a session may go on from one flow to another. What can be read on both must be the same on both: an
@@ -372,12 +396,12 @@ impl Measures {
 
     /// How many hosts gave way.
     pub fn forgotten(&self) -> u64 {
-        self.hubs.displaced() + self.lives.displaced()
+        self.hubs.displaced() + self.lives.displaced() + self.leads.forgotten()
     }
 
-    /// How many flows of those hosts were not tracked, because too many were.
+    /// How many flows of those hosts were not tracked, because too many were; and flights of others that nobody could follow.
     pub fn untracked(&self) -> u64 {
-        self.untracked
+        self.untracked + self.leads.unfollowed()
     }
 
     /// An upper bound of the bytes of memory it holds.
@@ -410,7 +434,8 @@ impl MeasuredJoin {
     }
 
     /// What the relay looks like. A service of the web in front of a server of its own is what balancers and gateways are
-    /// for; so is one that asks others for the same: mail and messages are handed on, connections to databases shared.
+    /// for; so is one that asks others for the same: mail and messages are handed on, connections to databases shared. So
+    /// are applications that ask a service in TLS for each request that came in TLS.
     pub fn mechanism(&self) -> Mechanism {
         let (asked, target) = (self.inbound.server.port, self.outbound.server);
         let opened = self.outbound.client.address == self.relay;
@@ -418,7 +443,7 @@ impl MeasuredJoin {
         let is_own = is_private(target.address);
         let serves = self.inbound.server.address == self.relay;
         let fronts = serves && is_own && (FRONTED.contains(&asked) || of_both(&DATABASES));
-        if opened && (fronts || of_both(&MAIL) || of_both(&MESSAGES)) {
+        if opened && (fronts || self.is_renewed || of_both(&MAIL) || of_both(&MESSAGES)) {
             Mechanism::Balancer
         } else if self.is_bare && opened {
             Mechanism::Forward
@@ -502,6 +527,8 @@ fn meets(leg: &Leg, side: Side, legs: &Legs) -> bool {
     side == Side::Server && inbound.any(|other| other.session.server.port != port)
 }
 
+/// What TLS adds to a session that goes through it, either way, in bytes: less than any handshake does to one of them.
+const HANDSHAKE: i64 = 300;
 /// Flows of each kind that a host has when it is first watched, and of them that are looked at to find that out.
 const TAKEN_IN: usize = 64;
 const LOOKED_AT: usize = 8;
@@ -523,3 +550,47 @@ const MESSAGES: [u16; 12] = [
 const DATABASES: [u16; 12] = [
     5432, 6432, 3306, 6033, 6446, 1433, 1521, 6379, 11211, 22121, 27017, 27018,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::samples::{endpoint, flow};
+
+    fn session(client: &str, server: &str) -> Session {
+        let mut facts = flow(Vec::new());
+        (facts.client, facts.server) = (endpoint(client), endpoint(server));
+        Session::from(&facts)
+    }
+
+    #[test]
+    fn what_a_join_looks_like() {
+        let (own, outside) = ("10.0.0.9:5000", "192.0.2.7:5000");
+        let (client, relay) = ("10.0.0.1:40000", "10.0.0.2:50000");
+        #[rustfmt::skip]
+        let cases = [
+            ("as it came", (client, "10.0.0.2:7000"), outside, true, false, Mechanism::Forward),
+            ("unwrapped", (client, "10.0.0.2:7000"), outside, false, false, Mechanism::Tunnel),
+            ("the web before its own", (client, "10.0.0.2:443"), own, false, false, Mechanism::Balancer),
+            ("the web before others", (client, "10.0.0.2:443"), outside, false, false, Mechanism::Tunnel),
+            ("anew in TLS", (client, "10.0.0.2:7000"), outside, false, true, Mechanism::Balancer),
+            ("an agent", (relay, "192.0.2.1:443"), own, false, false, Mechanism::Tunnel),
+        ];
+        for (name, (from, to), target, is_bare, is_renewed, mechanism) in cases {
+            let join = MeasuredJoin {
+                inbound: session(from, to),
+                outbound: session(relay, target),
+                relay: endpoint(relay).address,
+                measured: evidence::Measured {
+                    flights: 9,
+                    matched: 9,
+                    shared: false,
+                    chance: 1e-9,
+                },
+                is_bare,
+                is_renewed,
+                delay: Span::from_millis(1),
+            };
+            assert_eq!(join.mechanism(), mechanism, "{name}");
+        }
+    }
+}

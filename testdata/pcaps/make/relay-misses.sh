@@ -387,6 +387,18 @@ miss_chat() { # three people; the server puts the name before each line
     on web $APPS chat_client $RLY 6667 cleo 3; wait $a $b; save; has_text '<bob> '
 }
 
+miss_app_in_tls() { # a shop in TLS that asks a service outside in TLS, both anew for each page
+    local n
+    net_up; certificate
+    spawn web $APPS stock 8443 "$W/web.crt" "$W/web.key"; up web 8443
+    spawn rly $APPS shop 9443 $WEB "$W/web.crt" "$W/web.key"; up rly 9443
+    record
+    for n in 50 3 21 34 9 45 17 28 1 39 12 55 6 24; do
+        curl_ cli --connect-to "web.example.test:443:$RLY:9443" "https://web.example.test/$n"; sleep "$((RANDOM % 2)).$((RANDOM % 5 + 4))"
+    done
+    save; has '^[0-9]+ 9443 1603'; has '^[0-9]+ 8443 1603'
+}
+
 miss_worker() { # what a queue outside sends it in TLS, unasked, it posts to an API, each time anew
     net_up; certificate
     spawn out $APPS queue 8443 24 "$W/web.crt" "$W/web.key"; up out 8443

@@ -2,6 +2,8 @@
 
 usage: apps.py app PORT {mariadb|redis|postgres|api} HOST [CERT KEY]   an application server before a database or API
        apps.py api PORT [CERT KEY]                                     JSON for JSON
+       apps.py stock PORT CERT KEY                                     rows of a stock, as JSON
+       apps.py shop PORT STOCK-ADDRESS CERT KEY                        shows them, and asks in a connection of its own each time
        apps.py visit ADDRESS PORT REQUESTS [tls]                       one keep-alive connection, with pauses
        apps.py mail ADDRESS                                            three mails by SMTP
        apps.py beat_server PORT
@@ -116,6 +118,23 @@ def api(port, cert=None, key=None):
     def answer(n, body):
         want = json.loads(body)
         return json.dumps({"things": [{"id": m, "name": THINGS[m % 200], "price": m * 3 % 70} for m in range(n, n + want["count"])]}).encode()
+
+    serve_http(port, answer, cert, key)
+
+
+def stock(port, cert, key):
+    rows = [{"id": n, "name": os.urandom(4 + n % 23).hex(), "pieces": n * 7919 % 9999, "price": n / 7} for n in range(90)]
+    serve_http(port, lambda n, _: json.dumps({"rows": rows[:n]}).encode(), cert, key)
+
+
+def shop(port, host, cert, key):
+    def answer(n, _):
+        c = http.client.HTTPSConnection(host, 8443, context=ssl._create_unverified_context())
+        c.request("GET", f"/v1/rows/{n}")
+        rows = json.loads(c.getresponse().read())["rows"]
+        c.close()
+        cells = (f"<tr><td class=name>{row['name']}</td><td>{row['pieces']}</td><td>{row['price']:.2f}</td></tr>" for row in rows)
+        return ("<html><title>stock</title><table>" + "".join(cells) + "</table>").encode()
 
     serve_http(port, answer, cert, key)
 
