@@ -17,8 +17,8 @@
 //! and the first is the one on which more is wrapped around. What one side of an SSH session asks the other to open is held against
 //! the connections that the host opens or takes in. Of a connection inside SSH the whole life counts as well: when it is
 //! asked for and when it ends, and how many bytes went each way, which may tell it from one other connection alone.
-//! `chance` bounds the chance of an accident, corrected for the pairs of sides that the run has tried; such a join is
-//! probable, never proven. Something must be said both ways, and two legs that can both be read are joined that way only if
+//! `chance` bounds the chance of an accident, corrected for the pairs of sides that were tried on that day and the one
+//! before; such a join is probable, never proven. Something must be said both ways, and two legs that can both be read are joined that way only if
 //! each round is as long on one as on the other, to the byte.
 //!
 //! ## Means

@@ -414,7 +414,7 @@ impl Fit {
         4 * self.answered >= self.rounds
     }
 
-    /// The bound of the chance that any of the pairs tried so far fits as well.
+    /// The bound of the chance that any of so many pairs fits as well.
     pub fn corrected(&self, tried: u64) -> f64 {
         corrected(self.chance(), tried)
     }
@@ -448,7 +448,7 @@ pub fn is_enough_alone(chance: f64) -> bool {
     corrected(chance, 1) <= CHANCE
 }
 
-/// The bound of a chance, for any of the pairs tried so far.
+/// The bound of a chance, for any of the pairs that were tried.
 pub(super) fn corrected(chance: f64, tried: u64) -> f64 {
     chance * tried.max(LEAST_TRIED) as f64
 }

@@ -23,6 +23,7 @@ use std::collections::VecDeque;
 use arrayvec::ArrayVec;
 
 use super::fit::{JITTER, LEAST_CHANCE};
+use super::tries::Tries;
 use super::{MeasuredJoin, oriented};
 use crate::correlate::recent::Recent;
 use crate::decode::Address;
@@ -39,7 +40,7 @@ pub(super) struct Lives {
     hosts: Recent<Address, Host>,
     /// What fits the connections inside a tunnel at one of its ends.
     tunnels: Recent<(FlowId, Address), Tunnel>,
-    tried: u64,
+    tried: Tries,
 }
 
 /// A tunnel and the connections that are known to go on in it.
@@ -101,13 +102,13 @@ impl Lives {
         Self {
             hosts: Recent::new(cap),
             tunnels: Recent::new(cap),
-            tried: 0,
+            tried: Tries::default(),
         }
     }
 
-    /// Pairs that were held against each other.
+    /// Pairs that were lately held against each other.
     pub(super) fn tried(&self) -> u64 {
-        self.tried
+        self.tried.lately()
     }
 
     /// Hosts and tunnels that gave way.
@@ -134,7 +135,8 @@ impl Lives {
             let Some(host) = self.hosts.get_mut(&end.address) else {
                 continue;
             };
-            let found = host.find(&inside, &mut self.tried);
+            self.tried.add(host.connections.len() as u64, lived.ended);
+            let found = host.find(&inside);
             match found {
                 Some((connection, chance)) => {
                     carried.extend(self.fits(&inside, &connection, chance));
@@ -156,7 +158,8 @@ impl Lives {
             let Some(host) = self.hosts.get_mut(&address) else {
                 continue;
             };
-            let found = host.find_inside(&connection, &mut self.tried);
+            self.tried.add(host.lives.len() as u64, end.last_seen);
+            let found = host.find_inside(&connection);
             host.add(connection);
             if let Some((inside, chance)) = found {
                 carried.extend(self.fits(&inside, &connection, chance));
@@ -283,17 +286,15 @@ impl Host {
     }
 
     /// The connection that a connection inside a tunnel is, and the chance that it only looks like it.
-    fn find(&self, inside: &Inside, tried: &mut u64) -> Option<(Connection, f64)> {
+    fn find(&self, inside: &Inside) -> Option<(Connection, f64)> {
         let fits = |connection: &&Connection| inside.fits(connection).is_some();
-        *tried += self.connections.len() as u64;
         let connection = *self.connections.iter().find(fits)?;
         Some((connection, self.chance(inside, &connection)?))
     }
 
     /// The same the other way round.
-    fn find_inside(&mut self, connection: &Connection, tried: &mut u64) -> Option<(Inside, f64)> {
+    fn find_inside(&mut self, connection: &Connection) -> Option<(Inside, f64)> {
         let mut lives = self.lives.iter();
-        *tried += lives.len() as u64;
         let place = lives.position(|inside| inside.fits(connection).is_some())?;
         let inside = self.lives.remove(place)?;
         let chance = self.chance(&inside, connection)?;

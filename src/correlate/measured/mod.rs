@@ -7,6 +7,7 @@ mod leads;
 pub mod lives;
 pub mod log;
 mod rounds;
+mod tries;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -25,6 +26,7 @@ use hub::Hub;
 use leads::Leads;
 use lives::{Carriage, Lives};
 use log::{Carried, Way};
+use tries::Tries;
 
 /// The hosts that have something coming in and something going out, or two kinds of things coming in.
 #[derive(Debug)]
@@ -39,7 +41,7 @@ pub struct Measures {
     /// Hosts whose servers begin to speak.
     leads: Leads,
     /// Pairs of sides that were measured, so that the chance can be corrected for them.
-    tried: u64,
+    tried: Tries,
     untracked: u64,
     /// Flows that may be tracked.
     cap: usize,
@@ -92,7 +94,7 @@ impl Measures {
             over: Recent::new(hubs * OVER_EACH),
             lives: Lives::new(hubs.div_ceil(HUBS_FOR_A_TUNNEL)),
             leads: Leads::new(hubs, legs),
-            tried: 0,
+            tried: Tries::default(),
             untracked: 0,
             cap: legs,
         }
@@ -189,7 +191,7 @@ impl Measures {
             let hub = self.hubs.get_mut(&host);
             let due = hub.is_some_and(|hub| hub.record(&session, side, carried, beat));
             if due {
-                joins.extend(self.measure(host, &session, side));
+                joins.extend(self.measure(host, &session, side, now));
             }
         }
         joins
@@ -226,7 +228,7 @@ impl Measures {
 
     /// What is known to go on inside tunnels and is no accident.
     fn told(&mut self, carried: Vec<Carriage>) -> Vec<MeasuredJoin> {
-        let tried = self.tried + self.lives.tried();
+        let tried = self.tried.lately() + self.lives.tried();
         let mut joins = Vec::new();
         for carriage in carried {
             let chance = fit::corrected(carriage.chance, tried);
@@ -275,7 +277,7 @@ impl Measures {
                 hub.is_worth_measuring(&session, side)
             });
             if due {
-                joins.extend(self.measure(host, &session, side));
+                joins.extend(self.measure(host, &session, side, end.last_seen));
             }
         }
         joins
@@ -287,13 +289,19 @@ impl Measures {
     }
 
     /// Fits the sides that a flow belongs to with the other sides of a host.
-    fn measure(&mut self, host: Address, session: &Session, side: Side) -> Vec<MeasuredJoin> {
+    fn measure(
+        &mut self,
+        host: Address,
+        session: &Session,
+        side: Side,
+        now: Timestamp,
+    ) -> Vec<MeasuredJoin> {
         let Some(hub) = self.hubs.get_mut(&host) else {
             return Vec::new();
         };
         let (fits, tried) = hub.measure(session, side);
-        self.tried += tried;
-        let tried = self.tried;
+        self.tried.add(tried, now);
+        let tried = self.tried.lately();
         let mut joins = Vec::new();
         for fit in fits {
             if fit.is_told(tried) {
