@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::teller::tell;
+use super::operator::tell;
 use crate::command::{Exit, Failure};
 use crate::config::Config;
 use crate::exhibit::{Packet, Recent};
