@@ -23,7 +23,8 @@ use std::collections::VecDeque;
 
 use arrayvec::ArrayVec;
 
-use super::fit::{JITTER, LEAST_CHANCE};
+use super::fit::LEAST_CHANCE;
+use super::log::JITTER;
 use super::tries::Tries;
 use super::{MeasuredJoin, oriented};
 use crate::correlate::recent::Recent;
