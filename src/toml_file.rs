@@ -146,14 +146,16 @@ impl Fault {
     }
 }
 
-/// The known key that is most like the unknown one, read from the parser's own list of what it expected.
+/// The known key that is most like the unknown one, read from the parser's own list of what it expected. Where it expected
+/// one only, that is said already.
 fn nearest_key(message: &str) -> Option<String> {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let is_list = ["unknown field", "unknown variant"]
         .iter()
         .any(|start| message.contains(start));
     let unknown = is_list.then(|| quoted.next())??;
-    nearest(unknown, quoted)
+    let known: Vec<&str> = quoted.collect();
+    (known.len() > 1).then(|| nearest(unknown, known.into_iter()))?
 }
 
 fn nearest<'k>(unknown: &str, known: impl Iterator<Item = &'k str>) -> Option<String> {

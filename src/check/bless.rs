@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::CheckError;
 use super::expect::{Count, Expectation, Expectations, Form};
+use super::found::Found;
 use super::matching::{Match, Term};
 use super::operator::{HAS_KEY, NOT_HAS_KEY};
-use super::report::Found;
 use crate::finding::keys::BY_ADDRESS;
 
 /// What was written beside a capture.

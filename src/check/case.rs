@@ -5,8 +5,9 @@ use std::sync::atomic::AtomicBool;
 
 use super::bless::Blessing;
 use super::expect::Expectations;
+use super::found::Found;
 use super::plan::Case;
-use super::report::{Checked, Found, Unusable};
+use super::report::{Checked, Unusable};
 use super::verdict::{Verdict, Witness};
 use super::{CheckError, Mode};
 use crate::config::Config;

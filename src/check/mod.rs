@@ -17,6 +17,7 @@ mod bless;
 mod budget;
 mod case;
 mod expect;
+mod found;
 pub mod junit;
 mod matching;
 mod operator;
@@ -31,10 +32,11 @@ mod words;
 
 pub use bless::Blessing;
 pub use expect::{Count, Expectation, Expectations, Form};
+pub use found::Found;
 pub use matching::{Match, Term};
 pub use operator::Operator;
 pub use path::Path;
-pub use report::{Checked, Found, Report, Tally, Unusable};
+pub use report::{Checked, Report, Tally, Unusable};
 pub use verdict::{Compared, Failure, Nearest, Verdict, Witness};
 
 use std::io;

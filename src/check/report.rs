@@ -3,12 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use serde_json::Value;
-
 use super::bless::Blessing;
-use super::text;
-use super::verdict::{Verdict, Witness};
-use crate::finding::Finding;
+use super::found::Found;
+use super::verdict::Verdict;
 use crate::source::{Captures, Inputs};
 use crate::toml_file::FileError;
 
@@ -49,15 +46,6 @@ impl Report {
             tally.unusable += usize::from(checked.outcome.is_err());
         }
         tally
-    }
-}
-
-/// What failed and the counts, without colour.
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = Vec::new();
-        text::write(&mut text, self, text::Paint::PLAIN).map_err(|_| fmt::Error)?;
-        f.write_str(&String::from_utf8_lossy(&text))
     }
 }
 
@@ -143,33 +131,6 @@ impl Checked {
             let expectation = &verdict.expectation;
             expectation.wants() && expectation.matching.fits(&found.json)
         })
-    }
-}
-
-/// A finding and its JSON.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// The finding.
-    pub finding: Finding,
-    /// Its JSON.
-    pub json: Value,
-}
-
-impl From<Finding> for Found {
-    fn from(finding: Finding) -> Self {
-        let json = serde_json::to_value(&finding).unwrap_or_default();
-        Self { finding, json }
-    }
-}
-
-impl Found {
-    /// The finding as it is judged; the capture is named where captures are judged together.
-    pub fn witness<'a>(&'a self, capture: Option<&'a str>) -> Witness<'a> {
-        Witness {
-            title: &self.finding.title,
-            capture,
-            json: &self.json,
-        }
     }
 }
 

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::report::{Checked, Found, Report};
+use super::found::Found;
+use super::report::{Checked, Report};
 use crate::detect::{DETECTORS, Detector};
 use crate::finding::attack::Attack;
 use crate::finding::{FlowLine, Party, Severity};

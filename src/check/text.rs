@@ -1,5 +1,6 @@
 //! A report for a person: what failed and how it differs, what was written, and the counts.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -30,6 +31,15 @@ impl Paint {
         expected: AnsiColor::Red.on_default(),
         found: AnsiColor::Green.on_default(),
     };
+}
+
+/// What failed and the counts, without colour.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::new();
+        write(&mut text, self, Paint::PLAIN).map_err(|_| fmt::Error)?;
+        f.write_str(&String::from_utf8_lossy(&text))
+    }
 }
 
 /// Writes what is not as expected, what was written, and the counts.

@@ -40,16 +40,18 @@ pub fn parse(exchange: &Exchange<'_>) -> Answer<Shell> {
     if !commands::may_begin(operator.bytes) || !marks::may_begin(shell.bytes) {
         return Answer::No;
     }
-    let glance = Told::new(shell, GLANCE_BYTES);
+    let glance = Told::new(Lines::shown, shell, GLANCE_BYTES);
     let goes_on = shell.is_open() || shell.bytes.len() > GLANCE_BYTES;
     let start = marks::start(&glance.lines, goes_on);
-    let told = || Told::new(operator, OPERATOR_BYTES);
+    let told = || Told::new(Lines::typed, operator, OPERATOR_BYTES);
     match start {
         Start::Foreign if !is_edited(shell.bytes) => Answer::No,
-        Start::Announced(mark) => announced(mark, &told(), &Told::new(shell, SHELL_BYTES)),
+        Start::Announced(mark) => {
+            announced(mark, &told(), &Told::new(Lines::shown, shell, SHELL_BYTES))
+        }
         Start::Open if goes_on => wait(&told(), &glance),
         _ if begins_otherwise(operator) => Answer::No,
-        Start::Bare | Start::Foreign => bare(&told(), &Told::new(shell, BARE_BYTES)),
+        Start::Bare | Start::Foreign => bare(&told(), &Told::new(Lines::shown, shell, BARE_BYTES)),
         Start::Open => silent(&told(), &glance),
     }
 }
@@ -61,10 +63,10 @@ pub fn may_open(datagram: &[u8]) -> bool {
     if !head.iter().all(|&byte| lines::is_written(byte)) {
         return false;
     }
-    let lines = Lines::new(head, None);
-    let is_announced = || matches!(marks::start(&lines, true), Start::Announced(_));
+    let (shown, typed) = (|| Lines::shown(head, None), || Lines::typed(head, None));
+    let is_announced = || matches!(marks::start(&shown(), true), Start::Announced(_));
     let is_shown = marks::may_begin(head) && (is_announced() || is_edited(head));
-    is_shown || commands::may_begin(head) && Commands::of(&lines, false).first == Some(true)
+    is_shown || commands::may_begin(head) && Commands::of(&typed(), false).first == Some(true)
 }
 
 /// Whether a line editor takes over where a shell's side has said nothing that no shell says. Before each prompt, however
@@ -74,23 +76,23 @@ fn is_edited(shell: &[u8]) -> bool {
     let mut places = glance.windows(BRACKETED_PASTE.len());
     let place = places.position(|bytes| bytes == BRACKETED_PASTE);
     let before = place.and_then(|place| glance.get(..place));
-    before.is_some_and(|before| marks::start(&Lines::new(before, None), true) != Start::Foreign)
+    before.is_some_and(|before| marks::start(&Lines::shown(before, None), true) != Start::Foreign)
 }
 
 /// Whether the first line that a side gives is no command.
 fn begins_otherwise(operator: Prefix<'_>) -> bool {
-    let told = Told::new(operator, GLANCE_BYTES);
+    let told = Told::new(Lines::typed, operator, GLANCE_BYTES);
     told.commands().first == Some(false)
 }
 
 /// Reads a session that was picked up in its middle, where neither side begins with what it first said.
 pub fn pick_up(exchange: &Exchange<'_>) -> Answer<Shell> {
-    let told = Told::text(exchange.client);
+    let told = Told::text(Lines::typed, exchange.client);
     let commands = told.commands();
     if !commands.is_known_early && (!told.grows() || commands.lines >= commands::EARLY) {
         return Answer::No;
     }
-    let shown = Told::text(exchange.server);
+    let shown = Told::text(Lines::shown, exchange.server);
     let prompts = shown.prompts();
     if prompts == 0 && !shown.grows() && shown.lines.complete().next().is_none() {
         return Answer::No;
@@ -161,6 +163,9 @@ fn wait(told: &Told, shown: &Told) -> Answer<Shell> {
     })
 }
 
+/// How the lines of a side are read.
+type Read = fn(&[u8], Option<&[u8]>) -> Lines;
+
 /// What one side said, as far as it is read: what comes in tiny pieces is read in larger ones once it is long.
 struct Told {
     lines: Lines,
@@ -170,7 +175,7 @@ struct Told {
 }
 
 impl Told {
-    fn new(prefix: Prefix<'_>, most: usize) -> Self {
+    fn new(read_as: Read, prefix: Prefix<'_>, most: usize) -> Self {
         let is_open = prefix.is_open();
         let known = prefix.bytes.len();
         let read = match known {
@@ -184,7 +189,7 @@ impl Told {
             _ => None,
         };
         Self {
-            lines: Lines::new(bytes, behind),
+            lines: read_as(bytes, behind),
             known,
             most,
             is_open,
@@ -192,16 +197,14 @@ impl Told {
     }
 
     /// The same of a side that need not be text: what is behind the first byte that nobody writes is not read.
-    fn text(prefix: Prefix<'_>) -> Self {
+    fn text(read_as: Read, prefix: Prefix<'_>) -> Self {
         let looked_at = prefix.bytes.get(..BARE_BYTES).unwrap_or(prefix.bytes);
         let text = looked_at.iter().position(|&byte| !lines::is_written(byte));
         let Some(text) = text else {
-            return Self::new(prefix, BARE_BYTES);
+            return Self::new(read_as, prefix, BARE_BYTES);
         };
-        Self::new(
-            Prefix::closed(looked_at.get(..text).unwrap_or_default()),
-            BARE_BYTES,
-        )
+        let text = Prefix::closed(looked_at.get(..text).unwrap_or_default());
+        Self::new(read_as, text, BARE_BYTES)
     }
 
     /// Whether more of it would be read.

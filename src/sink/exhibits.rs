@@ -88,6 +88,12 @@ impl Exhibits {
         }
     }
 
+    /// The name of a finding's file, if there is one in the folder.
+    pub fn file(&self, finding: &Finding) -> Option<String> {
+        let name = name_of(finding);
+        self.folder.join(&name).is_file().then_some(name)
+    }
+
     /// Adds packets to the file of a finding, as many as have room. Where there are none to be written the folder is not
     /// touched.
     ///
@@ -102,7 +108,7 @@ impl Exhibits {
         let fitting = fitting(packets, &comment, self.budget.file_bytes, there);
         let Some(newest) = fitting.iter().map(|packet| packet.number).max() else {
             return Ok(Added {
-                file: (there > 0).then_some(name),
+                file: self.file(finding),
                 written: 0,
                 left_out: packets.len(),
             });

@@ -5,6 +5,7 @@ pub(super) fn sentence(message: &str) -> String {
     wrong_type(message)
         .or_else(|| unknown(message))
         .or_else(|| missing(message))
+        .or_else(|| no_value(message))
         .unwrap_or_else(|| message.to_owned())
 }
 
@@ -75,6 +76,16 @@ fn missing(message: &str) -> Option<String> {
     Some(format!("the key {name} is missing"))
 }
 
+/// What toml says of a bare word, and where there is no value at all.
+fn no_value(message: &str) -> Option<String> {
+    message
+        .starts_with("string values must be quoted")
+        .then(|| {
+            "a value is wanted here: a number, true or false, text in quotes, or a list in brackets"
+                .to_owned()
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +130,10 @@ mod tests {
                 "`sock` is not known here; it may be `socks`",
             ),
             ("missing field `name`", "the key `name` is missing"),
+            (
+                "string values must be quoted, expected literal string",
+                "a value is wanted here: a number, true or false, text in quotes, or a list in brackets",
+            ),
             (
                 "must be between 1 and 3, not 7",
                 "must be between 1 and 3, not 7",

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::teller::tell;
+use super::operator::tell;
 use crate::command::{Exit, Failure};
 use crate::config::Config;
 use crate::exhibit::{Packet, Recent};
@@ -83,7 +83,7 @@ impl Showing {
             }
             Err(why) => {
                 self.fail(&why);
-                None
+                self.files.file(finding)
             }
         }
     }
@@ -195,6 +195,17 @@ mod tests {
         };
         assert!(showing.add(&finding(), &packets(1, 1, 100)).is_some());
         assert!(!showing.is_failing);
+    }
+
+    #[test]
+    fn a_file_is_named_though_the_folder_is_full_now() {
+        let scratch = Scratch::new("showing-full");
+        let mut showing = showing(&scratch, 1);
+        let file = showing.add(&finding(), &packets(1, 1, 100));
+        assert!(file.is_some());
+        showing.files = self::showing(&scratch, 0).files;
+        assert_eq!(showing.add(&finding(), &packets(2, 1, 100)), file);
+        assert_eq!(showing.refused(), 1);
     }
 
     #[test]

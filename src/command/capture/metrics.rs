@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::interval::Interval;
-use super::teller::tell;
+use super::operator::tell;
 use crate::command::write_whole;
 use crate::pipeline::Account;
 use crate::sink::metrics::{self, Told};

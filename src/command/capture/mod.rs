@@ -5,6 +5,7 @@ mod exhibits;
 mod http;
 mod interval;
 mod metrics;
+mod operator;
 mod outputs;
 mod reload;
 mod rights;
@@ -31,11 +32,12 @@ use crate::source::{Live, SourceAccount};
 use board::Board;
 use exhibits::Showing;
 use http::Http;
+use operator::tell;
 use outputs::{Endpoint, Messages, OutputFile};
 use rights::Keeps;
 use service::Manager;
 use signals::Signals;
-use teller::{Teller, tell};
+use teller::Teller;
 
 /// Find relays on the network, while it happens
 ///

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::teller::tell;
+use super::operator::tell;
 use crate::finding::{Finding, Severity};
 use crate::sink::syslog::Sender;
 use crate::time::Timestamp;

@@ -1,6 +1,5 @@
 //! Tells findings of a capture as they come, and does what signals ask for.
 
-use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use super::board::{Board, Notice};
 use super::exhibits::Showing;
 use super::metrics::Metrics;
+use super::operator::tell;
 use super::reload::changes;
 use super::service::Manager;
 use super::signals::Signals;
@@ -278,9 +278,4 @@ fn tell_news(news: &News) {
             "the output can be written again; {lost} findings were lost"
         )),
     }
-}
-
-/// Where nobody listens any more there is nothing left to do.
-pub(super) fn tell(what: impl Display) {
-    let _ = writeln!(io::stderr(), "hopscope: {what}");
 }

@@ -3,7 +3,7 @@
 use arrayvec::ArrayVec;
 
 use super::Write;
-use super::cycles::{Cycles, Life};
+use super::cycles::{Cycles, Life, size_bit};
 use super::opening::{self, Asked, Channel};
 use super::requests::{self, Request, Requests};
 use crate::facts::ssh::SshCounts;
@@ -461,11 +461,6 @@ fn sure(sessions: u16) -> u16 {
 
 fn distinct(sizes: u64) -> u8 {
     u8::try_from(sizes.count_ones()).unwrap_or(u8::MAX)
-}
-
-/// A bit for each size that a packet may have.
-pub(super) fn size_bit(bytes: u32) -> u64 {
-    1 << ((bytes / 8) % 64)
 }
 
 /// Whether connections are forwarded for certain.

@@ -3,7 +3,6 @@
 use arrayvec::ArrayVec;
 
 use super::Write;
-use super::channels::size_bit;
 use crate::facts::ssh::Content;
 use crate::proto::Side;
 use crate::proto::ssh::framing::Framing;
@@ -184,6 +183,11 @@ impl Life {
 /// An end of file and a close, or one of them.
 fn is_close(bytes: u32, ends: u32) -> bool {
     bytes == ends || bytes == ends.saturating_mul(2)
+}
+
+/// A bit for each size that a packet may have.
+pub(super) fn size_bit(bytes: u32) -> u64 {
+    1 << ((bytes / 8) % 64)
 }
 
 /// Payloads of what ends a channel, grants or asks.

@@ -1,9 +1,18 @@
-//! Headers that may come in several payloads.
+//! Headers that may come in several payloads, and what a walk from one to the next finds.
 
 use std::ops::ControlFlow;
 
-use super::stream::Step;
 use crate::flow::probing::Piece;
+
+/// What a walk finds.
+pub(super) enum Step {
+    /// Nothing in this payload, or nothing more.
+    Nothing,
+    /// The header of the next packet was not seen, or is none.
+    Lost,
+    /// A packet; the kind of its message where that is in the clear.
+    Packet { kind: Option<u8>, bytes: u32 },
+}
 
 /// The place of the next header, and as much of it as was seen; `N` bytes at most.
 #[derive(Debug)]

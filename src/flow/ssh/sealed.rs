@@ -9,8 +9,7 @@ use std::ops::ControlFlow;
 
 use arrayvec::ArrayVec;
 
-use super::header::Header;
-use super::stream::Step;
+use super::header::{Header, Step};
 use crate::facts::ssh::Wrapping;
 use crate::flow::probing::Piece;
 use crate::proto::Side;

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::header::Header;
+use super::header::{Header, Step};
 use super::sealed::Records;
 use crate::flow::probing::Piece;
 use crate::proto::ssh::framing::Framing;
@@ -283,16 +283,6 @@ fn line_end(piece: Piece<'_>) -> Option<Option<u64>> {
     let behind = end.map(|end| piece.offset.saturating_add(end as u64).saturating_add(1));
     let is_cut = (piece.captured.len() as u64) < piece.sent.into();
     (behind.is_some() || is_cut).then_some(behind)
-}
-
-/// What a walk finds.
-pub(super) enum Step {
-    /// Nothing in this payload, or nothing more.
-    Nothing,
-    /// The header of the next packet was not seen, or is none.
-    Lost,
-    /// A packet; the kind of its message where that is in the clear.
-    Packet { kind: Option<u8>, bytes: u32 },
 }
 
 impl Walk {

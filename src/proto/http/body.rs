@@ -1,6 +1,6 @@
 //! The length of a message's content and the way past it: RFC 9112, sections 6 and 7.
 
-use super::head::Fields;
+use super::head::{Fields, REACH};
 use super::line::CONNECT;
 use crate::proto::half::{Half, Stop, ensure};
 
@@ -153,8 +153,6 @@ fn chunk_size(line: &[u8]) -> Result<u64, Stop> {
     u64::from_str_radix(size, 16).map_err(|_| Stop::No)
 }
 
-/// Where a head of a stream ends, and with it what a parser can hope to see.
-pub(super) const REACH: usize = 16 * 1024;
 const LENGTH: &str = "content-length";
 const CODING: &str = "transfer-encoding";
 const CHUNKED: &[u8] = b"chunked";

@@ -3,7 +3,6 @@
 use httparse::{EMPTY_HEADER, Header, Status};
 use memchr::{memchr, memchr_iter};
 
-use super::body::REACH;
 use super::line::StartLine;
 use crate::proto::cursor::Cursor;
 use crate::proto::half::{Half, Stop, ensure};
@@ -194,3 +193,5 @@ const USUAL_FIELDS: usize = 16;
 const MOST_FIELDS: usize = 96;
 const MOST_BLANKS: usize = 4;
 const LONGEST_VALUE: usize = 64;
+/// Where a head of a stream ends, and with it what a parser can hope to see.
+pub(super) const REACH: usize = 16 * 1024;

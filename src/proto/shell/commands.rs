@@ -317,8 +317,8 @@ mod tests {
         ];
         for (command, line, expected) in cases {
             let (told, shown) = (format!("{command}\n"), format!("{line}\n"));
-            let told = Lines::new(told.as_bytes(), None);
-            let shown = Lines::new(shown.as_bytes(), None);
+            let told = Lines::typed(told.as_bytes(), None);
+            let shown = Lines::shown(shown.as_bytes(), None);
             let commands = Commands::of(&told, true);
             assert_eq!(
                 commands.are_answered(shown.complete()),
@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn lines_are_counted_when_they_ended() {
-        let lines = Lines::new(b"\nid\nhello\nls", None);
+        let lines = Lines::typed(b"\nid\nhello\nls", None);
         let count = |grows| {
             let commands = Commands::of(&lines, grows);
             (commands.lines, commands.known, commands.first)
@@ -349,8 +349,8 @@ mod tests {
             ("id\nwhoami\n", "vagrant\n", false),
         ];
         for (told, shown, expected) in cases {
-            let told = Lines::new(told.as_bytes(), None);
-            let shown = Lines::new(shown.as_bytes(), None);
+            let told = Lines::typed(told.as_bytes(), None);
+            let shown = Lines::shown(shown.as_bytes(), None);
             assert_eq!(Commands::of(&told, true).ask_for_name(&shown), expected);
         }
     }

@@ -8,13 +8,22 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// The lines in `bytes`, and in what is known `behind` a hole.
-    pub fn new(bytes: &[u8], behind: Option<&[u8]>) -> Self {
+    /// The lines that keys give, in `bytes` and in what is known `behind` a hole: a rubbed-out byte is gone.
+    pub fn typed(bytes: &[u8], behind: Option<&[u8]>) -> Self {
+        Self::new(rub_out, bytes, behind)
+    }
+
+    /// The lines that a program shows. To go back over what was shown does not unsay it.
+    pub fn shown(bytes: &[u8], behind: Option<&[u8]>) -> Self {
+        Self::new(|_| {}, bytes, behind)
+    }
+
+    fn new(back: Back, bytes: &[u8], behind: Option<&[u8]>) -> Self {
         let mut text = Vec::with_capacity(bytes.len());
-        put(&mut text, bytes);
+        put(back, &mut text, bytes);
         if let Some(behind) = behind {
             text.push(b'\n');
-            put(&mut text, behind);
+            put(back, &mut text, behind);
         }
         Self { text }
     }
@@ -54,8 +63,8 @@ pub const fn is_written(byte: u8) -> bool {
 }
 
 /// Adds what is shown. Sequences that steer a terminal (ECMA-48, sections 5.4 and 5.6) are left out, a return is a new
-/// line, and a rubbed-out byte is gone.
-fn put(text: &mut Vec<u8>, bytes: &[u8]) {
+/// line, and a step back is what `back` makes of it.
+fn put(back: Back, text: &mut Vec<u8>, bytes: &[u8]) {
     let (mut state, mut rest) = (State::Text, bytes);
     while let Some((&byte, behind)) = rest.split_first() {
         let run = match state {
@@ -69,7 +78,7 @@ fn put(text: &mut Vec<u8>, bytes: &[u8]) {
             continue;
         }
         if matches!(state, State::Text) && byte != ESCAPE {
-            put_byte(text, byte);
+            put_byte(back, text, byte);
         }
         (state, rest) = (state.behind(byte), behind);
     }
@@ -80,13 +89,16 @@ const fn is_plain(byte: u8) -> bool {
     byte >= b' ' && byte != 0x7f || byte == b'\n'
 }
 
-fn put_byte(text: &mut Vec<u8>, byte: u8) {
+/// What a step back does to a text.
+type Back = fn(&mut Vec<u8>);
+
+fn rub_out(text: &mut Vec<u8>) {
+    text.pop_if(|last| *last != b'\n');
+}
+
+fn put_byte(back: Back, text: &mut Vec<u8>, byte: u8) {
     match byte {
-        8 | 0x7f => {
-            if text.last().is_some_and(|&last| last != b'\n') {
-                text.pop();
-            }
-        }
+        8 | 0x7f => back(text),
         b'\r' => text.push(b'\n'),
         BELL => {}
         byte => text.push(byte),
@@ -133,7 +145,7 @@ mod tests {
             (b"\x1b]0;unended", &[], &[]),
         ];
         for (bytes, all, complete) in cases {
-            let lines = Lines::new(bytes, None);
+            let lines = Lines::typed(bytes, None);
             let shown = |lines: Vec<&[u8]>| -> Vec<String> {
                 let lines = lines.into_iter();
                 lines
@@ -146,8 +158,14 @@ mod tests {
     }
 
     #[test]
+    fn what_was_shown_is_not_unsaid() {
+        let lines = Lines::shown(b"$ lss\x08\x7f -l\n", None);
+        assert_eq!(lines.all().next(), Some(&b"$ lss -l"[..]));
+    }
+
+    #[test]
     fn a_hole_ends_a_line() {
-        let lines = Lines::new(b"one", Some(b"two"));
+        let lines = Lines::typed(b"one", Some(b"two"));
         assert_eq!(lines.all().count(), 2);
         assert_eq!(lines.complete().next(), Some(&b"one"[..]));
     }

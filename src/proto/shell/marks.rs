@@ -394,7 +394,7 @@ mod tests {
             ("shell>", "bare-prompt"),
         ];
         for (text, name) in cases {
-            let lines = Lines::new(text.as_bytes(), None);
+            let lines = Lines::shown(text.as_bytes(), None);
             match start(&lines, true) {
                 Start::Announced(mark) => assert_eq!(mark.name, name, "{text}"),
                 other => panic!("{text}: {other:?}"),
@@ -418,7 +418,7 @@ mod tests {
             "dash-board$ ",
         ];
         for text in cases {
-            let lines = Lines::new(text.as_bytes(), None);
+            let lines = Lines::shown(text.as_bytes(), None);
             assert_eq!(start(&lines, true), Start::Foreign, "{text}");
         }
     }
