@@ -94,13 +94,14 @@ impl Watched {
                 beginner: flight.from,
                 silence,
                 is_answered: false,
+                client_flights: 0,
                 server_flights: 0,
                 before: (flight.client_bytes, flight.server_bytes),
+                before_last_word: flight.client_bytes,
             });
         }
         if let Some(exchange) = &mut self.exchange {
-            exchange.is_answered |= flight.from != exchange.beginner;
-            exchange.server_flights += u32::from(flight.from == Side::Server);
+            exchange.add(flight);
         }
     }
 
@@ -145,9 +146,32 @@ struct Exchange {
     /// Before it.
     silence: Span,
     is_answered: bool,
+    client_flights: u32,
     server_flights: u32,
     /// Bytes that the client and the server had sent before it.
     before: (u64, u64),
+    /// Bytes that the client had sent before its last flight.
+    before_last_word: u64,
+}
+
+impl Exchange {
+    fn add(&mut self, flight: &Flight) {
+        self.is_answered |= flight.from != self.beginner;
+        match flight.from {
+            Side::Client => {
+                self.client_flights += 1;
+                self.before_last_word = flight.client_bytes;
+            }
+            Side::Server => self.server_flights += 1,
+        }
+    }
+
+    /// Bytes of what the client said last, behind a word of the server to what it had said before; if it is more than the echo
+    /// of a key.
+    fn last_word(&self, client: u64) -> Option<u64> {
+        let last = client.saturating_sub(self.before_last_word);
+        (self.client_flights > 1 && last > ECHO_BYTES).then_some(last)
+    }
 }
 
 /// The exchanges of a session, summed up.
@@ -163,6 +187,9 @@ struct Turns {
     replies: Moments,
     /// Seconds of silence before those.
     silences: Moments,
+    /// What the client said last in the newest of those, and how many ended as the one before did.
+    last_word: Option<u64>,
+    alike: u32,
 }
 
 impl Turns {
@@ -175,12 +202,15 @@ impl Turns {
             self.replies
                 .add(client.saturating_sub(exchange.before.0) as f64);
             self.silences.add(exchange.silence.as_seconds_f64());
+            let last_word = exchange.last_word(client);
+            self.alike += u32::from(last_word.is_some() && last_word == self.last_word);
+            self.last_word = last_word;
         }
     }
 
     /// Each thing asked is as short as a key or a command, which the requests of a management service are not. Answers
     /// are longer than that, and differ as the output of commands does: acknowledgements and heartbeats do not. Silences
-    /// differ as a person's do: a timer's do not.
+    /// differ as a person's do: a timer's do not. Who works off jobs asks for the next one, in the same words each time.
     fn are_those_of_a_shell(&self, enough: u32) -> bool {
         self.inverted >= enough
             && f64::from(self.inverted) >= LEAST_SHARE * f64::from(self.all)
@@ -188,6 +218,7 @@ impl Turns {
             && self.replies.sum > self.asked
             && self.replies.variation() > LEAST_VARIATION_OF_REPLIES
             && self.silences.variation() > LEAST_VARIATION_OF_SILENCES
+            && f64::from(self.alike) < MOST_ALIKE * f64::from(self.inverted)
     }
 }
 
@@ -225,6 +256,10 @@ const ENOUGH_OF_ALL: u32 = 6;
 const LEAST_SHARE: f64 = 0.8;
 /// In one flight of the server, on average.
 const MOST_ASKED_BYTES: f64 = 150.0;
+/// A record of TLS 1.2 with a key in it, which a shell gives back.
+const ECHO_BYTES: u64 = 32;
+/// The part of the exchanges that may end as the one before did.
+const MOST_ALIKE: f64 = 0.5;
 const LEAST_VARIATION_OF_REPLIES: f64 = 0.5;
 /// A timer with a jitter of 30 % to either side varies by 0.17.
 const LEAST_VARIATION_OF_SILENCES: f64 = 0.2;
@@ -240,33 +275,62 @@ mod tests {
     type Talk<'a> = &'a [(i64, Side, u64, u64)];
 
     fn told(talk: Talk<'_>, rounds: usize) -> Option<Certainty> {
+        let talk = talk.iter().cycle().take(rounds);
+        said(talk.flat_map(|&(silence, beginner, asked, replied)| {
+            let bytes = |side| match side {
+                Side::Client => replied,
+                Side::Server => asked,
+            };
+            let other = beginner.other();
+            [
+                (silence, beginner, bytes(beginner)),
+                (20, other, bytes(other)),
+            ]
+        }))
+    }
+
+    /// Of flights: milliseconds of silence before each, who begins it, and its bytes.
+    fn said(flights: impl Iterator<Item = (i64, Side, u64)>) -> Option<Certainty> {
         let facts = flow(vec![layer(Protocol::Tls(Box::new(mute(None))))]);
         let mut initiatives = Initiatives::new(4, true);
         let mut now = Timestamp::from_parts(100, 0);
         initiatives.read(&facts, now);
         let (mut sent, mut told) = ((500, 2000), None);
-        for &(silence, beginner, asked, replied) in talk.iter().cycle().take(rounds) {
-            for (pause, from) in [(silence, beginner), (20, beginner.other())] {
-                now = now + Span::from_millis(pause);
-                let flight = Flight {
-                    one_sided: false,
-                    opened: Timestamp::from_parts(0, 0),
-                    flow: facts.id,
-                    from,
-                    client_bytes: sent.0,
-                    server_bytes: sent.1,
-                };
-                told = told.or(initiatives.flight(&flight, now));
-                match from {
-                    Side::Client => sent.0 += replied,
-                    Side::Server => sent.1 += asked,
-                }
+        for (pause, from, bytes) in flights {
+            now = now + Span::from_millis(pause);
+            let flight = Flight {
+                one_sided: false,
+                opened: Timestamp::from_parts(0, 0),
+                flow: facts.id,
+                from,
+                client_bytes: sent.0,
+                server_bytes: sent.1,
+            };
+            told = told.or(initiatives.flight(&flight, now));
+            match from {
+                Side::Client => sent.0 += bytes,
+                Side::Server => sent.1 += bytes,
             }
         }
         let mut end = end(facts.id);
         (end.traffic.client_bytes, end.traffic.server_bytes) = sent;
         let told = told.or(initiatives.ended(&end, now));
         told.map(|evidence| evidence.certainty)
+    }
+
+    #[test]
+    fn who_asks_for_the_next_job_in_the_same_words_is_no_shell() {
+        use Side::{Client, Server};
+        let last_word = |bytes: fn(u64) -> u64| {
+            said((0..20).flat_map(move |n: u64| {
+                let silence = 700 + 900 * (n as i64 % 5);
+                let job = [(silence, Server, 50), (5, Client, 100 + 300 * (n % 4))];
+                [job, [(5, Server, 26), (5, Client, bytes(n))]].concat()
+            }))
+        };
+        assert_eq!(last_word(|_| 54), None);
+        assert_eq!(last_word(|n| 54 + n), Some(Certainty::Probable));
+        assert_eq!(last_word(|_| 23), Some(Certainty::Probable), "an echo");
     }
 
     #[test]

@@ -38,7 +38,7 @@
 //! a side belong to another protocol: telnet, FTP, SMTP, IRC, POP and IMAP, Redis, HTTP, which speak in other words. A
 //! file with prompts in it is sent to a side that says nothing. Over UDP, only one side is seen to speak. Inside TLS,
 //! what the server sends is acknowledged by messages of one length, comes by a timer, or is as long as the requests of
-//! a management service.
+//! a management service; or the client asks for the next job in the same words each time.
 //!
 //! ## Misses
 //!

@@ -41,6 +41,16 @@ miss_mqtt_tls() { # messages come when they come, and each is acknowledged
     (sleep 1; for n in 1 2 3 4 5 6 7 8 9 10; do on out mosquitto_pub -h 127.0.0.1 -q 1 -t news -m "message $n"; sleep "$((1 + RANDOM % 2)).$((RANDOM % 9))"; done)
     save
 }
+miss_redis_worker_tls() { # jobs come when they come; what came of each is pushed, and the next one is asked for
+    net_up; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN=out \
+        -addext "subjectAltName=IP:$OUT" -keyout "$W/key" -out "$W/crt" 2>/dev/null; chmod a+r "$W/key"
+    spawn out redis-server --bind $OUT 127.0.0.1 --tls-port 6380 --tls-cert-file "$W/crt" --tls-key-file "$W/key" \
+        --tls-ca-cert-file "$W/crt" --tls-auth-clients no --protected-mode no --save '' --dir "$W"; up out 6380
+    record in cli out
+    spawn cli /usr/bin/python3 "$TOOLS/jobs.py" $OUT "$W/crt"
+    (sleep 1; for n in 1 2 3 4 5 6 7 8 9 10 11 12; do on out redis-cli rpush jobs "report $n" >/dev/null; sleep "$((1 + RANDOM % 3)).$((RANDOM % 9))"; done)
+    save
+}
 miss_transcript_over_udp() { # to somebody who says nothing
     net_up; record in cli out; spawn out socat -u UDP-RECV:4444 /dev/null; waits out 4444
     printf "$TRANSCRIPT" | on cli timeout 10 nc.openbsd -u -w 1 $OUT 4444; save; has_datagram 'uid=0'
