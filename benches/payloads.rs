@@ -1,14 +1,17 @@
-//! How often payload-anomaly speaks of made-up hosts that do nothing wrong: they drift, are updated, and have bursts.
+//! How often payload-anomaly speaks of made-up hosts that do nothing wrong: they drift, are updated, have bursts, speak
+//! several protocols and err.
 //!
 //! `cargo bench --bench payloads -- HOURS`, for a hundred hosts; 300 hours unless said.
 
 use hopscope::correlate::payloads::Payloads;
 use hopscope::decode::{Endpoint, Transport};
 use hopscope::facts::legs::Spoke;
+use hopscope::facts::opening::Opening;
 use hopscope::facts::{FlowId, PayloadSizes, Quality, Sent, SizeBin};
 use hopscope::profile::Profile;
 use hopscope::profile::learner::{Detail, Learner, Limits};
 use hopscope::profile::usual::Usual;
+use hopscope::proto::stack::Kind;
 use hopscope::time::Timestamp;
 
 const HOSTS: u32 = 100;
@@ -56,7 +59,8 @@ fn each_flow(hour: u64, mut take: impl FnMut(&PayloadSizes, Timestamp)) {
                 dice.below(8)
             };
             let kind = if burst { kind } else { usual };
-            take(&flow(host, number, size(kind, hour, &mut dice)), now);
+            let size = size(kind, hour, &mut dice);
+            take(&flow(host, number, size, opening(host, hour, number)), now);
         }
     }
 }
@@ -70,7 +74,42 @@ fn size(kind: u64, hour: u64, dice: &mut Dice) -> u32 {
     u32::try_from(known + update + dice.below(known / 4)).unwrap_or(0)
 }
 
-fn flow(host: u32, number: u64, bytes: u32) -> PayloadSizes {
+/// Most connections open with TLS; every third host speaks HTTP in one of twenty, every seventh what nobody can read in one of
+/// a hundred. One in a thousand is a mistake of any kind, and in one hour of a hundred nine more are. Every hundred hours a
+/// protocol that is new comes to all hosts, in one connection of four.
+fn opening(host: u32, hour: u64, number: u64) -> Opening {
+    let mut dice = Dice(hour << 40 | u64::from(host) << 20 | number);
+    let new = hour
+        .checked_sub(LEARNED_HOURS)
+        .map_or(0, |since| since / 100);
+    let new = usize::try_from(new).ok().and_then(|place| NEW.get(place));
+    let mistakes = if Dice(hour << 32 ^ u64::from(host)).below(100) == 0 {
+        9
+    } else {
+        1
+    };
+    match (dice.below(1_000), new) {
+        (0..250, Some(new)) => *new,
+        (250..300, _) if host.is_multiple_of(3) => Opening::by(Kind::Http),
+        (300..310, _) if host.is_multiple_of(7) => Opening::UNREAD,
+        (draw, _) if draw >= 1_000 - mistakes => {
+            let kind = usize::try_from(dice.below(Kind::ALL.len() as u64)).unwrap_or(0);
+            Kind::ALL
+                .get(kind)
+                .map_or(Opening::RANDOM, |kind| Opening::by(*kind))
+        }
+        _ => Opening::by(Kind::Tls),
+    }
+}
+
+/// What comes to all hosts, one after the other.
+const NEW: [Opening; 3] = [
+    Opening::by(Kind::Ssh),
+    Opening::RANDOM,
+    Opening::by(Kind::Socks5),
+];
+
+fn flow(host: u32, number: u64, bytes: u32, opening: Opening) -> PayloadSizes {
     let octave = bytes.ilog2().saturating_sub(2);
     let sent = Sent {
         bytes: bytes.into(),
@@ -93,6 +132,7 @@ fn flow(host: u32, number: u64, bytes: u32) -> PayloadSizes {
             nonce: None,
         },
         last_seen: Timestamp::MIN,
+        opening: Some(opening),
         client: sent.clone(),
         server: sent,
     }

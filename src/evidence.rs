@@ -10,6 +10,7 @@ pub mod weighed;
 
 use crate::decode::{Address, Endpoint, Transport};
 use crate::facts::legs::Spoke;
+use crate::facts::opening::Opening;
 use crate::facts::{FlowFacts, FlowId, Quality};
 use crate::proto::nonce::Kind;
 use crate::proto::target::Target;
@@ -65,7 +66,7 @@ pub enum Says {
     Ssh(Box<SshUse>),
     /// A host that never relayed does.
     Turn(Box<Turn>),
-    /// Payload sizes of a host moved.
+    /// A host does something else at a port than it did.
     Drift(Drift),
     /// One side gave the other a command shell.
     Shell(ShellSession),
@@ -233,19 +234,38 @@ pub struct Turn {
     pub again: bool,
 }
 
-/// Payload sizes of a host that calls a port are no longer what they were.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What a host does at a port that it calls is no longer what it was.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Drift {
     /// The port that it calls.
     pub port: u16,
-    /// Whether the host sends them, or is sent them.
-    pub sent: bool,
-    /// Flows that show it: all of the hour, or the odd ones.
+    /// Flows that show it.
     pub flows: u64,
-    /// All flows of the hour.
+    /// All flows of the hour that could.
     pub among: u64,
-    /// How they differ.
-    pub fit: Fit,
+    /// What is other than it was.
+    pub change: Change,
+}
+
+/// What is other than it was.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// Payload sizes, of all flows of the hour or of the odd ones.
+    Sizes {
+        /// Whether the host sends them, or is sent them.
+        sent: bool,
+        /// How they differ.
+        fit: Fit,
+    },
+    /// Connections open as none did.
+    Openings {
+        /// How unlikely that is by chance: the negative decimal logarithm of a probability.
+        level: f64,
+        /// The new ways, the commonest first.
+        new: Vec<Opening>,
+        /// Those that were learned, the commonest first.
+        usual: Vec<Opening>,
+    },
 }
 
 /// How payload sizes differ from the usual ones.
@@ -262,15 +282,20 @@ pub struct Fit {
     pub shift: Option<i64>,
 }
 
-impl Drift {
-    /// `sent` or `received`.
-    pub const fn direction(&self) -> &'static str {
-        if self.sent { "sent" } else { "received" }
+impl Change {
+    /// How unlikely it is by chance: the negative decimal logarithm of a p-value or of a bound on one.
+    pub const fn level(&self) -> f64 {
+        match self {
+            Self::Sizes { fit, .. } => fit.level,
+            Self::Openings { level, .. } => *level,
+        }
     }
+}
 
+impl Fit {
     /// What adds as many bytes to each payload as were added.
     pub fn framing(&self) -> Option<&'static str> {
-        let shift = self.fit.shift?;
+        let shift = self.shift?;
         let framings = FRAMINGS.iter();
         let known = framings.filter(|(least, most, _)| (*least..=*most).contains(&shift));
         known.map(|(.., name)| *name).next()

@@ -2,6 +2,7 @@
 
 pub mod lasting;
 pub mod legs;
+pub mod opening;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod ssh;
@@ -10,6 +11,7 @@ use std::num::NonZeroU32;
 
 use crate::decode::{Endpoint, Label, Transport};
 use crate::facts::legs::Spoke;
+use crate::facts::opening::Opening;
 use crate::proto::dns::{Named, Question};
 use crate::proto::stack::{Kind, Layer, Protocol};
 use crate::proto::tls::ClientHello;
@@ -135,13 +137,15 @@ pub struct Sending {
     pub sizes: Vec<SizeBin>,
 }
 
-/// The payload sizes of a flow that is over and was seen whole.
+/// The payload sizes of a flow that is over, was seen whole, and was not refused.
 #[derive(Clone, Debug)]
 pub struct PayloadSizes {
     /// The flow.
     pub flow: Spoke,
     /// Its newest segment.
     pub last_seen: Timestamp,
+    /// How it opened, as far as that can be told.
+    pub opening: Option<Opening>,
     /// What the client sent.
     pub client: Sent,
     /// What the server sent.

@@ -227,7 +227,7 @@ fn a_profile_that_cannot_be_read_is_refused_and_left_alone() {
         .display()
         .to_string();
     let cases = [
-        ("version = 2\n", "this is a profile of version 2"),
+        ("version = 3\n", "this is a profile of version 3"),
         ("version = 1\n[hosts.\"10.0.0.1\"]\nfirst = \"20", "line 3"),
         ("# empty\n", "the key `version` is missing"),
     ];

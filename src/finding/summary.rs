@@ -38,7 +38,7 @@ pub enum Summary {
     Ssh(Box<SshSummary>),
     /// A host that never relayed does.
     Turns(Box<TurnSummary>),
-    /// Payload sizes of a host moved.
+    /// A host does something else at a port than it did.
     Drifts(Box<DriftSummary>),
     /// Command shells.
     Shells(Box<ShellSummary>),

@@ -137,6 +137,12 @@ fn shell(first: &Session, summary: &ShellSummary) -> String {
 fn drift(first: &Session, summary: &DriftSummary) -> String {
     let host = first.client.address.ip();
     let port = first.server.port;
+    let new = summary.openings.iter().find_map(|one| one.value);
+    let usual = summary.usual_openings.iter().find_map(|one| one.value);
+    if let (Some(new), Some(usual)) = (new, usual) {
+        let ((does, _), (_, did)) = (opening(new), opening(usual));
+        return format!("{host} {does} at port {port}, where it {did}");
+    }
     let sends = summary
         .directions
         .iter()
@@ -154,6 +160,21 @@ fn drift(first: &Session, summary: &DriftSummary) -> String {
     let framing = summary.framings.iter().find_map(|one| one.value);
     let framing = framing.map(|framing| format!(" as by {framing}"));
     whats + &added.unwrap_or_default() + &framing.unwrap_or_default()
+}
+
+/// What somebody does who opens connections so, and did.
+fn opening(name: &str) -> (String, String) {
+    match name {
+        "random" => (
+            "sends what looks random".to_owned(),
+            "sent what looks random".to_owned(),
+        ),
+        "unread" => (
+            "speaks what nobody knows".to_owned(),
+            "spoke what nobody knows".to_owned(),
+        ),
+        protocol => (format!("speaks {protocol}"), format!("spoke {protocol}")),
+    }
 }
 
 /// `10.0.0.2 begins to relay at port 1080, as a proxy for 10.0.0.1 to www.example.test:443`
@@ -330,6 +351,47 @@ mod tests {
         let target = asked.iter().find_map(|exchange| exchange.target.as_ref());
         let names = Names::default();
         exchanges(&evidence.session, evidence.relay, &summary, target, &names)
+    }
+
+    #[test]
+    fn says_what_is_spoken_and_what_was() {
+        use crate::evidence::{Change, Drift};
+        use crate::facts::opening::Opening;
+        use crate::proto::stack::Kind;
+        let (tls, ssh) = (Opening::by(Kind::Tls), Opening::by(Kind::Ssh));
+        let cases = [
+            (
+                ssh,
+                tls,
+                "10.0.0.1 speaks ssh at port 1080, where it spoke tls",
+            ),
+            (
+                Opening::RANDOM,
+                tls,
+                "10.0.0.1 sends what looks random at port 1080, where it spoke tls",
+            ),
+            (
+                tls,
+                Opening::UNREAD,
+                "10.0.0.1 speaks tls at port 1080, where it spoke what nobody knows",
+            ),
+        ];
+        for (new, usual, title) in cases {
+            let (new, usual) = (vec![new], vec![usual]);
+            let mut summary = DriftSummary::default();
+            summary.add(&Drift {
+                port: 1080,
+                flows: 9,
+                among: 9,
+                change: Change::Openings {
+                    level: 9.0,
+                    new,
+                    usual,
+                },
+            });
+            let session = evidence(1, Certainty::Proven).session;
+            assert_eq!(drift(&session, &summary), title);
+        }
     }
 
     #[test]

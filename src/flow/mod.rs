@@ -3,6 +3,7 @@
 pub mod closed;
 pub mod copies;
 pub mod expiry;
+pub mod first;
 pub mod flights;
 pub mod head;
 pub mod key;

@@ -21,7 +21,7 @@ struct Version {
     version: toml::Spanned<u32>,
 }
 
-/// A file of the version that is known.
+/// A file of a version that is known.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Read {
@@ -70,10 +70,10 @@ impl std::str::FromStr for Profile {
 
     fn from_str(text: &str) -> Result<Self, Fault> {
         let Version { version } = toml_file::parse(text)?;
-        if *version.get_ref() != VERSION {
+        if !(OLDEST..=VERSION).contains(version.get_ref()) {
             let found = version.get_ref();
             let sentence = format!(
-                "this is a profile of version {found}, and hopscope {} reads version {VERSION}; read it with the hopscope that wrote it, or learn anew",
+                "this is a profile of version {found}, and hopscope {} reads versions {OLDEST} to {VERSION}; read it with the hopscope that wrote it, or learn anew",
                 env!("CARGO_PKG_VERSION")
             );
             return Err(Fault::at(text, version.span(), &sentence));
@@ -83,7 +83,11 @@ impl std::str::FromStr for Profile {
     }
 }
 
-const VERSION: u32 = 1;
+/// What is written. Since version 2 it says how connections open.
+const VERSION: u32 = 2;
+
+/// What it says is said in the same words since then.
+const OLDEST: u32 = 1;
 
 const HEAD: &str = "\
 # What `hopscope learn` saw of hosts. It approves nothing. docs/learn.md says what each key means.
@@ -98,11 +102,27 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read() {
-        let text = format!("version = 1\n{HOST}");
+        let openings = "[hosts.\"10.0.0.1\".calls.\"443/tcp\".openings]\nrandom = 2\ntls = 9\n";
+        let sizes = |way: &str| {
+            format!("[hosts.\"10.0.0.1\".calls.\"443/tcp\".{way}]\nflows = 9\nmeans = 80\n")
+        };
+        let text = format!(
+            "version = 2\n{HOST}{}{}{openings}",
+            sizes("sent"),
+            sizes("received")
+        );
         let profile: Profile = text.parse().unwrap();
         let written = profile.text().unwrap();
         assert_eq!(written.parse::<Profile>().unwrap(), profile);
         assert!(written.starts_with("# What `hopscope learn` saw"));
+        assert!(written.contains(openings), "{written}");
+    }
+
+    #[test]
+    fn what_an_older_version_wrote_is_read() {
+        let text = format!("version = 1\n{HOST}");
+        let profile: Profile = text.parse().unwrap();
+        assert!(profile.text().unwrap().contains("version = 2"));
         assert_eq!(
             "version = 1".parse::<Profile>().unwrap(),
             Profile::default()
@@ -113,9 +133,10 @@ mod tests {
     fn what_cannot_be_read_is_refused_with_a_sentence() {
         let cases = [
             (
-                format!("version = 2\n[things]\n{HOST}"),
-                "a profile of version 2",
+                format!("version = 3\n[things]\n{HOST}"),
+                "a profile of version 3",
             ),
+            (format!("version = 0\n{HOST}"), "reads versions 1 to 2"),
             ("version = \"one\"".to_owned(), "line 1"),
             (HOST.to_owned(), "the key `version` is missing"),
             (format!("version = 1\n{}", &HOST[..40]), "line 3"),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::few::{Few, FewOf, Merge};
 use super::fit::{NOVEL, News};
+use super::openings::Openings;
 use super::shape::Shape;
 use super::words::Words;
 use crate::decode::{Address, Endpoint, Transport};
@@ -36,7 +37,7 @@ pub struct Host {
     /// How many sessions it opens in each hour of the day, UTC.
     #[serde(default, skip_serializing_if = "Few::is_empty")]
     pub rhythm: Few<Hour, Sessions, 24>,
-    /// How large the payloads are that it exchanges with services of others, by their port; the lowest ports.
+    /// How connections to services of others open and how large their payloads are, by port; the lowest ports.
     #[serde(default, skip_serializing_if = "Few::is_empty")]
     pub calls: Few<Port, Call, { Host::CALLS }>,
     /// How it relays, by the port at which it is called.
@@ -74,7 +75,7 @@ pub struct Destination {
 #[serde(try_from = "String", into = "String")]
 pub struct Hour(u8);
 
-/// The payload sizes of sessions with one service.
+/// The payload sizes of sessions with one service, and how these open.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Call {
@@ -82,6 +83,9 @@ pub struct Call {
     pub sent: Shape,
     /// What it is sent.
     pub received: Shape,
+    /// How connections open, as far as that can be told.
+    #[serde(default, skip_serializing_if = "Openings::is_empty")]
+    pub openings: Openings,
 }
 
 /// How often and when.
@@ -193,6 +197,10 @@ impl Call {
         let mut call = Self::default();
         call.sent.add(&sizes.client);
         call.received.add(&sizes.server);
+        sizes
+            .opening
+            .into_iter()
+            .for_each(|one| call.openings.add(one));
         call
     }
 
@@ -210,6 +218,7 @@ impl Call {
         Self {
             sent: odd(&usual.sent, &self.sent),
             received: odd(&usual.received, &self.received),
+            openings: Openings::default(),
         }
     }
 
@@ -219,13 +228,14 @@ impl Call {
     }
 
     /// Bytes of memory for one, an upper bound: full lists.
-    pub const BYTES: usize = size_of::<(Port, Self)>() + 2 * Shape::BYTES;
+    pub const BYTES: usize = size_of::<(Port, Self)>() + 2 * Shape::BYTES + Openings::BYTES;
 }
 
 impl Merge for Call {
     fn merge(&mut self, other: Self) {
         self.sent.merge(other.sent);
         self.received.merge(other.received);
+        self.openings.merge(other.openings);
     }
 }
 

@@ -9,6 +9,7 @@ pub mod file;
 pub mod fit;
 pub mod host;
 pub mod learner;
+pub mod openings;
 mod ranges;
 pub mod shape;
 pub mod usual;

@@ -1,10 +1,12 @@
-//! Payload sizes of flows, counted where somebody learns of hosts or holds them against what was learned.
+//! Payload sizes of flows and how these open, noted where somebody learns of hosts or holds them against what was learned.
 
 use std::collections::BTreeMap;
 
-use super::legs;
+use super::legs::{self, Piece};
+use crate::facts::opening::Opening;
 use crate::facts::{FlowId, PayloadSizes, Sent};
 use crate::flow::Flow;
+use crate::flow::first::First;
 use crate::flow::sizes::Sizes;
 use crate::proto::Side;
 
@@ -13,7 +15,14 @@ use crate::proto::Side;
 pub(super) struct Measuring {
     /// How many there may be at once; none where nobody asks.
     room: usize,
-    flows: BTreeMap<FlowId, [Sizes; 2]>,
+    flows: BTreeMap<FlowId, Measures>,
+}
+
+/// What is measured of a flow: of its client and of its server.
+#[derive(Debug, Default)]
+struct Measures {
+    sizes: [Sizes; 2],
+    firsts: [First; 2],
 }
 
 impl Measuring {
@@ -31,29 +40,41 @@ impl Measuring {
         has_room
     }
 
-    /// Counts the size of a payload.
+    /// Counts the size of a payload, and looks at the first one of a side.
     #[cold]
-    pub(super) fn note(&mut self, flow: FlowId, from: Side, bytes: u32) {
-        if let Some([client, server]) = self.flows.get_mut(&flow) {
-            let sizes = if from == Side::Client { client } else { server };
-            sizes.record(bytes);
+    pub(super) fn note(&mut self, flow: FlowId, piece: &Piece<'_>) {
+        let Some(measures) = self.flows.get_mut(&flow) else {
+            return;
+        };
+        let (from, segment) = (piece.from, piece.segment);
+        let [client, server] = &mut measures.sizes;
+        let sizes = if from == Side::Client { client } else { server };
+        sizes.record(piece.payload.new_bytes);
+        if piece.payload.offset == Some(0) {
+            let [client, server] = &mut measures.firsts;
+            let first = if from == Side::Client { client } else { server };
+            *first = First::of(from, segment.payload, segment.payload_bytes);
         }
     }
 
-    /// What both sides of a flow that is over sent, if it was measured and seen from its beginning.
+    /// What both sides of a flow that is over sent, if it was measured, seen from its beginning, and not refused: what a
+    /// server says to who speaks another protocol is no service of it.
     pub(super) fn end(&mut self, flow: &Flow) -> Option<PayloadSizes> {
-        let [client, server] = self.flows.remove(&flow.id)?;
+        let measures = self.flows.remove(&flow.id)?;
+        let [client, server] = &measures.sizes;
         let is_whole = flow.spoke && !flow.is_midstream() && flow.defects.gap_bytes == 0;
-        is_whole.then(|| PayloadSizes {
+        let is_refused = measures.firsts.contains(&First::Refusal);
+        (is_whole && !is_refused).then(|| PayloadSizes {
             flow: legs::spoke(flow),
             last_seen: flow.last_seen,
-            client: sent(flow, Side::Client, &client),
-            server: sent(flow, Side::Server, &server),
+            opening: opening(flow, measures.firsts),
+            client: sent(flow, Side::Client, client),
+            server: sent(flow, Side::Server, server),
         })
     }
 
     /// Bytes of memory for one flow that is measured, an upper bound: full histograms of both sides.
-    pub(super) const FLOW_BYTES: usize = 2 * (size_of::<(FlowId, [Sizes; 2])>() + 256);
+    pub(super) const FLOW_BYTES: usize = 2 * (size_of::<(FlowId, Measures)>() + 256);
 }
 
 fn sent(flow: &Flow, side: Side, sizes: &Sizes) -> Sent {
@@ -62,3 +83,24 @@ fn sent(flow: &Flow, side: Side, sizes: &Sizes) -> Sent {
         sizes: sizes.bins().collect(),
     }
 }
+
+/// How a connection in which both sides spoke opened. What no parser knows counts where all that parsers need was seen.
+fn opening(flow: &Flow, [client, server]: [First; 2]) -> Option<Opening> {
+    let both = |least: u32| SIDES.iter().all(|side| flow.flights(*side) >= least);
+    if flow.tcp.is_none() || !both(1) {
+        return None;
+    }
+    if let Some(kind) = flow.protocol {
+        return Some(Opening::by(kind));
+    }
+    let defects = flow.defects;
+    let is_told = !defects.truncated && !defects.head_lost && !defects.rewritten;
+    match (client, server) {
+        (First::OpenVpn, First::OpenVpn) => Some(Opening::OPENVPN),
+        (First::Random, First::Random) if is_told => Some(Opening::RANDOM),
+        _ if is_told && both(2) => Some(Opening::UNREAD),
+        _ => None,
+    }
+}
+
+const SIDES: [Side; 2] = [Side::Client, Side::Server];

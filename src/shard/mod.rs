@@ -150,16 +150,16 @@ impl Shard {
             return observed;
         };
         let brings = payload.new_bytes > 0;
-        if (flow.watched || flow.measured) && brings {
-            self.watching.note_size(flow, from, payload.new_bytes);
-            self.measuring.note(flow.id, from, payload.new_bytes);
-        }
         let piece = legs::Piece {
             from,
             segment,
             payload,
             turns: flow.flights(from) != flights,
         };
+        if (flow.watched || flow.measured) && brings {
+            self.watching.note_size(flow, from, payload.new_bytes);
+            self.measuring.note(flow.id, &piece);
+        }
         let is_tcp = segment.transport == Transport::TCP;
         if is_tcp && brings {
             legs::tell(flow, &piece, &self.nonces, events);

@@ -1,22 +1,31 @@
-//! The evidence of payload sizes that moved, summed up under a cap.
+//! The evidence of hosts that do something else at a port, summed up under a cap.
 
 use serde::Serialize;
 
 use super::{Label, Tally};
-use crate::evidence::Drift;
+use crate::evidence::{Change, Drift, Fit};
 use crate::facts::Traffic;
+use crate::facts::opening::Opening;
 
-/// How the payload sizes of a host moved, over all hours in which they did.
+/// How connections of a host open anew, and how payload sizes moved, over all hours in which they did.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct DriftSummary {
     /// The ports that it calls.
     pub ports: Tally<u16>,
+    /// How connections open that never did so.
+    #[serde(skip_serializing_if = "Tally::is_empty")]
+    pub openings: Tally<&'static str>,
+    /// How they were learned to open.
+    #[serde(skip_serializing_if = "Tally::is_empty")]
+    pub usual_openings: Tally<&'static str>,
     /// `sent` or `received`: which payloads moved.
+    #[serde(skip_serializing_if = "Tally::is_empty")]
     pub directions: Tally<&'static str>,
-    /// The highest level of the G-test, one digit behind the point.
+    /// The highest level of any test, one digit behind the point.
     pub level: f64,
     /// The farthest that sizes moved, in doublings, one digit behind the point.
-    pub doublings: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doublings: Option<f64>,
     /// Bytes that every payload of them was larger by.
     #[serde(skip_serializing_if = "Tally::is_empty")]
     pub added_bytes: Tally<i64>,
@@ -37,13 +46,24 @@ impl DriftSummary {
     /// Adds an hour.
     pub fn add(&mut self, drift: &Drift) {
         self.ports.add(drift.port);
-        self.directions.add(drift.direction());
-        self.level = self.level.max(one_digit(drift.fit.level));
-        self.doublings = self.doublings.max(one_digit(drift.fit.distance));
-        self.added_bytes.extend(drift.fit.shift);
-        self.framings.extend(drift.framing());
+        self.level = self.level.max(one_digit(drift.change.level()));
+        match &drift.change {
+            Change::Sizes { sent, fit } => self.add_sizes(*sent, fit),
+            Change::Openings { new, usual, .. } => {
+                self.openings.extend(names(new));
+                self.usual_openings.extend(names(usual));
+            }
+        }
         self.flows = self.flows.saturating_add(drift.flows);
         self.of_flows = self.of_flows.saturating_add(drift.among);
+    }
+
+    fn add_sizes(&mut self, sent: bool, fit: &Fit) {
+        self.directions.add(if sent { "sent" } else { "received" });
+        let farthest = one_digit(fit.distance).max(self.doublings.unwrap_or(0.0));
+        self.doublings = Some(farthest);
+        self.added_bytes.extend(fit.shift);
+        self.framings.extend(fit.framing());
     }
 
     /// Adds what a session carried, once it is over.
@@ -54,15 +74,19 @@ impl DriftSummary {
 
     /// Its evidence, line by line.
     pub fn lines(&self) -> Vec<(Label, Vec<String>)> {
+        let moved = self.doublings.iter();
+        let moved = moved.map(|doublings| format!("{doublings:.1} doublings"));
         vec![
             ("port", self.ports.show(ToString::to_string)),
+            ("opens", self.openings.show(ToString::to_string)),
+            ("opened", self.usual_openings.show(ToString::to_string)),
             ("payloads", self.directions.show(ToString::to_string)),
             (
                 "flows",
                 vec![format!("{} of {}", self.flows, self.of_flows)],
             ),
             ("level", vec![format!("{:.1}", self.level)]),
-            ("moved", vec![format!("{:.1} doublings", self.doublings)]),
+            ("moved", moved.collect()),
             (
                 "added",
                 self.added_bytes.show(|bytes| format!("{bytes} bytes")),
@@ -70,6 +94,10 @@ impl DriftSummary {
             ("as by", self.framings.show(ToString::to_string)),
         ]
     }
+}
+
+fn names(openings: &[Opening]) -> impl Iterator<Item = &'static str> {
+    openings.iter().map(|opening| opening.name())
 }
 
 fn one_digit(value: f64) -> f64 {

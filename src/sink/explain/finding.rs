@@ -9,7 +9,7 @@ use crate::detect::Detector;
 use crate::evidence::{Certainty, Hop, Inner, UNSEEN};
 use crate::finding::attack::Attack;
 use crate::finding::names::Names;
-use crate::finding::summary::{Label, RelaySummary, Summary, Tally};
+use crate::finding::summary::{DriftSummary, Label, RelaySummary, Summary, Tally};
 use crate::finding::{Finding, FlowLine, Party, Status};
 use crate::policy::explain::Explanation;
 use crate::sink::text::{bytes, plural, style_of};
@@ -114,16 +114,27 @@ fn proof(finding: &Finding) -> String {
         Summary::Lasting(_) => {
             "the session was seen at that age, by the clock of the packets".to_owned()
         }
-        Summary::Drifts(drifts) => format!(
-            "payload sizes of {} of {} flows are not those of the profile: the G-test reaches level {:.1}",
-            drifts.flows, drifts.of_flows, drifts.level
-        ),
+        Summary::Drifts(drifts) => moved(drifts),
         Summary::Turns(turns) => {
             let causes = turns.causes.show(ToString::to_string).join(", ");
             format!("the host never relayed; that it does now is in findings of {causes}")
         }
         Summary::Chains(_) => "each hop's legs were joined; see the relays of the chain".to_owned(),
     }
+}
+
+fn moved(drifts: &DriftSummary) -> String {
+    let what = if drifts.openings.is_empty() {
+        "payload sizes"
+    } else if drifts.directions.is_empty() {
+        "the openings"
+    } else {
+        "openings and payload sizes"
+    };
+    let (flows, all, level) = (drifts.flows, drifts.of_flows, drifts.level);
+    format!(
+        "{what} of {flows} of {all} flows are not those of the profile: the test reaches level {level:.1}"
+    )
 }
 
 fn answered(finding: &Finding, relay: &RelaySummary) -> String {
