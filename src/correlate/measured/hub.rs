@@ -11,7 +11,6 @@ use crate::time::Timestamp;
 /// The sides of a host: with whom it talks, and about what.
 #[derive(Debug, Default)]
 pub struct Hub {
-    /// The side that was made last stands last.
     sides: Vec<HubSide>,
 }
 
@@ -37,6 +36,8 @@ struct HubSide {
     role: Role,
     log: Log,
     measured_at: u64,
+    /// When a flow of it was opened last, or began a flight.
+    newest: Timestamp,
 }
 
 impl Hub {
@@ -47,10 +48,11 @@ impl Hub {
             Side::Server => Way::In,
         };
         for role in roles(session, side).into_iter().flatten() {
-            self.make(role);
+            self.make(role, session.opened);
         }
-        if !session.quality.midstream {
-            for side in self.of(session, side) {
+        for side in self.of(session, side) {
+            side.newest = side.newest.max(session.opened);
+            if !session.quality.midstream {
                 side.log.record_opening(session.opened, session.id, way);
             }
         }
@@ -66,8 +68,8 @@ impl Hub {
             let gone = [Role::Leader(*first), Role::Led(*first)];
             self.sides.retain(|side| !gone.contains(&side.role));
         }
-        self.make(Role::Leader(leader));
-        self.make(Role::Led(leader));
+        self.make(Role::Leader(leader), Timestamp::MIN);
+        self.make(Role::Led(leader), Timestamp::MIN);
     }
 
     /// Whether a server leads the host.
@@ -82,20 +84,24 @@ impl Hub {
         })
     }
 
-    /// Makes room for a side. Peers are those with whom the host talks both ways about one port.
-    fn make(&mut self, role: Role) {
+    /// Makes room for a side: the one on which nothing happened for longest gives way. Peers are those with whom the host
+    /// talks both ways about one port.
+    fn make(&mut self, role: Role, opened: Timestamp) {
         let known = self.sides.iter().any(|side| side.role == role);
         if known || !self.may_have(role) {
             return;
         }
         if self.sides.len() >= SIDES {
-            let oldest = self.sides.iter().position(|side| !side.role.is_lasting());
-            self.sides.remove(oldest.unwrap_or_default());
+            let sides = self.sides.iter().enumerate();
+            let others = sides.filter(|(_, side)| !side.role.is_lasting());
+            let quietest = others.min_by_key(|(_, side)| side.newest);
+            self.sides.remove(quietest.map_or(0, |(place, _)| place));
         }
         self.sides.push(HubSide {
             role,
             log: Log::default(),
             measured_at: 0,
+            newest: opened,
         });
     }
 
@@ -129,6 +135,7 @@ impl Hub {
         for side in self.of(session, side) {
             side.log.carry(more);
             side.log.record(now, flow, way);
+            side.newest = now;
             due |= side.has_doubled();
         }
         due
@@ -266,7 +273,7 @@ fn roles(session: &Session, side: Side) -> [Option<Role>; 3] {
     }
 }
 
-/// Sides that are kept of one host; the oldest gives way.
+/// Sides that are kept of one host.
 const SIDES: usize = 8;
 /// Leaders of one host, two sides each.
 const LEADERS: usize = 2;
@@ -305,5 +312,30 @@ mod tests {
         assert!(has(Role::Client(client)) && has(Role::Server(server)));
         assert!(has(Role::Led(leader(4))) && !has(Role::Led(leader(3))));
         assert!(hub.sides.len() <= SIDES);
+    }
+
+    #[test]
+    fn a_side_on_which_something_happens_stays() {
+        let mut hub = Hub::default();
+        let asked = |client: u8, opened: i64| {
+            let mut facts = flow(Vec::new());
+            facts.opened = Timestamp::from_parts(opened, 0);
+            facts.client = endpoint(&format!("10.0.0.{client}:4000"));
+            facts.server = endpoint("10.0.0.200:443");
+            Session::from(&facts)
+        };
+        let (tunnel, again) = (asked(1, 1), asked(2, 2));
+        hub.open(&tunnel, Side::Server);
+        hub.open(&again, Side::Server);
+        for client in 3..30 {
+            let now = i64::from(client);
+            let beat = (Timestamp::from_parts(now, 0), tunnel.id, Way::In);
+            hub.record(&tunnel, Side::Server, Carried::default(), beat);
+            hub.open(&asked(2, now), Side::Server);
+            hub.open(&asked(client, now), Side::Server);
+        }
+        let is_there =
+            |session: &Session| hub.sides.iter().any(|s| s.role.has(session, Side::Server));
+        assert!(is_there(&tunnel) && is_there(&again) && !is_there(&asked(3, 3)));
     }
 }
