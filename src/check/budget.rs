@@ -117,7 +117,7 @@ mod tests {
     fn faults_name_the_nearest_key() {
         let cases = [
             ("", "the key `budget` is missing"),
-            ("[budgets]", "did you mean `budget`?"),
+            ("[budgets]", "it may be `budget`"),
             ("[budget]\nmedum = 1", "did you mean `medium`?"),
             ("[budget]\nhigh = -1", "line 2"),
         ];

@@ -336,7 +336,7 @@ ip.__startswith = "10."
             ("", "it expects nothing"),
             ("max-finding = 1", "did you mean `max-findings`?"),
             ("[[cheks]]", "did you mean `checks`?"),
-            ("[[checks]]\nfilters = {}", "did you mean `filter`?"),
+            ("[[checks]]\nfilters = {}", "it may be `filter`"),
             (
                 "[[checks]]\nfilter = { count = 1 }",
                 "the key `match` is missing",

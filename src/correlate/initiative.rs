@@ -2,6 +2,7 @@
 //! exchange, as somebody does who types, and the opener answers at length, the opener is the one that serves: a shell
 //! that calls out. Only sessions whose hello does not say what will be spoken (RFC 7301) are looked at.
 
+use super::ports::is_of_broker;
 use super::recent::Recent;
 use crate::evidence::{Certainty, Evidence, Says, Session, ShellSession};
 use crate::facts::legs::Flight;
@@ -65,7 +66,8 @@ impl Initiatives {
 #[derive(Debug)]
 struct Watched {
     session: Session,
-    is_named: bool,
+    /// Whether the hello names the server, or brokers are served at its port.
+    is_usual: bool,
     newest: Timestamp,
     exchange: Option<Exchange>,
     turns: Turns,
@@ -76,7 +78,7 @@ impl Watched {
     fn new(facts: &FlowFacts, hello: &ClientHello, now: Timestamp) -> Self {
         Self {
             session: facts.into(),
-            is_named: hello.names_a_host(),
+            is_usual: hello.names_a_host() || is_of_broker(facts.server.port),
             newest: now,
             exchange: None,
             turns: Turns::default(),
@@ -120,7 +122,7 @@ impl Watched {
         self.session.last_seen = now;
         Some(Evidence {
             detector: DETECTOR,
-            certainty: if self.is_named {
+            certainty: if self.is_usual {
                 Certainty::Possible
             } else {
                 Certainty::Probable
@@ -423,16 +425,16 @@ mod tests {
     }
 
     #[test]
-    fn a_name_makes_it_possible_and_an_address_is_none() {
-        for (sni, is_named) in [
-            (None, false),
-            (Some("192.0.2.1"), false),
-            (Some("a.test"), true),
-        ] {
-            let facts = flow(vec![layer(Protocol::Tls(Box::new(mute(sni))))]);
+    fn a_name_or_a_brokers_port_makes_it_possible_and_an_address_does_not() {
+        let usual = |sni, port| {
+            let mut facts = flow(vec![layer(Protocol::Tls(Box::new(mute(sni))))]);
+            facts.server.port = port;
             let hello = facts.mute_hello().unwrap();
-            let watched = Watched::new(&facts, hello, Timestamp::from_parts(1, 0));
-            assert_eq!(watched.is_named, is_named, "{sni:?}");
-        }
+            Watched::new(&facts, hello, Timestamp::from_parts(1, 0)).is_usual
+        };
+        assert!(!usual(None, 443));
+        assert!(!usual(Some("192.0.2.1"), 443));
+        assert!(usual(Some("a.test"), 443));
+        assert!(usual(None, 8883));
     }
 }

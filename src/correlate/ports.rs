@@ -15,6 +15,11 @@ pub fn is_odd(protocol: Option<Kind>, port: u16) -> bool {
     !usual.contains(&port)
 }
 
+/// Whether a broker of messages is served there in TLS, which pushes work to those who wait for it.
+pub fn is_of_broker(port: u16) -> bool {
+    BROKERS.contains(&port)
+}
+
 /// Below 1,024, or of a service that many run above.
 fn is_assigned(port: u16) -> bool {
     port < 1_024 || SERVICES.contains(&port) || TLS.contains(&port) || HTTP.contains(&port)
@@ -25,6 +30,9 @@ const TLS: [u16; 24] = [
     443, 465, 563, 587, 636, 853, 989, 990, 992, 993, 995, 3389, 5061, 5222, 5223, 5228, 5269,
     5671, 6443, 6697, 8443, 8883, 9443, 25,
 ];
+
+/// AMQPS and MQTTS of the IANA registry, and where Redis, Kafka and STOMP are served in TLS.
+const BROKERS: [u16; 5] = [5671, 6380, 8883, 9093, 61614];
 
 /// HTTP and what is like it.
 const HTTP: [u16; 15] = [

@@ -328,12 +328,14 @@ impl Relays {
 
     /// Notes where legs lead, and whence they come.
     fn prove(&mut self, joined: &Joined) {
+        let last = joined.legs.last().map(|leg| leg.id);
         for (relay, legs) in joined.relays.iter().zip(joined.legs.windows(2)) {
             for leg in legs {
                 self.proven.insert((leg.id, *relay), ());
             }
             if let [inbound, outbound] = legs
-                && [*relay, joined.leaves].contains(&outbound.client.address)
+                && (outbound.client.address == *relay
+                    || Some(outbound.id) == last && outbound.client.address == joined.leaves)
                 && inbound.client.address != *relay
             {
                 self.origins.insert(outbound.id, *inbound);

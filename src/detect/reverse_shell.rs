@@ -25,9 +25,9 @@
 //! its middle, because who opened is then a guess, and all over UDP; eight such exchanges inside TLS, or six in all of
 //! a session that is over, whose answers are longer than what was asked and vary by half their mean, after silences
 //! that vary more than a timer's, with a server that the hello does not name. *possible* (low): a banner or prompt and
-//! one side only, or words that are no known commands; the same inside TLS with a server that has a name; two known
-//! commands and no answer; what `id` prints, where the other side is not in the capture; a length and an ordinary
-//! program.
+//! one side only, or words that are no known commands; the same inside TLS with a server that has a name, or at
+//! a port of brokers, which push work; two known commands and no answer; what `id` prints, where the other side is not in
+//! the capture; a length and an ordinary program.
 //!
 //! Where a relay is proven to pass the session on, both of its legs show the shell: it is told of the client of the first
 //! leg alone, which has it.

@@ -184,8 +184,9 @@ impl Scene<'_> {
         let Known { seen, names, .. } = self.known;
         let name = names.name_of(server, client, self.end.last_seen);
         let is_outside = !seen.is_inside(server);
+        let was_watched = !names.is_empty() && !self.end.quality.midstream;
         weights.add_if(
-            name.is_none() && !names.is_empty() && is_outside,
+            name.is_none() && was_watched && is_outside,
             "nobody looked up a name for it",
             1.0,
         );

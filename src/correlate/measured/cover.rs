@@ -1,7 +1,6 @@
 //! How much of the time around a beat lies within a delay of anything on the other side.
 
-use super::fit::JITTER;
-use super::log::Beat;
+use super::log::{Beat, JITTER};
 use crate::time::Span;
 
 /// The beats of a side, and what they cover together: the time up to `delay` behind each, or before each.

@@ -19,7 +19,7 @@
 //! prove nothing that way.
 
 use super::cover::Cover;
-use super::log::{Beat, Log, Way};
+use super::log::{Beat, JITTER, Log, Way};
 use super::rounds::Conservation;
 use crate::facts::FlowId;
 use crate::time::{Span, Timestamp};
@@ -85,17 +85,18 @@ impl Looks {
         if causes.len().min(effects.len()) < LEAST_BEATS {
             return;
         }
-        self.look(&causes, &effects, (false, &FLIGHTS), turned);
-        self.look(&causes, &effects, (true, &OPENINGS), turned);
+        self.look(from, &causes, &effects, (false, &FLIGHTS), turned);
+        self.look(from, &causes, &effects, (true, &OPENINGS), turned);
         let [causes, effects] = [causes, effects].map(openings);
         if causes.len().min(effects.len()) >= LEAST_MATCHED {
-            self.look(&causes, &effects, (true, &AMONG_OPENINGS), turned);
+            self.look(from, &causes, &effects, (true, &AMONG_OPENINGS), turned);
             self.among_openings += 2 * AMONG_OPENINGS.len();
         }
     }
 
     fn look(
         &mut self,
+        from: &Log,
         causes: &[&Beat],
         effects: &[&Beat],
         (openings, delays): (bool, &[Span]),
@@ -105,14 +106,17 @@ impl Looks {
             return;
         };
         let is_itself = self.is_itself;
-        let worth = |anchors, partners, backward| {
-            let trials = Trials::worth(anchors, partners, backward, openings, longest)?;
+        let worth = |anchors, partners, causing| {
+            let trials = Trials::worth(anchors, partners, causing, openings, longest)?;
             Some(Trials {
                 is_itself,
                 ..trials
             })
         };
-        let (backward, forward) = (worth(effects, causes, true), worth(causes, effects, false));
+        let (backward, forward) = (
+            worth(effects, causes, Some(from)),
+            worth(causes, effects, None),
+        );
         for &delay in delays {
             let fit = |trials: &Option<Trials<'_, '_>>| trials.as_ref()?.fit(delay, turned);
             self.fits.extend(fit(&backward));
@@ -166,6 +170,8 @@ struct Trials<'a, 'b> {
 struct Trial<'a> {
     anchor: &'a Beat,
     partner: Option<(&'a Beat, Span)>,
+    /// The part of the time around it in which a partner could stand.
+    there: f64,
 }
 
 impl<'a, 'b> Trials<'a, 'b> {
@@ -173,7 +179,7 @@ impl<'a, 'b> Trials<'a, 'b> {
     fn worth(
         anchors: &[&'a Beat],
         partners: &'b [&'a Beat],
-        backward: bool,
+        causing: Option<&Log>,
         openings: bool,
         longest: Span,
     ) -> Option<Self> {
@@ -181,17 +187,25 @@ impl<'a, 'b> Trials<'a, 'b> {
         if openings && open.take(LEAST_MATCHED).count() < LEAST_MATCHED {
             return None;
         }
-        let trials = Self::new(anchors, partners, backward, openings);
+        let trials = Self::new(anchors, partners, causing, openings);
         trials.may_fit(trials.seen(longest)).then_some(trials)
     }
 
-    /// With `openings`, partners are looked for of openings only.
-    fn new(anchors: &[&'a Beat], partners: &'b [&'a Beat], backward: bool, openings: bool) -> Self {
+    /// Partners are looked for before the anchors, on the side that is `causing` them, if it was there; else behind them.
+    /// With `openings` they are looked for of openings only.
+    fn new(
+        anchors: &[&'a Beat],
+        partners: &'b [&'a Beat],
+        causing: Option<&Log>,
+        openings: bool,
+    ) -> Self {
+        let backward = causing.is_some();
         let mut all = Vec::with_capacity(if openings { 0 } else { anchors.len() });
         let (mut earlier, mut last) = (0, None::<Timestamp>);
         for &anchor in anchors {
             let rests = last.is_some_and(|last| anchor.time - last < REST);
-            if rests || (openings && !anchor.opens) {
+            let there = causing.map_or(1.0, |side| side.there_around(anchor.time));
+            if rests || (openings && !anchor.opens) || there < 0.5 {
                 continue;
             }
             let is_earlier = |beat: &&&Beat| beat.time < anchor.time;
@@ -202,7 +216,7 @@ impl<'a, 'b> Trials<'a, 'b> {
             if is_near(before) || is_near(behind) {
                 last = Some(anchor.time);
                 let partner = if backward { before } else { behind };
-                all.push(Trial::new(anchor, partner));
+                all.push(Trial::new(anchor, partner, there));
             }
         }
         Self {
@@ -287,7 +301,8 @@ impl<'a, 'b> Trials<'a, 'b> {
             return self.chance_among_others(delay);
         }
         let mut cover = Cover::new(self.partners, delay, self.backward);
-        let covered = self.all.iter().map(|trial| cover.around(trial.anchor));
+        let all = self.all.iter();
+        let covered = all.map(|trial| cover.around(trial.anchor) / trial.there);
         covered.sum::<f64>() / self.all.len() as f64
     }
 
@@ -298,7 +313,7 @@ impl<'a, 'b> Trials<'a, 'b> {
             let is_early = |beat: &&&Beat| trial.anchor.time - beat.time > JITTER;
             let early = partners.iter().take_while(is_early).count();
             partners = partners.get(early..).unwrap_or_default();
-            self.covered(trial.anchor, partners, delay)
+            self.covered(trial.anchor, partners, delay) / trial.there
         });
         covered.sum::<f64>() / self.all.len() as f64
     }
@@ -341,23 +356,18 @@ fn around<'a>(
 }
 
 impl<'a> Trial<'a> {
-    fn new(anchor: &'a Beat, partner: Option<&'a Beat>) -> Self {
+    fn new(anchor: &'a Beat, partner: Option<&'a Beat>, there: f64) -> Self {
         let apart = |beat: &'a Beat| (beat, beat.time.apart(anchor.time));
         Self {
             anchor,
             partner: partner.map(apart),
+            there,
         }
     }
 
     fn partner_within(&self, delay: Span) -> Option<&'a Beat> {
         let (beat, apart) = self.partner?;
         (apart <= delay).then_some(beat)
-    }
-}
-
-impl Beat {
-    pub(super) fn is_near(&self, other: &Self) -> bool {
-        self.time.apart(other.time) <= JITTER
     }
 }
 
@@ -479,8 +489,6 @@ const AMONG_OPENINGS: [Span; 3] = [
     Span::from_millis(80),
     Span::from_millis(250),
 ];
-/// How far a beat might have stood from where it does, under the null.
-pub(super) const JITTER: Span = Span::from_seconds(1);
 /// Trials stand apart by this, which is longer than most round trips: what a session does at once is one trial.
 const REST: Span = Span::from_millis(300);
 /// A join is told if by accident fewer than one in a hundred runs would tell a wrong one: the bound of its chance, times
@@ -723,10 +731,11 @@ mod tests {
             (false, 8),
             (false, 250),
         ] {
-            let walked = Trials::new(&anchors, &partners, backward, false);
+            let causing = backward.then_some(&other);
+            let walked = Trials::new(&anchors, &partners, causing, false);
             let summed = Trials {
                 is_itself: false,
-                ..Trials::new(&anchors, &partners, backward, false)
+                ..Trials::new(&anchors, &partners, causing, false)
             };
             let delay = Span::from_millis(millis);
             let chance = walked.chance(delay);

@@ -10,11 +10,12 @@
 //! The chance is that of four conditions at once, which are known before the connection is: their product.
 //!
 //! *Opening.* Under the null the tunnel has its connections whenever it likes: that one of them is asked for within [`OPENS`] of
-//! a connection has the chance of its rate, of which four times its mean is taken because they come in bursts, but no more than
-//! if it could have been anywhere within [`JITTER`]. *End.* Short lives that begin together end together; one of a
+//! a connection that is opened in its time has the chance of its rate, of which four times its mean is taken because they come in
+//! bursts, but no more than if it could have been anywhere within [`JITTER`]. Connections of other times cannot fit and are not
+//! counted as tried: what a host did before a tunnel was there tells nothing of it. *End.* Short lives that begin together end together; one of a
 //! second or more could have ended anywhere within the same. *Bytes*, of each side: one in as many as it carried, for each number
 //! that fits. A write may have held several packets; that it held e more than one is given a chance of 1/((e+1)(e+2)), which
-//! sum up to one. Where other connections of the host carried as much, bytes prove no more than their share.
+//! sum up to one. Where other connections of that time carried as much, bytes prove no more than their share.
 //!
 //! Of n lives m fit: the sum of all choices of m bounds their chance together.
 
@@ -22,7 +23,8 @@ use std::collections::VecDeque;
 
 use arrayvec::ArrayVec;
 
-use super::fit::{JITTER, LEAST_CHANCE};
+use super::fit::LEAST_CHANCE;
+use super::log::JITTER;
 use super::tries::Tries;
 use super::{MeasuredJoin, oriented};
 use crate::correlate::recent::Recent;
@@ -135,7 +137,7 @@ impl Lives {
             let Some(host) = self.hosts.get_mut(&end.address) else {
                 continue;
             };
-            self.tried.add(host.connections.len() as u64, lived.ended);
+            self.tried.add(host.tries(&inside), lived.ended);
             let found = host.find(&inside);
             match found {
                 Some((connection, chance)) => {
@@ -158,7 +160,8 @@ impl Lives {
             let Some(host) = self.hosts.get_mut(&address) else {
                 continue;
             };
-            self.tried.add(host.lives.len() as u64, end.last_seen);
+            self.tried
+                .add(host.tries_inside(&connection), end.last_seen);
             let found = host.find_inside(&connection);
             host.add(connection);
             if let Some((inside, chance)) = found {
@@ -285,6 +288,19 @@ impl Host {
         self.lives.push_back(inside);
     }
 
+    /// How many connections a connection inside a tunnel may be.
+    fn tries(&self, inside: &Inside) -> u64 {
+        let connections = self.connections.iter();
+        let may_be = connections.filter(|connection| inside.may_be(connection));
+        may_be.count() as u64
+    }
+
+    /// The same the other way round.
+    fn tries_inside(&self, connection: &Connection) -> u64 {
+        let lives = self.lives.iter();
+        lives.filter(|inside| inside.may_be(connection)).count() as u64
+    }
+
     /// The connection that a connection inside a tunnel is, and the chance that it only looks like it.
     fn find(&self, inside: &Inside) -> Option<(Connection, f64)> {
         let fits = |connection: &&Connection| inside.fits(connection).is_some();
@@ -301,13 +317,12 @@ impl Host {
         Some((inside, chance))
     }
 
-    /// The chance that a connection which fits does so by accident: where others carried as much, their share counts.
+    /// The chance that a connection which fits does so by accident: where others that it may be carried as much, their share
+    /// counts.
     fn chance(&self, inside: &Inside, connection: &Connection) -> Option<f64> {
         let id = connection.session.id;
-        let others = self
-            .connections
-            .iter()
-            .filter(|other| other.session.id != id);
+        let others = self.connections.iter();
+        let others = others.filter(|other| other.session.id != id && inside.may_be(other));
         let all = others.clone().count() as f64;
         let alike = others.filter(|other| inside.sizes(other).is_some()).count() as f64;
         let share = if alike > 0.0 {
@@ -359,6 +374,16 @@ impl Inside {
 
     /// The chance that a connection opens and ends as this one does and carries as much, where it does.
     pub fn fits(&self, connection: &Connection) -> Option<f64> {
+        let lag = self.lag(connection);
+        let opens = lag >= Span::from_millis(0) && lag <= OPENS;
+        let ends = connection.ended.apart(self.lived.ended) <= ENDS;
+        (self.may_be(connection) && opens && ends).then_some(())?;
+        Some(self.at_once() * self.sizes(connection)?)
+    }
+
+    /// Whether a connection is on the other side of the host, and was opened in the time of the tunnel until this one was
+    /// over: under the null it could be at any moment of that.
+    fn may_be(&self, connection: &Connection) -> bool {
         let session = &connection.session;
         let own = if self.asked {
             session.server
@@ -366,17 +391,18 @@ impl Inside {
             session.client
         };
         let is_another = own.address == self.host && session.id != self.tunnel.id;
-        let lag = self.lag(connection);
-        let opens = lag >= Span::from_millis(0) && lag <= OPENS;
-        let ends = connection.ended.apart(self.lived.ended) <= ENDS;
-        (is_another && opens && ends).then_some(())?;
-        Some(self.at_once() * self.sizes(connection)?)
+        let before = self.lived.ended - session.opened;
+        is_another && before >= Span::from_millis(0) && before <= self.age()
+    }
+
+    /// How long the tunnel had gone on, or its openings might stand from where they do.
+    fn age(&self) -> Span {
+        (self.lived.ended - self.tunnel.opened).max(JITTER * 2)
     }
 
     /// The chance that a connection opens with it and ends with it.
     fn at_once(&self) -> f64 {
-        let age = (self.lived.ended - self.tunnel.opened).as_seconds_f64();
-        let rate = BURSTS * f64::from(self.number) / age.max(1.0);
+        let rate = BURSTS * f64::from(self.number) / self.age().as_seconds_f64();
         let opens = (rate * OPENS.as_seconds_f64()).clamp(LEAST_CHANCE, OPENS_WITHIN);
         let is_long = self.lived.ended - self.lived.asked >= JITTER;
         opens * if is_long { ENDS_WITHIN } else { 1.0 }
@@ -600,5 +626,30 @@ mod tests {
         }
         let found = lives.lived(&tunnel(), &lived(600, 87, 17_000));
         assert!(found[0].chance > 1e-2, "{found:?}");
+    }
+
+    #[test]
+    fn what_a_host_did_at_other_times_tells_nothing_of_a_tunnel() {
+        #[rustfmt::skip]
+        let cases = [
+            ("nothing", None, 1, true),
+            ("before the tunnel", Some(("10.0.0.7", "10.0.0.2", -41_000)), 1, true),
+            ("on the side of the tunnel", Some(("10.0.0.2", "10.0.0.7", -9_000)), 1, true),
+            ("behind it", Some(("10.0.0.7", "10.0.0.2", 700)), 1, true),
+            ("in its time", Some(("10.0.0.7", "10.0.0.2", -9_000)), 6, false),
+        ];
+        for (name, others, tried, is_unlikely) in cases {
+            let mut lives = Lives::new(4);
+            lives.watch(&tunnel());
+            for (id, (client, server, opened)) in (3..8).zip(others.into_iter().cycle()) {
+                let other = session(id, (client, server), opened);
+                lives.ended(&other, &ended(&other, opened + 650, (87, 17_000)));
+            }
+            let called = session(2, ("10.0.0.7", "10.0.0.2"), 0);
+            lives.ended(&called, &ended(&called, 650, (87, 17_000)));
+            let found = lives.lived(&tunnel(), &lived(600, 87, 17_000));
+            assert_eq!(lives.tried(), tried, "{name}");
+            assert_eq!(found[0].chance < 1e-5, is_unlikely, "{name}: {found:?}");
+        }
     }
 }

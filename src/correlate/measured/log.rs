@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::facts::FlowId;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Whether something comes to the host or leaves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,12 @@ pub struct Beat {
     pub opens: bool,
     /// What all flows of the side had carried before it.
     pub before: Carried,
+}
+
+impl Beat {
+    pub(super) fn is_near(&self, other: &Self) -> bool {
+        self.time.apart(other.time) <= JITTER
+    }
 }
 
 /// Payload bytes, as the host sees them.
@@ -131,6 +137,16 @@ impl Log {
         self.carried.since(before)
     }
 
+    /// The part of the time within [`JITTER`] around a moment at which the side was there: behind the opening of a flow before
+    /// which it was silent. It is less than half where the side was not there yet.
+    pub(super) fn there_around(&self, time: Timestamp) -> f64 {
+        let begins = time + JITTER * -1;
+        let at = self.beats.partition_point(|beat| beat.time < begins);
+        let opening = self.beats.get(at).filter(|beat| beat.opens);
+        let absent = opening.map_or(0, |beat| (beat.time - begins).min(JITTER * 2).nanos());
+        1.0 - absent as f64 / (JITTER * 2).nanos() as f64
+    }
+
     /// The time of the oldest beat that is kept.
     pub fn begins(&self) -> Option<Timestamp> {
         self.beats.front().map(|beat| beat.time)
@@ -145,5 +161,7 @@ impl Log {
     pub const BYTES: usize = KEPT.next_power_of_two() * size_of::<Beat>();
 }
 
+/// How far a beat might have stood from where it does, under the null.
+pub(super) const JITTER: Span = Span::from_seconds(1);
 /// Beats that a side keeps: what some dozens of sessions need.
 const KEPT: usize = 128;

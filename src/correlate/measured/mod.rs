@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::legs::{Leg, Legs};
+use super::ports::is_of_broker;
 use super::recent::Recent;
 use crate::decode::{Address, Endpoint, Transport};
 use crate::evidence::{self, Mechanism, Session};
@@ -326,7 +327,7 @@ impl Measures {
         let mut legs: Vec<(Session, Session)> = legs.collect();
         let all = legs.clone();
         let carried = |on: &Session| all.iter().filter(|(_, other)| other.id == on.id).count();
-        let is_renewed = self.is_renewed(relay, fit, &legs);
+        let is_renewed = !fit.is_bare() && self.is_renewed(relay, fit, &legs);
         // Without framing nobody could tell apart what goes on for two in one connection: those are messages.
         legs.retain(|(one, other)| !self.are_readable(one.id, other.id) || carried(other) == 1);
         let joins = legs.iter().map(|&(inbound, outbound)| MeasuredJoin {
@@ -443,15 +444,19 @@ impl MeasuredJoin {
 
     /// What the relay looks like. A service of the web in front of a server of its own is what balancers and gateways are
     /// for; so is one that asks others for the same: mail and messages are handed on, connections to databases shared. So
-    /// are applications that ask a service in TLS for each request that came in TLS.
+    /// are applications that ask a service in TLS for each request that came in TLS, and those that have work done by who waits
+    /// for it at their broker.
     pub fn mechanism(&self) -> Mechanism {
         let (asked, target) = (self.inbound.server.port, self.outbound.server);
         let opened = self.outbound.client.address == self.relay;
         let of_both = |ports: &[u16]| ports.contains(&asked) && ports.contains(&target.port);
         let is_own = is_private(target.address);
         let serves = self.inbound.server.address == self.relay;
-        let fronts = serves && is_own && (FRONTED.contains(&asked) || of_both(&DATABASES));
-        if opened && (fronts || self.is_renewed || of_both(&MAIL) || of_both(&MESSAGES)) {
+        let fronts =
+            serves && is_own && FRONTED.contains(&asked) && !ADMINISTERED.contains(&target.port);
+        let is_for_all = of_both(&MAIL) || of_both(&MESSAGES) || of_both(&DATABASES);
+        let hands_on = serves && !opened && (is_of_broker(asked) || is_of_broker(target.port));
+        if hands_on || opened && (fronts || self.is_renewed || is_for_all) {
             Mechanism::Balancer
         } else if self.is_bare && opened {
             Mechanism::Forward
@@ -549,6 +554,8 @@ const DNS: u16 = 53;
 const FRONTED: [u16; 14] = [
     80, 443, 3000, 4443, 5000, 8000, 8008, 8080, 8081, 8443, 8444, 8888, 9443, 10443,
 ];
+/// SSH, Telnet, SMB, RDP, VNC and WinRM: what nobody offers through the web but to reach the host behind it.
+const ADMINISTERED: [u16; 7] = [22, 23, 445, 3389, 5900, 5985, 5986];
 const MAIL: [u16; 7] = [25, 110, 143, 465, 587, 993, 995];
 /// Syslog (RFC 5424 calls who passes its messages on a relay), MQTT, AMQP, STOMP, NATS and Kafka.
 const MESSAGES: [u16; 12] = [
@@ -579,26 +586,46 @@ mod tests {
             ("as it came", (client, "10.0.0.2:7000"), outside, true, false, Mechanism::Forward),
             ("unwrapped", (client, "10.0.0.2:7000"), outside, false, false, Mechanism::Tunnel),
             ("the web before its own", (client, "10.0.0.2:443"), own, false, false, Mechanism::Balancer),
+            ("the web before a shell", (client, "10.0.0.2:443"), "10.0.0.9:22", false, false, Mechanism::Tunnel),
+            ("a database elsewhere", (client, "10.0.0.2:6432"), "192.0.2.7:5432", true, false, Mechanism::Balancer),
             ("the web before others", (client, "10.0.0.2:443"), outside, false, false, Mechanism::Tunnel),
             ("anew in TLS", (client, "10.0.0.2:7000"), outside, false, true, Mechanism::Balancer),
             ("an agent", (relay, "192.0.2.1:443"), own, false, false, Mechanism::Tunnel),
         ];
         for (name, (from, to), target, is_bare, is_renewed, mechanism) in cases {
             let join = MeasuredJoin {
-                inbound: session(from, to),
-                outbound: session(relay, target),
-                relay: endpoint(relay).address,
-                measured: evidence::Measured {
-                    flights: 9,
-                    matched: 9,
-                    shared: false,
-                    chance: 1e-9,
-                },
                 is_bare,
                 is_renewed,
-                delay: Span::from_millis(1),
+                ..join(session(from, to), session(relay, target))
             };
             assert_eq!(join.mechanism(), mechanism, "{name}");
+        }
+    }
+
+    #[test]
+    fn who_waits_at_a_broker_is_no_agent() {
+        let visitor = session("10.0.0.1:40000", "10.0.0.2:443");
+        for (port, mechanism) in [(8883, Mechanism::Balancer), (7000, Mechanism::Tunnel)] {
+            let waits = session("10.0.0.7:40000", &format!("10.0.0.2:{port}"));
+            assert_eq!(join(visitor, waits).mechanism(), mechanism, "{port}");
+        }
+    }
+
+    /// Two legs of a session that goes through 10.0.0.2.
+    fn join(inbound: Session, outbound: Session) -> MeasuredJoin {
+        MeasuredJoin {
+            inbound,
+            outbound,
+            relay: endpoint("10.0.0.2:443").address,
+            measured: evidence::Measured {
+                flights: 9,
+                matched: 9,
+                shared: false,
+                chance: 1e-9,
+            },
+            is_bare: false,
+            is_renewed: false,
+            delay: Span::from_millis(1),
         }
     }
 }

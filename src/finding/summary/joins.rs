@@ -107,11 +107,17 @@ impl JoinSummary {
         }
     }
 
-    /// Of several mechanisms, the one that says most; `None` where nothing but forwarding was seen.
+    /// Of several mechanisms, the one that says most; `None` where nothing but forwarding was seen, or hardly anything else.
     pub(super) fn chief(mechanisms: &Tally<Mechanism>) -> Option<Mechanism> {
-        let seen = |mechanism| {
+        let count = |mechanism| {
             let mut values = mechanisms.iter();
-            values.any(|counted| counted.value == Some(mechanism))
+            let counted = values.find(|counted| counted.value == Some(mechanism));
+            counted.map_or(0, |counted| counted.count)
+        };
+        let is_chief = |mechanism: &Mechanism| match *mechanism {
+            // What merely looks like balancing says less than that most sessions go on as they are.
+            Mechanism::Balancer => count(Mechanism::Balancer) >= count(Mechanism::Forward).max(1),
+            mechanism => count(mechanism) > 0,
         };
         let telling = [
             Mechanism::Tunnel,
@@ -119,7 +125,7 @@ impl JoinSummary {
             Mechanism::Balancer,
             Mechanism::Dnat,
         ];
-        telling.into_iter().find(|&mechanism| seen(mechanism))
+        telling.into_iter().find(is_chief)
     }
 
     /// Whether it reached one port of several servers.
