@@ -12,7 +12,8 @@
 //!
 //! The host left its role. What is new is told: the first listener on a port (nothing was ever answered there), the first
 //! proxy exchange, the first forwarded leg; and since when the host was watched. It is as certain as what it stands on, which
-//! is told too, in findings of its own. It is a step more severe than a relay that was always there, unless it is approved.
+//! is told too, in findings of its own. A host that relays from one address to another is named by one of them, and called at
+//! the other. It is a step more severe than a relay that was always there, unless it is approved.
 //! MITRE ATT&CK calls it Proxy.
 //!
 //! ## Quiet when

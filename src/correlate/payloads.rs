@@ -8,7 +8,7 @@
 //! `hopscope learn` wrote of that host and port (`baseline.profile`), or of the hosts that have a role in common with it
 //! (`groups`) where it was not learned itself. A connection opens by the protocol that is read in it (`tls`, `http`, `ssh` …),
 //! by OpenVPN's first packets, by what looks random on both sides (no text and as many ones as zeros, as in Wu and others,
-//! USENIX Security 2023), or else `unread` where each side went on after the other's answer. Each flow is one observation,
+//! USENIX Security 2023), or else `unread` where the client went on after the server spoke. Each flow is one observation,
 //! however long it is. Flows that were picked up in the middle or miss payload have no say, nor those that the server refuses
 //! (a TLS alert, an HTTP 400). Without a profile that tells of a host's calls nothing is counted.
 //!

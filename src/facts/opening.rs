@@ -15,7 +15,7 @@ impl Opening {
     /// Both sides begin with what looks like chance: everything is encrypted.
     pub const RANDOM: Self = Self("random");
 
-    /// Nobody could read it, and each side went on.
+    /// Nobody could read it, and the client went on after the server had spoken.
     pub const UNREAD: Self = Self("unread");
 
     /// How many there are.

@@ -187,10 +187,12 @@ fn turn(
 ) -> String {
     let place = if summary.reverse {
         format!("by connecting out to {}", first.server)
-    } else if first.transport.has_ports() {
+    } else if !first.transport.has_ports() {
+        format!("by {}", first.transport.name())
+    } else if first.server.address == relay {
         format!("at port {}", first.server.port)
     } else {
-        format!("by {}", first.transport.name())
+        format!("at {}", first.server)
     };
     let role = match summary.mechanism() {
         Mechanism::Forward => "",
@@ -351,6 +353,31 @@ mod tests {
         let target = asked.iter().find_map(|exchange| exchange.target.as_ref());
         let names = Names::default();
         exchanges(&evidence.session, evidence.relay, &summary, target, &names)
+    }
+
+    #[test]
+    fn says_where_somebody_relays_who_never_did() {
+        let evidence = evidence(1, Certainty::Proven);
+        let client = evidence.session.client.address;
+        let server = evidence.session.server.address;
+        let cases = [
+            (
+                server,
+                "10.0.0.2 begins to relay at port 1080, for 10.0.0.1",
+            ),
+            (
+                client,
+                "10.0.0.1 begins to relay at 10.0.0.2:1080, for 10.0.0.1",
+            ),
+        ];
+        for (relay, title) in cases {
+            let summary = TurnSummary::default();
+            let names = Names::default();
+            assert_eq!(
+                turn(&evidence.session, relay, &summary, None, &names),
+                title
+            );
+        }
     }
 
     #[test]

@@ -86,8 +86,8 @@ fn sent(flow: &Flow, side: Side, sizes: &Sizes) -> Sent {
 
 /// How a connection in which both sides spoke opened. What no parser knows counts where all that parsers need was seen.
 fn opening(flow: &Flow, [client, server]: [First; 2]) -> Option<Opening> {
-    let both = |least: u32| SIDES.iter().all(|side| flow.flights(*side) >= least);
-    if flow.tcp.is_none() || !both(1) {
+    let flights = |side: Side| flow.flights(side);
+    if flow.tcp.is_none() || flights(Side::Client) == 0 || flights(Side::Server) == 0 {
         return None;
     }
     if let Some(kind) = flow.protocol {
@@ -98,9 +98,7 @@ fn opening(flow: &Flow, [client, server]: [First; 2]) -> Option<Opening> {
     match (client, server) {
         (First::OpenVpn, First::OpenVpn) => Some(Opening::OPENVPN),
         (First::Random, First::Random) if is_told => Some(Opening::RANDOM),
-        _ if is_told && both(2) => Some(Opening::UNREAD),
+        _ if is_told && flights(Side::Client) > 1 => Some(Opening::UNREAD),
         _ => None,
     }
 }
-
-const SIDES: [Side; 2] = [Side::Client, Side::Server];
