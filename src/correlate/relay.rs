@@ -138,7 +138,7 @@ impl Relays {
             return Vec::new();
         };
         self.measures.spoke(leg, &self.legs);
-        let Some(request) = self.requests.spoke(leg, names, now) else {
+        let Some(request) = self.requests.spoke(leg, &self.legs, names, now) else {
             return Vec::new();
         };
         let session = leg.session;

@@ -101,19 +101,33 @@ impl Requests {
     fn wait(&mut self, request: Request) {
         let key = (request.relay, request.target.port);
         let mut waiting = self.waiting.remove(&key).unwrap_or_default();
-        if waiting.len() < WAITING_EACH {
-            waiting.push(request);
+        // A proxy that answers from its store leaves requests behind for which no leg comes.
+        if waiting.len() >= WAITING_EACH {
+            waiting.remove(0);
         }
+        waiting.push(request);
         self.waiting.insert(key, waiting);
     }
 
-    /// The request that a new flow meets, if one waits for it.
-    pub fn spoke(&mut self, leg: &Leg, names: &Names, now: Timestamp) -> Option<Request> {
+    /// The request that a new flow meets, if one waits for it: of a client that is still there, or was a moment ago.
+    pub fn spoke(
+        &mut self,
+        leg: &Leg,
+        legs: &Legs,
+        names: &Names,
+        now: Timestamp,
+    ) -> Option<Request> {
         let key = (leg.session.client.address, leg.session.server.port);
         let waiting = self.waiting.get_mut(&key)?;
         waiting.retain(|request| leg.session.opened - request.session.opened <= PATIENCE);
         let met = |request: &Request| request.is_met_by(leg, names, now);
-        let place = waiting.iter().position(met)?;
+        let waits = |request: &Request| {
+            let is_there = legs.get(request.session.id).is_some();
+            is_there || leg.session.opened - request.session.opened <= AT_ONCE
+        };
+        let place = waiting
+            .iter()
+            .position(|request| waits(request) && met(request))?;
         self.bound.insert(leg.session.id, ());
         Some(waiting.remove(place))
     }
@@ -132,6 +146,8 @@ impl Requests {
 /// From the opening of a session to the opening of the leg that it asked for: a name is looked up, and perhaps a
 /// connection is tried again.
 const PATIENCE: Span = Span::from_seconds(30);
+/// Who leaves before may have been answered from a store, and what comes later is for somebody else.
+const AT_ONCE: Span = Span::from_seconds(2);
 const WAITING_EACH: usize = 8;
 
 #[cfg(test)]
@@ -190,7 +206,7 @@ mod tests {
                     .is_none()
             );
             let leg = *before.get(FlowId(2)).unwrap();
-            let bound = requests.spoke(&leg, &names(), NOW);
+            let bound = requests.spoke(&leg, &before, &names(), NOW);
             assert_eq!(
                 bound.is_some(),
                 expected,
@@ -211,6 +227,30 @@ mod tests {
     }
 
     #[test]
+    fn who_is_gone_waits_no_more_and_the_oldest_gives_way() {
+        let met_of = |asked: &[u64], after: i64, there: u64| {
+            let mut leg = spoke(99, "10.0.0.2:5", "192.0.2.80:443");
+            leg.opened = leg.opened + Span::from_seconds(after);
+            let mut legs = Legs::new(4);
+            legs.insert(&leg);
+            legs.insert(&spoke(there, "10.0.0.1:5", "10.0.0.2:1080"));
+            let mut requests = Requests::new(4);
+            for &session in asked {
+                let mut request = request("192.0.2.80:443");
+                request.session.id = FlowId(session);
+                requests.ask(request, &Legs::new(4), &names(), NOW);
+            }
+            let leg = *legs.get(FlowId(99)).unwrap();
+            let request = requests.spoke(&leg, &legs, &names(), NOW);
+            request.map(|request| request.session.id.0)
+        };
+        assert_eq!(met_of(&[1, 2, 3], 10, 2), Some(2));
+        assert_eq!(met_of(&[1, 2, 3], 10, 7), None);
+        assert_eq!(met_of(&[1, 2, 3], 0, 7), Some(1), "a moment ago");
+        assert_eq!(met_of(&[1, 2, 3, 4, 5, 6, 7, 8, 9], 0, 50), Some(2));
+    }
+
+    #[test]
     fn who_waits_too_long_waits_in_vain() {
         let mut requests = Requests::new(4);
         requests.ask(request("192.0.2.80:443"), &Legs::new(4), &names(), NOW);
@@ -219,6 +259,6 @@ mod tests {
         let mut legs = Legs::new(4);
         legs.insert(&late);
         let leg = *legs.get(FlowId(2)).unwrap();
-        assert!(requests.spoke(&leg, &names(), NOW).is_none());
+        assert!(requests.spoke(&leg, &legs, &names(), NOW).is_none());
     }
 }

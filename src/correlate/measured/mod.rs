@@ -229,7 +229,7 @@ impl Measures {
 
     /// What is known to go on inside tunnels and is no accident.
     fn told(&mut self, carried: Vec<Carriage>) -> Vec<MeasuredJoin> {
-        let tried = self.tried.lately() + self.lives.tried();
+        let tried = self.lives.tried();
         let mut joins = Vec::new();
         for carriage in carried {
             let chance = fit::corrected(carriage.chance, tried);
