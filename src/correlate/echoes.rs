@@ -91,14 +91,14 @@ impl Echoes {
 
     /// Whether more than a handshake's nonce went onward: what only came back proves nothing.
     fn may_prove(&self, pair: &Pair<'_>) -> bool {
-        let is_handshake = pair.inbound.1.kind == Kind::Handshake;
+        let is_handshake = pair.inbound.1.kind.is_handshake();
         is_handshake || pair.onward || self.heard.contains(&pair.flows())
     }
 
     /// A handshake's nonce proves alone. Anything else must come back too, and be what a leg begins with: a broker that
     /// hands on messages repeats them as well, but in sessions of their own.
     fn proves(&mut self, pair: &Pair<'_>) -> bool {
-        if pair.inbound.1.kind == Kind::Handshake {
+        if pair.inbound.1.kind.is_handshake() {
             return true;
         }
         let flows = pair.flows();
@@ -137,7 +137,7 @@ impl<'a> Pair<'a> {
         delay: Span,
     ) -> Option<Self> {
         let changes = earlier.0.session.transport != later.0.session.transport;
-        if changes && later.1.kind != Kind::Handshake {
+        if changes && !later.1.kind.is_handshake() {
             return None;
         }
         let turned = passes(later, earlier) && !passes(earlier, later);
@@ -196,7 +196,7 @@ impl<'a> Pair<'a> {
 
     /// Without a host in common, only what nobody else can have made up counts, or what may have gone through a tunnel.
     fn may_be_far(&self, legs: &Legs) -> bool {
-        let alone = self.inbound.1.kind == Kind::Handshake || self.is_rewritten();
+        let alone = self.inbound.1.kind.is_handshake() || self.is_rewritten();
         alone || self.bridge(legs).is_some()
     }
 

@@ -6,8 +6,9 @@ use super::slab::Slab;
 use crate::decode::{Address, Endpoint};
 use crate::evidence::Session;
 use crate::facts::FlowId;
-use crate::facts::legs::Spoke;
+use crate::facts::legs::{Sighting, Spoke};
 use crate::proto::Side;
+use crate::proto::nonce::Kind;
 
 /// Flows that speak and are not over, up to a cap; the one that spoke first gives way.
 #[derive(Debug)]
@@ -26,10 +27,30 @@ pub struct Legs {
 pub struct Leg {
     /// The flow.
     pub session: Session,
-    /// Whether what it carries cannot be read: encrypted, or of high entropy.
-    pub is_opaque: bool,
+    /// Why what it carries cannot be read, if it cannot.
+    pub veil: Option<Veil>,
     client: Seat,
     server: Seat,
+}
+
+/// Why nobody can read what a flow carries; what says more comes later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Veil {
+    /// It is encrypted, or of high entropy.
+    Unknown,
+    /// TLS stands around it.
+    Tls,
+}
+
+impl Veil {
+    /// What a nonce says of the flow on which it was seen.
+    pub fn of(sighting: &Sighting) -> Option<Self> {
+        match sighting.kind {
+            Kind::Text => None,
+            Kind::Tls if sighting.offset == 0 => Some(Self::Tls),
+            Kind::Tls | Kind::Handshake | Kind::Binary => Some(Self::Unknown),
+        }
+    }
 }
 
 /// Where a flow stands in the list of a host.
@@ -115,7 +136,7 @@ impl Legs {
         let [client, server] = hosts.map(|host| Seat { host, slot: 0 });
         let place = self.legs.insert(Leg {
             session: Session::from(spoke),
-            is_opaque: false,
+            veil: None,
             client,
             server,
         });
@@ -195,11 +216,11 @@ impl Legs {
     }
 
     /// Notes that what a flow carries cannot be read.
-    pub fn hide(&mut self, id: FlowId) {
+    pub fn hide(&mut self, id: FlowId, veil: Veil) {
         if let Some(&place) = self.places.get(&id)
             && let Some(leg) = self.legs.get_mut(place)
         {
-            leg.is_opaque = true;
+            leg.veil = leg.veil.max(Some(veil));
         }
     }
 

@@ -89,7 +89,7 @@ impl Seen {
     fn followed(&self) -> usize {
         match self.sighting.kind {
             Kind::Text => FOLLOWED_TEXTS,
-            Kind::Binary | Kind::Handshake => FOLLOWED,
+            Kind::Binary | Kind::Tls | Kind::Handshake => FOLLOWED,
         }
     }
 }

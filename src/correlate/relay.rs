@@ -17,9 +17,9 @@
 //! and the first is the one on which more is wrapped around. What one side of an SSH session asks the other to open is held against
 //! the connections that the host opens or takes in. Of a connection inside SSH the whole life counts as well: when it is
 //! asked for and when it ends, and how many bytes went each way, which may tell it from one other connection alone.
-//! `chance` bounds the chance of an accident, corrected for the pairs of sides that were tried on that day and the one
-//! before; such a join is probable, never proven. Something must be said both ways, and two legs that can both be read are joined that way only if
-//! each round is as long on one as on the other, to the byte.
+//! `chance` bounds the chance of an accident, corrected for the pairs of its kind (sides of hosts, or lives inside tunnels)
+//! that were tried on that day and the one before; such a join is probable, never proven. Something must be said both ways,
+//! and two legs that can both be read are joined that way only if each round is as long on one as on the other, to the byte.
 //!
 //! ## Means
 //!
@@ -51,7 +51,7 @@
 
 use super::echoes::{Echo, Echoes};
 use super::forgotten::Forgotten;
-use super::legs::{Leg, Legs};
+use super::legs::{Leg, Legs, Veil};
 use super::measured::{MeasuredJoin, Measures};
 use super::multi_hop::{Hop, Hops};
 use super::names::Names;
@@ -62,7 +62,6 @@ use crate::evidence::{Certainty, Evidence, Join, Mechanism, Proof, Says, Session
 use crate::facts::legs::{Asked, Flight, Lived, Sighting, Spoke, Totals};
 use crate::facts::{FlowEnd, FlowFacts, FlowId};
 use crate::proto::Side;
-use crate::proto::nonce::Kind;
 use crate::proto::proxy_protocol::ProxyProtocol;
 use crate::proto::stack::Protocol;
 use crate::proto::target::Target;
@@ -181,9 +180,9 @@ impl Relays {
 
     /// Takes a nonce seen on a flow.
     pub fn sighted(&mut self, sighting: &Sighting, now: Timestamp) -> Vec<Evidence> {
-        if sighting.kind != Kind::Text {
-            self.legs.hide(sighting.flow);
-            self.measures.hide(sighting.flow);
+        if let Some(veil) = Veil::of(sighting) {
+            self.legs.hide(sighting.flow, veil);
+            self.measures.hide(sighting.flow, veil);
         }
         let echo = self.echoes.sighted(sighting, &self.legs, now);
         echo.map_or_else(Vec::new, |echo| self.join(Joined::from(echo), now))

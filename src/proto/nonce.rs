@@ -45,17 +45,24 @@ pub enum Kind {
     Text,
     /// Bytes of high entropy in a protocol that is not known.
     Binary,
-    /// The random of a TLS or DTLS hello, an SSH cookie or a QUIC connection ID.
+    /// The random of a TLS hello.
+    Tls,
+    /// The random of a DTLS hello, an SSH cookie or a QUIC connection ID.
     Handshake,
 }
 
 impl Kind {
+    /// Whether a handshake has it, in which no two sessions are alike.
+    pub const fn is_handshake(self) -> bool {
+        matches!(self, Self::Tls | Self::Handshake)
+    }
+
     /// Its name in findings.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
             Self::Binary => "binary",
-            Self::Handshake => "handshake",
+            Self::Tls | Self::Handshake => "handshake",
         }
     }
 }
@@ -66,7 +73,7 @@ pub fn find(payload: &[u8]) -> Option<Nonce<'_>> {
         return None;
     }
     match handshake(payload) {
-        Some(bytes) => of_handshake(bytes),
+        Some(nonce) => random(nonce),
         None => text(payload).or_else(|| binary(payload)),
     }
 }
@@ -75,26 +82,28 @@ pub fn find(payload: &[u8]) -> Option<Nonce<'_>> {
 /// else is in it is the tunnel's own.
 pub fn find_wrapped(payload: &[u8]) -> Option<Nonce<'_>> {
     let mut places = (WORD..=LONGEST_HEADER).step_by(WORD);
-    places.find_map(|at| of_handshake(handshake(payload.get(at..)?)?))
+    places.find_map(|at| random(handshake(payload.get(at..)?)?))
 }
 
-fn of_handshake(bytes: &[u8]) -> Option<Nonce<'_>> {
-    is_random(bytes).then_some(Nonce {
-        kind: Kind::Handshake,
-        bytes,
-    })
+fn random(nonce: Nonce<'_>) -> Option<Nonce<'_>> {
+    is_random(nonce.bytes).then_some(nonce)
 }
 
-fn handshake(payload: &[u8]) -> Option<&[u8]> {
-    tls(payload)
-        .or_else(|| dtls(payload))
-        .or_else(|| ssh(payload))
-        .or_else(|| quic(payload))
+fn handshake(payload: &[u8]) -> Option<Nonce<'_>> {
+    let of = |kind| move |bytes| Nonce { kind, bytes };
+    let other = || {
+        let bytes = dtls(payload).or_else(|| ssh(payload));
+        bytes.or_else(|| quic(payload)).map(of(Kind::Handshake))
+    };
+    tls(payload).map(of(Kind::Tls)).or_else(other)
 }
 
 /// The nonce in the random of a TLS hello that was read elsewhere.
 pub fn of_tls_random(random: &[u8; 32]) -> Option<Nonce<'_>> {
-    of_handshake(random.get(..COMPARED)?)
+    self::random(Nonce {
+        kind: Kind::Tls,
+        bytes: random.get(..COMPARED)?,
+    })
 }
 
 /// ClientHello or ServerHello at the start of a record (RFC 8446, section 4.1). A HelloRetryRequest has no random: what
@@ -251,8 +260,8 @@ mod tests {
         let quic = with(b"\xc3\0\0\0\x01\x08");
         let head = b"GET /index.html HTTP/1.1\r\nHost: web.example.test\r\nAccept: */*\r\n\r\n";
         for (payload, expected) in [
-            (&client_hello[..], Some((Kind::Handshake, 12))),
-            (&server_hello, Some((Kind::Handshake, 12))),
+            (&client_hello[..], Some((Kind::Tls, 12))),
+            (&server_hello, Some((Kind::Tls, 12))),
             (&dtls, Some((Kind::Handshake, 12))),
             (&kexinit, Some((Kind::Handshake, 12))),
             (&behind_banner, Some((Kind::Handshake, 12))),

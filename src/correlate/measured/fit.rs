@@ -491,8 +491,9 @@ const AMONG_OPENINGS: [Span; 3] = [
 ];
 /// Trials stand apart by this, which is longer than most round trips: what a session does at once is one trial.
 const REST: Span = Span::from_millis(300);
-/// A join is told if by accident fewer than one in a hundred runs would tell a wrong one: the bound of its chance, times
-/// the pairs of sides that the run has measured so far (Bonferroni), of which a short run is charged with a thousand.
+/// A join is told if by accident fewer than one in a hundred runs of two days would tell a wrong one: the bound of its
+/// chance, times the pairs that were tried in that time (Bonferroni), of which a short run is charged with a thousand. Pairs of
+/// sides answer for each other, and connections inside tunnels do.
 pub(super) const CHANCE: f64 = 1e-2;
 const LEAST_TRIED: u64 = 1_000;
 /// What each of timing and bytes must bring: a chance of e^-4, about one in fifty.

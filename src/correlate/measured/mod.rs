@@ -12,7 +12,7 @@ mod tries;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::legs::{Leg, Legs};
+use super::legs::{Leg, Legs, Veil};
 use super::ports::is_of_broker;
 use super::recent::Recent;
 use crate::decode::{Address, Endpoint, Transport};
@@ -20,7 +20,6 @@ use crate::evidence::{self, Mechanism, Session};
 use crate::facts::legs::{Asked, Flight, Lived, Totals};
 use crate::facts::{FlowEnd, FlowId, Traffic};
 use crate::proto::Side;
-use crate::proto::stack::Kind;
 use crate::time::{Span, Timestamp};
 use fit::Fit;
 use hub::Hub;
@@ -52,7 +51,7 @@ pub struct Measures {
 #[derive(Clone, Copy, Debug)]
 struct Tracked {
     session: Session,
-    is_opaque: bool,
+    veil: Option<Veil>,
     /// Whether no more than one side of the connection was seen yet.
     is_half_seen: bool,
     told: Traffic,
@@ -62,7 +61,7 @@ struct Tracked {
 #[derive(Clone, Copy, Debug)]
 struct Over {
     session: Session,
-    is_opaque: bool,
+    veil: Option<Veil>,
     is_half_seen: bool,
     end: FlowEnd,
 }
@@ -154,7 +153,7 @@ impl Measures {
         }
         self.tracked.entry(session.id).or_insert(Tracked {
             session,
-            is_opaque: leg.is_opaque,
+            veil: leg.veil,
             is_half_seen: is_half_seen(&session, session.quality.one_sided),
             told: Traffic::default(),
         });
@@ -265,7 +264,7 @@ impl Measures {
         let session = tracked.session;
         let over = Over {
             session,
-            is_opaque: tracked.is_opaque,
+            veil: tracked.veil,
             is_half_seen: is_half_seen(&session, end.quality.one_sided),
             end: *end,
         };
@@ -347,8 +346,8 @@ impl Measures {
         joins.collect()
     }
 
-    /// Whether sessions come one by one, TLS is spoken on both legs, and the first is not longer by the handshake that it
-    /// would have of its own if the other one went through it.
+    /// Whether each request has a leg of its own, TLS is spoken on both, and no handshake goes through: that would be a round more
+    /// for each leg, and the first leg longer by it.
     fn is_renewed(&self, relay: Address, fit: &Fit, legs: &[(Session, Session)]) -> bool {
         let (comes, leaves) = fit.longer();
         let first = fit.flows.first().and_then(|(one, _)| self.session(*one));
@@ -357,13 +356,11 @@ impl Measures {
             true => comes.max(leaves),
             false => -comes.min(leaves),
         };
-        let spoke_tls = |leg: &Session| {
-            let over = self.over.get(&leg.id);
-            over.is_some_and(|over| over.end.protocol == Some(Kind::Tls))
-        };
-        let both = |legs: &&(Session, Session)| spoke_tls(&legs.0) && spoke_tls(&legs.1);
+        let speaks_tls = |leg: &Session| self.veil(leg.id) == Some(Veil::Tls);
+        let both = |legs: &&(Session, Session)| speaks_tls(&legs.0) && speaks_tls(&legs.1);
         let renewed = legs.iter().filter(both).count();
-        longer < HANDSHAKE && 2 * renewed >= legs.len() && 4 * renewed >= fit.matched as usize
+        let rounds = fit.matched as usize;
+        longer < HANDSHAKE && 2 * renewed >= legs.len() && 2 * rounds <= 3 * renewed
     }
 
     /// Whether a session may go on from one flow to another. What can be read on both must be the same on both: an
@@ -389,17 +386,21 @@ impl Measures {
         alive.or_else(|| self.over.get(&flow).map(|over| over.session))
     }
 
-    /// Whether what a flow carries cannot be read.
     fn is_opaque(&self, flow: FlowId) -> bool {
-        let alive = self.tracked.get(&flow).map(|tracked| tracked.is_opaque);
-        let over = || self.over.get(&flow).map(|over| over.is_opaque);
-        alive.or_else(over).unwrap_or_default()
+        self.veil(flow).is_some()
+    }
+
+    /// Why what a flow carries cannot be read, if it cannot.
+    fn veil(&self, flow: FlowId) -> Option<Veil> {
+        let alive = self.tracked.get(&flow).map(|tracked| tracked.veil);
+        let over = || self.over.get(&flow).map(|over| over.veil);
+        alive.or_else(over).flatten()
     }
 
     /// Notes that what a flow carries cannot be read.
-    pub fn hide(&mut self, flow: FlowId) {
+    pub fn hide(&mut self, flow: FlowId, veil: Veil) {
         if let Some(tracked) = self.tracked.get_mut(&flow) {
-            tracked.is_opaque = true;
+            tracked.veil = tracked.veil.max(Some(veil));
         }
     }
 
