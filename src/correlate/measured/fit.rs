@@ -204,8 +204,7 @@ impl<'a, 'b> Trials<'a, 'b> {
         let (mut earlier, mut last) = (0, None::<Timestamp>);
         for &anchor in anchors {
             let rests = last.is_some_and(|last| anchor.time - last < REST);
-            let there = causing.map_or(1.0, |side| side.there_around(anchor.time));
-            if rests || (openings && !anchor.opens) || there < 0.5 {
+            if rests || (openings && !anchor.opens) {
                 continue;
             }
             let is_earlier = |beat: &&&Beat| beat.time < anchor.time;
@@ -213,7 +212,11 @@ impl<'a, 'b> Trials<'a, 'b> {
             earlier += known.take_while(is_earlier).count();
             let (before, behind) = around(anchor, partners, earlier);
             let is_near = |beat: Option<&Beat>| beat.is_some_and(|beat| beat.is_near(anchor));
-            if is_near(before) || is_near(behind) {
+            if !is_near(before) && !is_near(behind) {
+                continue;
+            }
+            let there = causing.map_or(1.0, |side| side.there_around(anchor.time));
+            if there >= 0.5 {
                 last = Some(anchor.time);
                 let partner = if backward { before } else { behind };
                 all.push(Trial::new(anchor, partner, there));
