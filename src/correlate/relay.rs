@@ -36,7 +36,7 @@
 //! What only flows on, as logs and measurements do, is not measured. A host that spreads sessions over several servers is
 //! reported as `balancer`, at low severity; and so is what was measured of a web or database service in front of a server with a private address, of
 //! mail and messages on both legs, by their ports, or of sessions in TLS for each of which the host begins one of its own in
-//! TLS: an application that asks a service outside looks like a gateway.
+//! TLS: an application that asks a service outside looks like a gateway (nginx does so by default).
 //!
 //! ## Misses
 //!

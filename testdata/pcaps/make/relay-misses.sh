@@ -233,6 +233,14 @@ miss_nginx_tls_offload() { # TLS from outside, plain HTTP to the server behind
     has ' 4443 1603'; has ' 80 474554'
 }
 
+miss_nginx_gateway() { # sessions in TLS that stay, from each of which nginx asks a service outside, in TLS anew for each page
+    local reads="/usr/bin/python3 $TOOLS/reads.py $RLY 4443" asks
+    net_up; site_up web; front_up "ssl_certificate $W/web.crt; ssl_certificate_key $W/web.key;" \
+        "server { listen 8080; listen 4443 ssl; location / { proxy_pass https://$WEB; } }"
+    record; on cli timeout 60 $reads 25 300 1500 3000 6000 & asks=$!
+    on rl2 timeout 60 $reads 25 300 1500 3000 6000; wait $asks; save; has ' 4443 1603'; has ' 443 1603'
+}
+
 miss_nginx_cache() { # one page is fetched once, and again when it is old; the rest comes from the store
     net_up; site_up rl2
     front_up "proxy_cache_path $W/cache keys_zone=c:1m;" \
