@@ -350,6 +350,29 @@ mod tests {
     }
 
     #[test]
+    fn tls_is_told_where_nothing_stands_before_it() {
+        let cases = [
+            (Kind::Tls, 0, Some(Veil::Tls)),
+            (Kind::Tls, 10, Some(Veil::Unknown)),
+            (Kind::Handshake, 0, Some(Veil::Unknown)),
+            (Kind::Binary, 0, Some(Veil::Unknown)),
+            (Kind::Text, 0, None),
+        ];
+        for (kind, offset, veil) in cases {
+            let sighting = Sighting {
+                flow: FlowId(1),
+                from: Side::Client,
+                kind,
+                hash: 7,
+                offset,
+                is_framed: false,
+                sequence: None,
+            };
+            assert_eq!(Veil::of(&sighting), veil, "{kind:?} at {offset}");
+        }
+    }
+
+    #[test]
     fn flows_are_found_by_the_hosts_at_their_ends() {
         let mut legs = Legs::new(8);
         legs.insert(&spoke(1, "10.0.0.1:1", "10.0.0.2:80"));

@@ -34,9 +34,11 @@
 //! messages in sessions of their own. An application that asks its database in step with what it is asked says other bytes. A
 //! worker that is told of tasks, unasked, and calls services for them puts more around what it passes on than was there.
 //! What only flows on, as logs and measurements do, is not measured. A host that spreads sessions over several servers is
-//! reported as `balancer`, at low severity; and so is what was measured of a web or database service in front of a server with a private address, of
-//! mail and messages on both legs, by their ports, or of sessions in TLS for each of which the host begins one of its own in
-//! TLS: an application that asks a service outside looks like a gateway (nginx does so by default).
+//! reported as `balancer`, at low severity; and so is what was measured of a web service in front of a server with a private
+//! address, unless that is asked at a port by which hosts are administered (SSH, RDP, SMB, VNC), of mail, messages or databases
+//! on both legs, of two legs that others opened where one is asked at a broker's port, all by their ports, or of sessions in TLS
+//! for each request of which the host begins one of its own in TLS: an application that asks a service outside looks like a
+//! gateway (nginx does so by default).
 //!
 //! ## Misses
 //!

@@ -253,3 +253,27 @@ fn millis(micros: i64) -> String {
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_mostly_goes_on_as_it_is_is_no_balancing() {
+        use Mechanism::{Balancer, Forward, Tunnel};
+        let cases = [
+            ([3, 0, 0], None),
+            ([14, 1, 0], None),
+            ([3, 3, 0], Some(Balancer)),
+            ([0, 1, 0], Some(Balancer)),
+            ([9, 9, 1], Some(Tunnel)),
+        ];
+        for (counts, chief) in cases {
+            let mut mechanisms = Tally::default();
+            for (mechanism, count) in [Forward, Balancer, Tunnel].into_iter().zip(counts) {
+                (0..count).for_each(|_| mechanisms.add(mechanism));
+            }
+            assert_eq!(JoinSummary::chief(&mechanisms), chief, "{counts:?}");
+        }
+    }
+}
